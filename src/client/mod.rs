@@ -1,0 +1,1 @@
+//! Placeholder of `client`; filled by its first slice.

@@ -1,0 +1,1 @@
+//! Placeholder of `daemon`; filled by its first slice.

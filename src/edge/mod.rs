@@ -1,0 +1,1 @@
+//! Placeholder of `edge`; filled by its first slice.

@@ -1,0 +1,1 @@
+//! Placeholder of `engine`; filled by its first slice.

@@ -1,0 +1,1 @@
+//! Placeholder of `group`; filled by its first slice.

@@ -1,0 +1,8 @@
+//! The words of licensing as small types that cannot hold nonsense.
+//!
+//! Everything above speaks in these; nothing here does IO, reads a clock or draws a random number.
+
+pub mod count;
+pub mod log;
+pub mod name;
+pub mod time;

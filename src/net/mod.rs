@@ -1,0 +1,1 @@
+//! Placeholder of `net`; filled by its first slice.

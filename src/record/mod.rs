@@ -1,0 +1,1 @@
+//! Placeholder of `record`; filled by its first slice.

@@ -1,0 +1,1 @@
+//! Placeholder of `server`; filled by its first slice.

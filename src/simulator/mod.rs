@@ -1,0 +1,1 @@
+//! Placeholder of `simulator`; filled by its first slice.

@@ -1,0 +1,1 @@
+//! Placeholder of `store`; filled by its first slice.

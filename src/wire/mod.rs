@@ -1,0 +1,1 @@
+//! Placeholder of `wire`; filled by its first slice.
