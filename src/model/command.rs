@@ -34,45 +34,98 @@ pub enum Command {
     /// Primary: a relay's holding option and distributed count become these.
     SetHolding(SetHolding),
     /// Primary: a server was met, or its parent or data set changed.
-    MeetServer { name: ServerName, parent: ServerName, incarnation: u64 },
+    MeetServer {
+        name: ServerName,
+        parent: ServerName,
+        incarnation: u64,
+    },
     /// Primary: the newest attachment of this relay.
-    Attach { relay: ServerName, attach: AttachId, edges: Vec<(ProductName, EdgeReport)> },
+    Attach {
+        relay: ServerName,
+        attach: AttachId,
+        edges: Vec<(ProductName, EdgeReport)>,
+    },
     /// Primary: what a relay says of an edge.
-    BookEdge { relay: ServerName, attach: AttachId, product: ProductName, report: EdgeReport },
+    BookEdge {
+        relay: ServerName,
+        attach: AttachId,
+        product: ProductName,
+        report: EdgeReport,
+    },
 
     /// Relay: from now on nothing under an older attachment counts (R4).
-    Fence { nonce: u64 },
+    Fence {
+        nonce: u64,
+    },
     /// Relay: the primary took the attachment asked for with that nonce.
-    Attached { nonce: u64, attach: AttachId, levels: Vec<(ProductName, Level)> },
+    Attached {
+        nonce: u64,
+        attach: AttachId,
+        levels: Vec<(ProductName, Level)>,
+    },
     /// Relay: what the primary says of an edge.
-    TakeLevel { attach: AttachId, product: ProductName, level: Level },
+    TakeLevel {
+        attach: AttachId,
+        product: ProductName,
+        level: Level,
+    },
 
     /// Holder: decide the wishes of one managing source.
     BookWishes(BookWishes),
     /// Managing source: what the range's source decided.
-    Settle { product: ProductName, verdicts: Vec<WishVerdict> },
+    Settle {
+        product: ProductName,
+        verdicts: Vec<WishVerdict>,
+    },
 
     /// Holder: the accounts that come through this relay leave the ledger for it.
-    HandOver { product: ProductName, relay: ServerName, route: Vec<ServerName>, cycle: u64 },
+    HandOver {
+        product: ProductName,
+        relay: ServerName,
+        route: Vec<ServerName>,
+        cycle: u64,
+    },
     /// Taker: the accounts are in this ledger now.
     BookHandover(Pack),
     /// Giver: the taker has them.
-    HandoverBooked { product: ProductName, relay: ServerName, cycle: u64 },
+    HandoverBooked {
+        product: ProductName,
+        relay: ServerName,
+        cycle: u64,
+    },
     /// Holder: accounts of a relay that holds no longer.
-    BookYield { pack: Pack, route: Vec<ServerName> },
+    BookYield {
+        pack: Pack,
+        route: Vec<ServerName>,
+    },
     /// Relay: the holder above has them.
-    YieldBooked { product: ProductName, cycle: u64 },
+    YieldBooked {
+        product: ProductName,
+        cycle: u64,
+    },
 
     /// Managing source: devices that a scan or an import found.
-    Discover { found: Vec<Found> },
-    Manage { devices: Vec<DeviceNumber>, product: ProductName },
-    Ignore { devices: Vec<DeviceNumber> },
-    Delete { devices: Vec<DeviceNumber> },
+    Discover {
+        found: Vec<Found>,
+    },
+    Manage {
+        devices: Vec<DeviceNumber>,
+        product: ProductName,
+    },
+    Ignore {
+        devices: Vec<DeviceNumber>,
+    },
+    Delete {
+        devices: Vec<DeviceNumber>,
+    },
 
     /// Primary: rows from below.
     Merge(ReportBatch),
     /// Origin: the primary has this table up to here; deletions up to there need no memory.
-    ForgetGone { table: Table, upto: u64 },
+    ForgetGone {
+        table: Table,
+        upto: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,10 @@ use super::edge::{AttachId, EdgeReport, Level};
 use super::name::{ProductName, ServerName};
 use super::report::{ReportBatch, StreamId, Table};
 
+/// One connection to a neighbour. Never used twice within one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
 /// Whom a letter is for, as seen from the server that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -58,28 +62,70 @@ pub enum Body {
 
     // Attaching (R3, R4): hello ─► ◄─ challenge, request ─► ◄─ attached
     AttachHello,
-    Challenge { nonce: u64 },
-    AttachRequest { nonce: u64, edges: Vec<(ProductName, EdgeReport)> },
-    Attached { nonce: u64, attach: AttachId, levels: Vec<(ProductName, Level)> },
+    Challenge {
+        nonce: u64,
+    },
+    AttachRequest {
+        nonce: u64,
+        edges: Vec<(ProductName, EdgeReport)>,
+    },
+    Attached {
+        nonce: u64,
+        attach: AttachId,
+        levels: Vec<(ProductName, Level)>,
+    },
 
     // The escrow edge
-    Level { attach: AttachId, product: ProductName, level: Level },
-    EdgeReport { attach: AttachId, product: ProductName, report: EdgeReport },
+    Level {
+        attach: AttachId,
+        product: ProductName,
+        level: Level,
+    },
+    EdgeReport {
+        attach: AttachId,
+        product: ProductName,
+        report: EdgeReport,
+    },
 
     // Uses
-    Wishes { product: ProductName, floor: WishNumber, wishes: Vec<Wish> },
-    Verdicts { product: ProductName, verdicts: Vec<WishVerdict> },
+    Wishes {
+        product: ProductName,
+        floor: WishNumber,
+        wishes: Vec<Wish>,
+    },
+    Verdicts {
+        product: ProductName,
+        verdicts: Vec<WishVerdict>,
+    },
 
     // Uses that travel with counts
-    TakeOver { product: ProductName, cycle: u64 },
+    TakeOver {
+        product: ProductName,
+        cycle: u64,
+    },
     Handover(PackPart),
-    HandoverBooked { product: ProductName, cycle: u64 },
+    HandoverBooked {
+        product: ProductName,
+        cycle: u64,
+    },
     Yield(PackPart),
-    YieldBooked { product: ProductName, cycle: u64 },
+    YieldBooked {
+        product: ProductName,
+        cycle: u64,
+    },
 
     // Reports
-    ReportOffer { stream: StreamId, incarnation: u64, version: u64 },
+    ReportOffer {
+        stream: StreamId,
+        incarnation: u64,
+        version: u64,
+    },
     Report(ReportBatch),
     /// `have`: what the neighbour has. `settled`: what the primary has, as far as is known.
-    ReportAck { stream: StreamId, incarnation: u64, have: u64, settled: u64 },
+    ReportAck {
+        stream: StreamId,
+        incarnation: u64,
+        have: u64,
+        settled: u64,
+    },
 }

@@ -29,11 +29,23 @@ pub enum Request {
     Nodes(NodeFilter),
     Node(DeviceId),
     /// Without a product: the only one there is.
-    Manage { devices: Vec<DeviceId>, product: Option<ProductName> },
-    Ignore { devices: Vec<DeviceId> },
-    Delete { devices: Vec<DeviceId> },
-    Import { found: Vec<Found> },
-    Events { after: u64, limit: usize },
+    Manage {
+        devices: Vec<DeviceId>,
+        product: Option<ProductName>,
+    },
+    Ignore {
+        devices: Vec<DeviceId>,
+    },
+    Delete {
+        devices: Vec<DeviceId>,
+    },
+    Import {
+        found: Vec<Found>,
+    },
+    Events {
+        after: u64,
+        limit: usize,
+    },
     Status,
 }
 
