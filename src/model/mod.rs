@@ -6,6 +6,7 @@
 pub mod count;
 pub mod name;
 pub mod time;
+pub mod tuning;
 
 pub mod discovery;
 pub mod license;
