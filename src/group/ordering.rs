@@ -1,4 +1,4 @@
-//! One member of a group: takes batches of commands, says what to persist, hands out what is agreed.
+//! One member of a group: takes batches, says what to persist, hands out what is agreed.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -232,10 +232,6 @@ impl Group {
             return;
         }
         let raft = &mut self.raw.raft;
-        // A lone member is leader within the tick, and its log must be durable by then.
-        if raft.prs().is_singleton() && !self.in_flight.is_empty() {
-            return;
-        }
         let draw = Draw {
             entropy: self.entropy,
             member: raft.id,
@@ -274,6 +270,18 @@ impl Group {
         self.raw.raft.uncommitted_size() as u64
     }
 
+    /// Elections this member has stood for by waiting in vain.
+    #[cfg(test)]
+    pub(in crate::group) fn elections(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Batches in flight, each with the last of raft's Readys that it releases.
+    #[cfg(test)]
+    pub(in crate::group) fn in_flight_readys(&self) -> Vec<(u64, u64)> {
+        self.in_flight.iter().map(|flight| (flight.batch, flight.ready)).collect()
+    }
+
     /// Forgets entries up to here in memory. What is not handed out yet stays. The log on disk
     /// is cut by its own rule.
     pub fn cut(&mut self, index: u64) {
@@ -283,8 +291,7 @@ impl Group {
 }
 
 fn config(member: u64, applied: u64, limits: &GroupLimits) -> Result<Config, GroupError> {
-    let no_batch = limits.batches_in_flight_max == 0;
-    if no_batch {
+    if limits.batches_in_flight_max == 0 {
         let reason = "at least one batch must be allowed in flight".to_owned();
         return Err(GroupError::Limits { reason });
     }
