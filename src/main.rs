@@ -1,1 +1,3 @@
-fn main(){}
+//! The program `lictree`. Everything it does is in the library, behind `edge`.
+
+fn main() {}
