@@ -41,6 +41,25 @@ fn positions(len: usize, count: usize) -> BTreeSet<usize> {
     (0..320).step_by(3).chain(spread).filter(|position| *position < len).collect()
 }
 
+/// What was opened must also be fit to be written to: much is added, and all of it is found.
+fn go_on(mut log: LogStore, mut rows: RowStore, disk: &LossyDisk, case: &str) {
+    let (first, mut expected) = (log.last().index + 1, log.entries_from(0).unwrap());
+    let mut twin = rows.load_whole().unwrap();
+    for number in 0..4 {
+        let added = batch(1, first + number * 20..=first + number * 20 + 19, 1);
+        log.append(std::slice::from_ref(&added)).unwrap_or_else(|error| panic!("{case}: {error}"));
+        expected.extend(added.entries);
+        let more: Vec<_> = (0..40).map(|n| row(200, &format!("{number} {n:02}"), "new")).collect();
+        twin.rows.extend(more.clone());
+        let next = checkpoint(twin.at, more);
+        rows.checkpoint(&next, 1).unwrap_or_else(|error| panic!("{case}: {error}"));
+    }
+    drop((log, rows));
+    let (log, _, found) = open_disk(disk).unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert_eq!(found.rows, twin, "{case}");
+    assert_eq!(log.entries_from(0).unwrap(), expected, "{case}");
+}
+
 fn flip_each(end: End, file: &str, count: usize) {
     let (disk, expected) = played(end);
     let content = disk.content(file);
@@ -55,8 +74,9 @@ fn flip_each(end: End, file: &str, count: usize) {
         damaged.overwrite(file, bytes);
         let opened = catch_unwind(AssertUnwindSafe(|| open_disk(&damaged)));
         match opened.unwrap_or_else(|_| panic!("{end:?} {file}: byte {position} panics")) {
-            Ok((.., found)) => {
+            Ok((log, rows, found)) => {
                 assert_eq!(found, expected, "{end:?} {file}: byte {position}");
+                go_on(log, rows, &damaged, &format!("{end:?} {file}: byte {position}"));
                 right += 1;
             }
             Err(StoreError::Damaged { .. } | StoreError::SteppedBack { .. }) => refused += 1,
