@@ -109,7 +109,7 @@ fn what_is_no_license_file_is_told_apart() {
     let file = issue(&license(), &key);
     let refusal = |text: &str| open(text.as_bytes(), &trusted).unwrap_err();
     assert_eq!(refusal(""), LicenseFileError::NotALicenseFile);
-    assert_eq!(refusal("FEATURE x vendor 1.0"), LicenseFileError::NotALicenseFile);
+    assert_eq!(refusal("SERVER host 0123456789ab 27000"), LicenseFileError::NotALicenseFile);
     assert_eq!(refusal(&format!("\u{feff}{file}")), LicenseFileError::NotALicenseFile);
     assert_eq!(refusal(&file.replace('\n', "\r\n")), LicenseFileError::LineEnds);
     assert_eq!(
