@@ -193,7 +193,8 @@ proptest! {
 
     #[test]
     fn arbitrary_pieces_of_xml_never_panic(
-        text in "(<nmaprun>|</nmaprun>|<host>|</host>|<a b=\"|\"/>|&|;|#|!\\[CDATA\\[|\\?|<|>|x){0,30}"
+        text in "(<nmaprun>|</nmaprun>|<host>|</host>|<a b=\"|\"/>|&|;|#|!\\[CDATA\\[|\\?|<|>|\
+                 x){0,30}"
     ) {
         let _ = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default());
     }
