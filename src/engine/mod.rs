@@ -1,1 +1,5 @@
-//! Placeholder of `engine`; filled by its first slice.
+//! Every decision a license server takes. No IO, no clock, no randomness.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod range;

@@ -1,10 +1,27 @@
 //! The words of licensing as small types that cannot hold nonsense.
 //!
 //! Everything above speaks in these; nothing here does IO, reads a clock or draws a random number.
+//! Suggested reading order: `holding`, `account`, `edge`, `command`, `letter`.
 
 pub mod count;
-pub mod discovery;
-pub mod license;
-pub mod log;
 pub mod name;
 pub mod time;
+pub mod tuning;
+
+pub mod discovery;
+pub mod license;
+
+pub mod account;
+pub mod device;
+pub mod edge;
+pub mod holding;
+pub mod report;
+
+pub mod command;
+pub mod event;
+pub mod letter;
+pub mod log;
+pub mod refusal;
+pub mod request;
+pub mod row;
+pub mod view;

@@ -1,0 +1,57 @@
+//! The escrow edge between the primary and one relay for one product (safety.md 1.1, 1.3).
+//!
+//! ```text
+//!      primary                                     relay
+//!      granted        ── Level (what I gave) ──►   granted_seen
+//!      returned_seen  ◄── EdgeReport (what came) ──   returned
+//! ```
+//! All four are cumulative and only rise. Outstanding at the primary = granted − returned_seen;
+//! held at the relay = granted_seen − returned. What travels is the current value, never a
+//! difference, so a repeat or an old copy changes nothing (R2).
+
+use super::count::LicenseCount;
+use super::holding::HoldingOption;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Names one attachment of a relay to the primary; never used twice (R3).
+///
+/// A counter of the primary's log with 64 random bits behind it, so that a primary that lost its
+/// last steps cannot give one out again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AttachId {
+    pub counter: u64,
+    pub random: u64,
+}
+
+impl fmt::Display for AttachId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.counter, self.random)
+    }
+}
+
+/// What the primary says of an edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    pub option: HoldingOption,
+    /// Rises with every change of option or target.
+    pub version: u64,
+    /// What the relay is meant to hold by distribution; it returns what is free above it.
+    pub target: LicenseCount,
+    /// Rises when the edge is reclaimed by force (R6).
+    pub epoch: u64,
+    pub granted: u64,
+    pub returned_seen: u64,
+}
+
+/// What the relay says of an edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EdgeReport {
+    /// The level's version it acts by.
+    pub version: u64,
+    pub epoch: u64,
+    pub granted_seen: u64,
+    pub returned: u64,
+    /// It cannot act by that version: licenses are registered there.
+    pub declined: bool,
+}

@@ -1,0 +1,131 @@
+//! What servers say to each other.
+//!
+//! Asks go up, decisions come down, reports go up; nothing goes sideways. Every letter may be lost,
+//! doubled or late: whoever needs an answer repeats, and a repeat does nothing.
+
+use super::account::{PackPart, Wish, WishNumber, WishVerdict};
+use super::edge::{AttachId, EdgeReport, Level};
+use super::name::{ProductName, ServerName};
+use super::report::{ReportBatch, StreamId, Table};
+
+/// One connection to a neighbour. Never used twice within one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Whom a letter is for, as seen from the server that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The server at the other end of the link.
+    Neighbour,
+    /// Up to the primary.
+    Primary,
+    /// Up to the nearest server that does more than share for this product.
+    Holder(ProductName),
+    /// Up to the server of this name.
+    Above(ServerName),
+    /// Down to the server of this name.
+    Below(ServerName),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub to: Address,
+    /// Letters that go up: the servers it has passed, its author first.
+    pub route: Vec<ServerName>,
+    pub body: Body,
+}
+
+/// One figure per stream of a server: everything up to here exists.
+pub type Versions = Vec<(Table, u64)>;
+
+/// "I am here", sent by every relay at start and then once an interval; noted by every server it
+/// passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    pub name: ServerName,
+    pub parent: ServerName,
+    pub incarnation: u64,
+    /// A server is offline strictly after two of these without word.
+    pub interval_ms: u64,
+    pub versions: Versions,
+    pub software: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Up.
+    Presence(Presence),
+    /// Down, to a neighbour: the way up is open again; say what has no answer yet.
+    Resume,
+    /// Down, to a neighbour: the sharing source for what you do not hold yourself.
+    Sources(Vec<(ProductName, ServerName)>),
+
+    // Attaching (R3, R4): hello ─► ◄─ challenge, request ─► ◄─ attached
+    AttachHello,
+    Challenge {
+        nonce: u64,
+    },
+    AttachRequest {
+        nonce: u64,
+        edges: Vec<(ProductName, EdgeReport)>,
+    },
+    Attached {
+        nonce: u64,
+        attach: AttachId,
+        levels: Vec<(ProductName, Level)>,
+    },
+
+    // The escrow edge
+    Level {
+        attach: AttachId,
+        product: ProductName,
+        level: Level,
+    },
+    EdgeReport {
+        attach: AttachId,
+        product: ProductName,
+        report: EdgeReport,
+    },
+
+    // Uses
+    Wishes {
+        product: ProductName,
+        floor: WishNumber,
+        wishes: Vec<Wish>,
+    },
+    Verdicts {
+        product: ProductName,
+        verdicts: Vec<WishVerdict>,
+    },
+
+    // Uses that travel with counts
+    TakeOver {
+        product: ProductName,
+        cycle: u64,
+    },
+    Handover(PackPart),
+    HandoverBooked {
+        product: ProductName,
+        cycle: u64,
+    },
+    Yield(PackPart),
+    YieldBooked {
+        product: ProductName,
+        cycle: u64,
+    },
+
+    // Reports
+    ReportOffer {
+        stream: StreamId,
+        incarnation: u64,
+        version: u64,
+    },
+    Report(ReportBatch),
+    /// `have`: what the neighbour has. `settled`: what the primary has, as far as is known.
+    ReportAck {
+        stream: StreamId,
+        incarnation: u64,
+        have: u64,
+        settled: u64,
+    },
+}

@@ -1,0 +1,77 @@
+//! What goes up the tree: numbered rows of one writer each (safety.md 1.11, I10).
+//!
+//! A stream is one table of one server. Its writer numbers every change; a row carries the number
+//! of its last change. Whoever has everything up to number n asks for what lies above n.
+
+use super::count::LicenseCount;
+use super::device::{Device, DeviceNumber};
+use super::holding::{HoldingOption, Phase};
+use super::name::{ProductName, ServerName};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// One row a product: what the server holds and uses. Sent before nodes.
+    Figures,
+    /// One row a discovered node.
+    Nodes,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The writer.
+    pub origin: ServerName,
+    pub table: Table,
+}
+
+/// What one server says of one product.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub option: HoldingOption,
+    pub phase: Phase,
+    /// Version of the level it acts by ([`super::edge::Level::version`]).
+    pub version: u64,
+    pub registered: LicenseCount,
+    pub held: LicenseCount,
+    /// Uses in its ledger: those of every managing source of its range.
+    pub used: LicenseCount,
+    /// Devices managed with itself as managing source, whichever ledger has their uses.
+    pub managed: LicenseCount,
+    pub granted_seen: u64,
+    pub returned: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowName {
+    Product(ProductName),
+    Device(DeviceNumber),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowBody {
+    Figures(Figures),
+    Device(Device),
+    /// The row is no more.
+    Gone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportRow {
+    pub name: RowName,
+    pub version: u64,
+    pub body: RowBody,
+}
+
+/// Some consecutive changes of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportBatch {
+    pub stream: StreamId,
+    /// The writer's data set; a new one means that all rows of an older one are void.
+    pub incarnation: u64,
+    /// Everything above this number …
+    pub after: u64,
+    /// … up to this one is here, as far as it still matters.
+    pub upto: u64,
+    /// The receiver must forget what it has of the stream first: deletions it needs are gone.
+    pub reset: bool,
+    pub rows: Vec<ReportRow>,
+}

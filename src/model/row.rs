@@ -1,0 +1,146 @@
+//! The durable state of a server as rows, for checkpoints and for loading them.
+//!
+//! The engine's state is the log applied; a checkpoint saves what changed since the last one, so
+//! that the log behind it can be cut.
+
+use super::account::{Account, Below, Entry, Pack};
+use super::command::Founding;
+use super::device::{Device, DeviceNumber, OpenWish};
+use super::edge::{AttachId, Level};
+use super::event::Event;
+use super::holding::Phase;
+use super::license::{License, Serial};
+use super::name::{ProductName, ServerName};
+use super::report::{Figures, ReportRow, RowName, StreamId, Table};
+use super::time::Timestamp;
+
+/// Names one row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowKey {
+    Server,
+    License(Serial),
+    Edge(ProductName, ServerName),
+    Met(ServerName),
+    Holding(ProductName),
+    Account(ProductName, ServerName),
+    Entry(ProductName, ServerName, DeviceNumber),
+    Below(ProductName, ServerName),
+    Outbox(ProductName, ServerName),
+    Device(DeviceNumber),
+    Gone(DeviceNumber),
+    OwnFigures(ProductName),
+    Stream(StreamId),
+    Mirrored(StreamId, RowName),
+    Event(u64),
+}
+
+/// What a row holds; the variant is that of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    Server(ServerRow),
+    License(LicenseRow),
+    Edge(EdgeRow),
+    Met(MetRow),
+    Holding(HoldingRow),
+    /// An account without its entries (those are rows of their own).
+    Account(Account),
+    Entry(Entry),
+    Below(Below),
+    /// Accounts that left this ledger and are not yet known to be booked elsewhere.
+    Outbox(Pack),
+    Device(DeviceRow),
+    /// The version at which the device was deleted.
+    Gone(u64),
+    OwnFigures(OwnFiguresRow),
+    Stream(StreamRow),
+    Mirrored(ReportRow),
+    Event(Event),
+}
+
+/// One row each server has once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerRow {
+    pub founding: Founding,
+    pub device_last: DeviceNumber,
+    pub wish_last: u64,
+    pub event_last: u64,
+    /// The last number of each own stream.
+    pub figures_version: u64,
+    pub nodes_version: u64,
+    /// Deletions up to here are forgotten.
+    pub nodes_floor: u64,
+    /// Relay: the attachment in force.
+    pub attach: Option<AttachId>,
+    /// Relay: the nonce of an attachment that was asked for; nothing older counts.
+    pub fenced: Option<u64>,
+    /// Primary: attachments given out so far.
+    pub attach_last: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenseRow {
+    pub license: License,
+    pub registered_at: Timestamp,
+    pub expired: bool,
+}
+
+/// Primary: one edge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EdgeRow {
+    pub level: Level,
+    /// What the relay was last heard to say.
+    pub granted_seen: u64,
+    pub version_seen: u64,
+}
+
+/// Primary: a server below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetRow {
+    pub name: ServerName,
+    pub parent: ServerName,
+    pub incarnation: u64,
+    pub attach: Option<AttachId>,
+}
+
+/// Relay: where it stands for one product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldingRow {
+    pub phase: Phase,
+    /// The primary's word as far as it was taken.
+    pub level: Level,
+    pub granted_seen: u64,
+    pub returned: u64,
+    /// Counts its turns as a holder.
+    pub cycle: u64,
+    pub declined: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceRow {
+    pub device: Device,
+    pub version: u64,
+    pub wish: Option<OpenWish>,
+    /// Deleted by its operator; kept unseen until its release has a verdict.
+    pub deleted: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnFiguresRow {
+    pub figures: Figures,
+    pub version: u64,
+}
+
+/// Primary: how far a stream is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamRow {
+    pub incarnation: u64,
+    pub have: u64,
+    pub merged_at: Timestamp,
+}
+
+impl StreamId {
+    /// The two streams of a server.
+    pub fn of(origin: &ServerName) -> [StreamId; 2] {
+        [Table::Figures, Table::Nodes].map(|table| StreamId { origin: origin.clone(), table })
+    }
+}

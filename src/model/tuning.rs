@@ -1,0 +1,80 @@
+//! The times and limits a server works by, each with its default.
+
+use std::time::Duration;
+
+/// All configurable; the defaults are stated here and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// How often a relay says that it is there. A server is offline after two of them. 10 s.
+    pub presence_interval: Duration,
+    /// What has no answer is said again after this. 1 s.
+    pub retry_interval: Duration,
+    /// How long a person's request waits for another server's answer. 5 s.
+    pub answer_wait: Duration,
+    /// Dirty rows are saved this often. 5 s.
+    pub checkpoint_interval: Duration,
+    /// … or when this many bytes of log stand behind the last save. 64 MB.
+    pub checkpoint_log_bytes: u64,
+    /// Commands in one log entry at most. 1,024.
+    pub entry_commands_max: usize,
+    /// Bytes of commands in one log entry, from which on it is closed. 64 KB.
+    pub entry_bytes_max: usize,
+    /// Bytes of commands on their way to the disk, from which on peers must repeat. 16 MB.
+    pub in_flight_bytes_max: usize,
+    /// Rows in one report letter. 256.
+    pub report_rows_max: usize,
+    /// Report letters of one stream on their way at once. 4.
+    pub report_window: usize,
+    /// Wishes in one letter, and how many are repeated at once. 256 and 4,096.
+    pub wishes_per_letter_max: usize,
+    pub wishes_repeated_max: usize,
+    /// Entries of accounts in one letter of a pack. 1,000.
+    pub pack_entries_per_letter_max: usize,
+    /// Letters of one pack at most. 10,000.
+    pub pack_parts_max: u32,
+    /// Servers in the tree, as far as one server remembers them. 100,000.
+    pub servers_max: usize,
+    /// Levels of the tree. 64.
+    pub depth_max: usize,
+    /// Products. 1,000.
+    pub products_max: usize,
+    /// Devices of one managing source. 1,000,000.
+    pub devices_max: usize,
+    /// Licenses registered at one server. 10,000.
+    pub licenses_max: usize,
+    /// Lines of the event log that are kept. 10,000.
+    pub events_kept: u64,
+    /// Requests that wait for an answer of another server. 10,000.
+    pub waiting_requests_max: usize,
+    /// Nodes on one page of a listing. 1,000.
+    pub page_rows_max: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning {
+            presence_interval: Duration::from_secs(10),
+            retry_interval: Duration::from_secs(1),
+            answer_wait: Duration::from_secs(5),
+            checkpoint_interval: Duration::from_secs(5),
+            checkpoint_log_bytes: 64 << 20,
+            entry_commands_max: 1_024,
+            entry_bytes_max: 64 << 10,
+            in_flight_bytes_max: 16 << 20,
+            report_rows_max: 256,
+            report_window: 4,
+            wishes_per_letter_max: 256,
+            wishes_repeated_max: 4_096,
+            pack_entries_per_letter_max: 1_000,
+            pack_parts_max: 10_000,
+            servers_max: 100_000,
+            depth_max: 64,
+            products_max: 1_000,
+            devices_max: 1_000_000,
+            licenses_max: 10_000,
+            events_kept: 10_000,
+            waiting_requests_max: 10_000,
+            page_rows_max: 1_000,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What people and scripts are shown. The field names are the contract of `--json`.
+
+use super::count::LicenseCount;
+use super::device::{DeviceId, DeviceState};
+use super::holding::{HoldingOption, Phase, Role};
+use super::name::{ProductName, ServerName, TreeName};
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One range of shared licenses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangeView {
+    pub product: ProductName,
+    pub source: ServerName,
+    pub destinations: Vec<ServerName>,
+    pub held: LicenseCount,
+    pub used: LicenseCount,
+    pub remaining: LicenseCount,
+    pub shortage: LicenseCount,
+    /// Given by one side and not yet known to be booked at the other.
+    pub in_transit: LicenseCount,
+    /// When the source was last known to hold and use this; nothing when it never spoke.
+    pub as_of: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RangesView {
+    pub as_of: Timestamp,
+    pub ranges: Vec<RangeView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseView {
+    pub serial: String,
+    pub vendor: String,
+    pub product: ProductName,
+    pub count: LicenseCount,
+    pub metric: String,
+    pub not_before: Timestamp,
+    pub not_after: Option<Timestamp>,
+    pub registered_at: Timestamp,
+    pub expired: bool,
+    pub note: String,
+}
+
+/// What one server is for one product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldingView {
+    pub product: ProductName,
+    pub option: HoldingOption,
+    pub phase: Phase,
+    /// Where its devices get their licenses from.
+    pub source: Option<ServerName>,
+    pub held: LicenseCount,
+    pub used: LicenseCount,
+    /// Its own managed devices.
+    pub managed: LicenseCount,
+    pub in_transit: LicenseCount,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerView {
+    pub name: ServerName,
+    pub role: Role,
+    pub parent: Option<ServerName>,
+    pub online: bool,
+    pub last_seen: Option<Timestamp>,
+    pub software: String,
+    pub holdings: Vec<HoldingView>,
+    pub nodes: NodeCounts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServersView {
+    pub as_of: Timestamp,
+    pub servers: Vec<ServerView>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeCounts {
+    pub discovered: u64,
+    pub managed: u64,
+    pub ignored: u64,
+}
+
+/// One device, wherever it was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    pub id: DeviceId,
+    pub managing_source: ServerName,
+    pub state: DeviceState,
+    pub product: Option<ProductName>,
+    /// What was asked for and not answered yet: `manage` or `release`.
+    pub waiting: Option<String>,
+    pub host_name: Option<String>,
+    pub addresses: Vec<IpAddr>,
+    pub mac: Option<String>,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePage {
+    pub as_of: Timestamp,
+    pub nodes: Vec<NodeView>,
+    /// How many match, on all pages.
+    pub total: u64,
+    /// Ask for what comes behind this id; nothing on the last page.
+    pub next: Option<DeviceId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventView {
+    pub number: u64,
+    pub at: Timestamp,
+    pub kind: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    pub as_of: Timestamp,
+    pub tree: TreeName,
+    pub name: ServerName,
+    pub role: Role,
+    pub software: String,
+    /// Whether the way to the primary is open; always true at the primary.
+    pub connected: bool,
+    pub parent: Option<ServerName>,
+    pub servers_online: u64,
+    pub servers_offline: u64,
+    pub products: Vec<HoldingView>,
+    pub nodes: NodeCounts,
+    /// Wishes of own devices that no source has answered yet.
+    pub waiting: u64,
+    /// Rows that the neighbour above does not have yet.
+    pub report_lag: u64,
+}

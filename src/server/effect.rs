@@ -1,0 +1,28 @@
+//! Everything a server asks its surroundings to do, in order.
+
+use crate::model::letter::{Letter, LinkId};
+use crate::model::log::{Checkpoint, LogBatch, LogPosition};
+use crate::model::request::{Answer, RequestId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make durable, then report `Persisted`. Several may be on their way.
+    Persist(LogBatch),
+    Send {
+        link: LinkId,
+        letter: Letter,
+    },
+    Answer {
+        id: RequestId,
+        answer: Box<Answer>,
+    },
+    /// Save rows, then report `Checkpointed`. At most one is on its way. `commit` stands beside.
+    Checkpoint(Checkpoint),
+    /// The log up to here is not needed any more.
+    CutLog(LogPosition),
+    /// End this connection: the neighbour broke a rule.
+    Close {
+        link: LinkId,
+        why: String,
+    },
+}
