@@ -355,6 +355,14 @@ impl Engine {
         !waiting.is_empty()
     }
 
+    /// Whether the parent lacks anything of any stream.
+    pub(super) fn reports_lag(&self) -> bool {
+        let waits = |(stream, sender): (&StreamId, &Sender)| {
+            sender.have.is_none_or(|have| have < self.stream_version(stream).1)
+        };
+        self.reports.senders.iter().any(waits)
+    }
+
     /// Rows that the parent does not have yet, as numbers of versions.
     pub fn report_lag(&self) -> u64 {
         if self.state.is_primary() {
