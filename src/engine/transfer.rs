@@ -157,7 +157,7 @@ impl Engine {
     }
 
     /// Gives what the target still lacks, as far as it is free here (R1: durable before said).
-    fn top_up(&mut self, relay: &ServerName, product: &ProductName) -> bool {
+    pub(super) fn top_up(&mut self, relay: &ServerName, product: &ProductName) -> bool {
         let free = self.balance(product).own.saturating_sub(self.used(product));
         let key = (product.clone(), relay.clone());
         let Some(edge) = self.state.edges.get_mut(&key) else { return false };
