@@ -120,6 +120,8 @@ pub struct DeviceRow {
     pub device: Device,
     pub version: u64,
     pub wish: Option<OpenWish>,
+    /// Deleted by its operator; kept unseen until its release has a verdict.
+    pub deleted: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
