@@ -130,6 +130,10 @@ struct AttachForm {
     /// A list of [`ProductReportForm`].
     #[prost(bytes = "vec", tag = "3")]
     edges: Vec<u8>,
+    #[prost(fixed64, tag = "4")]
+    nonce: u64,
+    #[prost(fixed64, tag = "5")]
+    incarnation: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -237,9 +241,13 @@ fn kind(command: &Command) -> Kind {
         Command::MeetServer { name, parent, incarnation } => {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
         }
-        Command::Attach { relay, attach, edges } => {
-            Kind::Attach(AttachForm::of(relay, attach, edges))
-        }
+        Command::Attach { relay, nonce, attach, incarnation, edges } => Kind::Attach(AttachForm {
+            relay: relay.to_string(),
+            attach: Some(AttachIdForm::of(attach)),
+            edges: list::<ProductReportForm>(edges),
+            nonce: *nonce,
+            incarnation: *incarnation,
+        }),
         Command::BookEdge { relay, attach, product, report } => {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
         }
@@ -403,17 +411,11 @@ impl MeetServerForm {
 }
 
 impl AttachForm {
-    fn of(relay: &ServerName, attach: &AttachId, edges: &[(ProductName, EdgeReport)]) -> Self {
-        AttachForm {
-            relay: relay.to_string(),
-            attach: Some(AttachIdForm::of(attach)),
-            edges: list::<ProductReportForm>(edges),
-        }
-    }
-
     fn value(self, room: &mut Room) -> Result<Command, RecordError> {
         let what = "a command to attach";
         Ok(Command::Attach {
+            nonce: self.nonce,
+            incarnation: self.incarnation,
             relay: name(what, &self.relay)?,
             attach: need(what, self.attach, room)?,
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,

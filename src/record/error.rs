@@ -19,6 +19,8 @@ pub enum RecordError {
     Unknown { what: &'static str, found: u64 },
     #[error("reading {what}: {source}")]
     Name { what: &'static str, source: NameError },
+    #[error("reading a license: {found:?} is none that a vendor could have issued")]
+    License { found: String },
     #[error("reading {what}: its columns hold different numbers of values")]
     Columns { what: &'static str },
     #[error("reading {what}: device {device} stands out of order, or twice")]

@@ -2,7 +2,7 @@
 
 use crate::model::count::LicenseCount;
 use crate::model::discovery::{Found, MacAddress};
-use crate::model::license::{License, Metric, Serial};
+use crate::model::license::{License, LicenseTerms, Metric, Serial};
 use crate::model::time::Timestamp;
 use crate::record::device::{addresses, addresses_bytes};
 use crate::record::error::RecordError;
@@ -15,11 +15,12 @@ use prost::Message;
 numbered!(Metric, "a metric": ManagedDevices = 1, Sessions = 2);
 
 pub fn serial_text(serial: &Serial) -> &str {
-    &serial.0
+    serial.as_str()
 }
 
 pub fn serial(text: String) -> Result<Serial, RecordError> {
-    Ok(Serial(text))
+    let found = text.chars().take(80).collect();
+    text.parse().map_err(|_| RecordError::License { found })
 }
 
 /// The six bytes of an address as a number of 48 bits.
@@ -73,7 +74,7 @@ impl Form for LicenseForm {
     }
 
     fn value(self, _: &mut Room) -> Result<License, RecordError> {
-        Ok(License {
+        let terms = LicenseTerms {
             serial: serial(self.serial)?,
             vendor: self.vendor,
             product: name(Self::WHAT, &self.product)?,
@@ -82,7 +83,9 @@ impl Form for LicenseForm {
             not_before: Timestamp(self.not_before_ms),
             not_after: self.not_after_ms.map(Timestamp),
             note: self.note,
-        })
+        };
+        let found = terms.serial.as_str().to_string();
+        License::try_from(terms).map_err(|_| RecordError::License { found })
     }
 }
 

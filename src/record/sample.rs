@@ -205,7 +205,8 @@ fn meet_server() -> Command {
 
 fn attach_command() -> Command {
     let edges = vec![(named("cad"), edge_report()), (named("cam"), EdgeReport::default())];
-    Command::Attach { relay: named("relay-c"), attach: attach(), edges }
+    let (relay, nonce, incarnation) = (named("relay-c"), 77, 0x0123_4567_89ab_cdef);
+    Command::Attach { relay, nonce, attach: attach(), incarnation, edges }
 }
 
 fn book_edge() -> Command {
@@ -298,7 +299,7 @@ fn holding_row() -> HoldingRow {
 
 fn device_row() -> DeviceRow {
     let wish = OpenWish { product: named("cad"), number: 90, want: Want::Release };
-    DeviceRow { device: device(), version: 411, wish: Some(wish) }
+    DeviceRow { device: device(), version: 411, wish: Some(wish), deleted: true }
 }
 
 fn own_figures_row() -> OwnFiguresRow {
