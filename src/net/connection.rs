@@ -1,16 +1,17 @@
 //! A made connection: frames both ways, in order, each whole or not at all.
 //!
 //! ```text
-//!   on the stream:   LL LL LL LL  frame bytes …   LL LL LL LL  frame bytes …
-//!                    └ u32 little-endian: length of the frame, 1 to frame_bytes_max
+//!   Connection ─┬─ sender ───► queue ─► writer task ─► stream ─►  peer
+//!               ├─ receiver ◄───────────────────────── stream ◄─  peer
+//!               └─ link: who is there, close, closed
 //! ```
 //!
-//! The length is judged before anything is kept for the frame; a peer that announces too
-//! much is cut off. When the last part of a connection (link, sender, receiver) is dropped, it is
-//! closed at once, and what was queued is lost; [`FrameSender::finish`] delivers it first.
+//! When the last part of a connection is dropped, it is closed at once, and what was queued
+//! is lost; [`FrameSender::finish`] delivers it first.
 
 use crate::net::certificate::Peer;
-use crate::net::error::code_and_reason;
+use crate::net::error::{code_and_reason, plain_text};
+use crate::net::frame::{FrameBatch, FrameBuffer};
 use crate::net::queue::Queue;
 use crate::net::{CloseCode, Closed, FrameSender, NetLimits, ReceiveError};
 use quinn::{ReadError, RecvStream, SendStream};
@@ -53,8 +54,7 @@ impl Connection {
         let receiver = FrameReceiver {
             link: link.clone(),
             stream: receive,
-            buffer: Vec::new(),
-            frame_bytes_max: limits.frame_bytes_max,
+            buffer: FrameBuffer::new(limits.frame_bytes_max),
         };
         Connection { sender: FrameSender::new(link.clone(), queue), receiver, link }
     }
@@ -118,13 +118,13 @@ impl Link {
                 Closed::ByPeer { code, reason }
             }
             Quic::LocallyClosed => {
-                let unsaid = || (CloseCode::DROPPED, "the listener was closed".to_string());
+                let unsaid = || (CloseCode::DROPPED, "its socket was closed".to_string());
                 let (code, reason) = self.0.closed_here.get().cloned().unwrap_or_else(unsaid);
                 Closed::Here { code, reason }
             }
             Quic::TimedOut => Closed::Idle { after: self.0.idle_timeout },
             Quic::Reset => Closed::Forgotten,
-            other => Closed::Broken(crate::net::error::plain_text(other.to_string().as_bytes())),
+            other => Closed::Broken(plain_text(other.to_string().as_bytes())),
         }
     }
 }
@@ -133,9 +133,7 @@ impl Link {
 pub struct FrameReceiver {
     link: Link,
     stream: RecvStream,
-    /// What has come and was not handed out: at most one unfinished frame and one read.
-    buffer: Vec<u8>,
-    frame_bytes_max: u32,
+    buffer: FrameBuffer,
 }
 
 impl FrameReceiver {
@@ -151,41 +149,20 @@ impl FrameReceiver {
     /// out first.
     pub async fn receive(&mut self) -> Result<FrameBatch, ReceiveError> {
         loop {
-            if let Some(batch) = self.take_whole()? {
-                return Ok(batch);
+            match self.buffer.take_whole() {
+                Ok(Some(batch)) => return Ok(batch),
+                Ok(None) => {}
+                Err(error) => return Err(self.cut_off(error)),
             }
             let mut pieces: [_; PIECES_PER_READ] = std::array::from_fn(|_| Default::default());
             match self.stream.read_chunks(&mut pieces).await {
                 Ok(Some(count)) => {
-                    pieces[..count].iter().for_each(|piece| self.buffer.extend_from_slice(piece));
+                    pieces[..count].iter().for_each(|piece| self.buffer.push(piece));
                 }
-                Ok(None) if self.buffer.is_empty() => return Err(ReceiveError::Finished),
-                Ok(None) => return Err(ReceiveError::Cut(self.buffer.len())),
+                Ok(None) => return Err(self.buffer.end()),
                 Err(error) => return Err(self.lost(error).await.into()),
             }
         }
-    }
-
-    /// Splits the whole frames off the buffer; the beginning of the next one stays.
-    fn take_whole(&mut self) -> Result<Option<FrameBatch>, ReceiveError> {
-        let (mut end, mut count) = (0, 0);
-        loop {
-            match frame_len(&self.buffer[end..], self.frame_bytes_max) {
-                Ok(Some(len)) if self.buffer.len() - end >= 4 + len => {
-                    end += 4 + len;
-                    count += 1;
-                }
-                // A rule was broken, but not by the frames before.
-                Err(error) if count == 0 => return Err(self.cut_off(error)),
-                Ok(_) | Err(_) => break,
-            }
-        }
-        if count == 0 {
-            return Ok(None);
-        }
-        let begun = self.buffer.split_off(end);
-        let bytes = std::mem::replace(&mut self.buffer, begun);
-        Ok(Some(FrameBatch { bytes, count }))
     }
 
     fn cut_off(&self, error: ReceiveError) -> ReceiveError {
@@ -206,40 +183,5 @@ impl FrameReceiver {
                 self.link.closed().await
             }
         }
-    }
-}
-
-/// The length that stands at the beginning of `bytes`, when it is whole and allowed.
-fn frame_len(bytes: &[u8], allowed: u32) -> Result<Option<usize>, ReceiveError> {
-    match bytes.first_chunk().map(|head| u32::from_le_bytes(*head)) {
-        None => Ok(None),
-        Some(0) => Err(ReceiveError::Empty),
-        Some(found) if found > allowed => Err(ReceiveError::TooLong { found, allowed }),
-        Some(found) => Ok(Some(found as usize)),
-    }
-}
-
-/// Whole frames that came together, in order, in one piece of memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FrameBatch {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl FrameBatch {
-    /// How many frames; at least one.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The frames, first come first.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let (head, after) = rest.split_first_chunk()?;
-            let (frame, next) = after.split_at_checked(u32::from_le_bytes(*head) as usize)?;
-            rest = next;
-            Some(frame)
-        })
     }
 }

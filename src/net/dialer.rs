@@ -3,7 +3,7 @@
 use crate::model::name::ServerName;
 use crate::net::certificate::DNS_NAME;
 use crate::net::greeting::{self, GREETING};
-use crate::net::{Connection, Identity, NetError, NetLimits, Peer, Refusal, tls};
+use crate::net::{CloseCode, Connection, Identity, NetError, NetLimits, Peer, Refusal, tls};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -61,6 +61,14 @@ impl Dialer {
         timeout_at(deadline, self.enter(quic, expected, lost))
             .await
             .unwrap_or(Err(NetError::TooSlow { address, after }))
+    }
+
+    /// Closes every connection it made, and waits at most `within` until their peers have been
+    /// told. Merely dropping it leaves them open.
+    pub async fn close(self, code: CloseCode, reason: &str, within: Duration) {
+        self.endpoint.close(code.0.into(), reason.as_bytes());
+        // Peers that cannot be told find out by their idle timeout.
+        let _ = tokio::time::timeout(within, self.endpoint.wait_idle()).await;
     }
 
     async fn shake_hands(

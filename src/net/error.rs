@@ -30,9 +30,15 @@ pub enum IdentityError {
         .path.display(), .path.display()
     )]
     OtherUser { path: PathBuf, found: u32, expected: u32 },
-    #[error("{} is larger than the {allowed} bytes that a certificate or key needs", .path.display())]
+    #[error(
+        "{} is larger than the {allowed} bytes that a certificate or key needs",
+        .path.display()
+    )]
     FileTooLong { path: PathBuf, allowed: u64 },
-    #[error("{} holds no usable {what}: {why}; restore it, or have a new one issued", .path.display())]
+    #[error(
+        "{} holds no usable {what}: {why}; restore it, or have a new one issued",
+        .path.display()
+    )]
     Unreadable { path: PathBuf, what: &'static str, why: String },
     #[error(
         "the certificate {} was not issued for the key {}; restore the one that belongs to it, \

@@ -19,7 +19,7 @@ use rcgen::PublicKeyData;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const CHAIN_FILE: &str = "identity.pem";
 const KEY_FILE: &str = "identity.key";
@@ -176,9 +176,9 @@ fn key_of(folder: &Path, public_key: &[u8]) -> Result<PrivatePkcs8KeyDer<'static
     Err(IdentityError::KeyMismatch { certificate: folder.join(CHAIN_FILE), key: current })
 }
 
-fn read_key(path: &PathBuf) -> Result<rcgen::KeyPair, IdentityError> {
+fn read_key(path: &Path) -> Result<rcgen::KeyPair, IdentityError> {
     rcgen::KeyPair::from_pem(&private_file::read(path, Readers::Us)?).map_err(|error| {
-        IdentityError::Unreadable { path: path.clone(), what: "key", why: error.to_string() }
+        IdentityError::Unreadable { path: path.to_path_buf(), what: "key", why: error.to_string() }
     })
 }
 
@@ -194,6 +194,7 @@ mod tests {
     use crate::net::Authority;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
     use std::time::Duration;
 
     const NOW: Timestamp = Timestamp(1_800_014_400_000);

@@ -1,6 +1,7 @@
 //! Every bound of `net`, with its default. Nothing here may be unlimited.
 
 use crate::net::NetError;
+use crate::net::frame::LEN_BYTES;
 use std::time::Duration;
 
 /// What one listener, dialer or connection may use.
@@ -65,7 +66,7 @@ impl Default for NetLimits {
 impl NetLimits {
     /// Refuses limits under which no connection could work.
     pub(crate) fn check(&self) -> Result<(), NetError> {
-        let longest = self.frame_bytes_max as usize + 4;
+        let longest = self.frame_bytes_max as usize + LEN_BYTES;
         let faults = [
             (self.handshakes_max == 0, "handshakes_max must be at least 1"),
             (self.arrivals_max == 0, "arrivals_max must be at least 1"),

@@ -15,7 +15,8 @@
 //! - `identity`: what a server proves itself with, as files that only its user can read.
 //! - `certificate`: what is read from a certificate: tree, server name, fingerprint, validity.
 //! - `listener`, `dialer`: the two ends of making a connection; `greeting`: what both check.
-//! - `connection`, `queue`: frames on a made connection, gathered into few writes.
+//! - `connection`, `queue`, `frame`: frames on a made connection, gathered into few writes.
+//! - `tls`, `private_file`: settings of TLS and QUIC; files that survive a crash.
 //! - `limits`: every bound, with its default.
 //!
 //! Invariants: no connection is handed out before both sides accepted each other; a frame
@@ -27,6 +28,7 @@ mod certificate;
 mod connection;
 mod dialer;
 mod error;
+mod frame;
 mod greeting;
 mod identity;
 mod limits;
@@ -40,11 +42,12 @@ mod tests;
 
 pub use authority::Authority;
 pub use certificate::{Fingerprint, Peer};
-pub use connection::{Connection, FrameBatch, FrameReceiver, Link};
+pub use connection::{Connection, FrameReceiver, Link};
 pub use dialer::Dialer;
 pub use error::{
     CloseCode, Closed, IdentityError, NetError, ReceiveError, Refusal, SendError, Side,
 };
+pub use frame::FrameBatch;
 pub use identity::Identity;
 pub use limits::NetLimits;
 pub use listener::{Arrival, Listener, Refused};

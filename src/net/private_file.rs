@@ -53,8 +53,8 @@ pub(crate) fn check_folder(folder: &Path) -> Result<(), IdentityError> {
     let found = std::fs::metadata(folder).map_err(io_error("look at the folder", folder))?;
     check_user(folder, &found)?;
     match found.mode() & 0o777 {
-        mode if mode & 0o077 != 0 => {
-            Err(IdentityError::LooseFolder { path: folder.to_path_buf(), found: mode })
+        open if open & 0o077 != 0 => {
+            Err(IdentityError::LooseFolder { path: folder.to_path_buf(), found: open })
         }
         _ => Ok(()),
     }
@@ -74,9 +74,9 @@ pub(crate) fn read(path: &Path, readers: Readers) -> Result<String, IdentityErro
     if readers == Readers::Us {
         let found = file.metadata().map_err(io_error("look at", path))?;
         check_user(path, &found)?;
-        let mode = found.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(IdentityError::LooseFile { path: path.to_path_buf(), found: mode });
+        let found = found.mode() & 0o777;
+        if found & 0o077 != 0 {
+            return Err(IdentityError::LooseFile { path: path.to_path_buf(), found });
         }
     }
     let mut text = String::new();

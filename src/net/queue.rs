@@ -8,12 +8,12 @@
 //! Invariant: what waits here and what is in the writer's hand together stay within the
 //! limits of [`NetLimits`]; a frame is taken whole or not at all.
 
+use crate::net::frame::LEN_BYTES;
 use crate::net::{Link, NetLimits, SendError};
 use quinn::SendStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, watch};
 
 /// Puts frames onto a connection. Clones put them onto the same one, each frame whole.
 #[derive(Clone)]
@@ -51,11 +51,12 @@ impl FrameSender {
     pub async fn finish(&self, within: Duration) -> Result<(), SendError> {
         self.queue.state().finishing = true;
         self.queue.wake.notify_one();
-        let ended = tokio::time::timeout(within, self.queue.ended.cancelled()).await;
-        ended.map_err(|_| SendError::NotDelivered { after: within })?;
-        match self.queue.state().delivered {
-            true => Ok(()),
-            false => Err(SendError::Ended),
+        let mut outcome = self.queue.outcome.subscribe();
+        let ended = outcome.wait_for(|outcome| *outcome != Outcome::Writing);
+        match tokio::time::timeout(within, ended).await {
+            Ok(Ok(outcome)) if *outcome == Outcome::Delivered => Ok(()),
+            Ok(_) => Err(SendError::Ended),
+            Err(_) => Err(SendError::NotDelivered { after: within }),
         }
     }
 }
@@ -64,8 +65,7 @@ impl FrameSender {
 pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Notify,
-    /// Cancelled when the writer is done, whatever the reason.
-    ended: CancellationToken,
+    outcome: watch::Sender<Outcome>,
     frame_bytes_max: u32,
     frames_max: usize,
     bytes_max: usize,
@@ -79,7 +79,15 @@ struct State {
     writing_bytes: usize,
     writing_frames: usize,
     finishing: bool,
-    delivered: bool,
+}
+
+/// How far the writer has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Writing,
+    /// The peer has acknowledged everything.
+    Delivered,
+    Lost,
 }
 
 enum Next {
@@ -93,7 +101,7 @@ impl Queue {
         Queue {
             state: Mutex::default(),
             wake: Notify::new(),
-            ended: CancellationToken::new(),
+            outcome: watch::Sender::new(Outcome::Writing),
             frame_bytes_max: limits.frame_bytes_max,
             frames_max: limits.send_queue_frames_max,
             bytes_max: limits.send_queue_bytes_max,
@@ -113,12 +121,12 @@ impl Queue {
             _ => return Err(SendError::TooLong { found, allowed }),
         };
         let mut state = self.state();
-        if state.finishing || self.ended.is_cancelled() {
+        if state.finishing || *self.outcome.borrow() != Outcome::Writing {
             return Err(SendError::Ended);
         }
         let frames = state.frames + state.writing_frames;
         let bytes = state.buffer.len() + state.writing_bytes;
-        if frames >= self.frames_max || bytes + 4 + found > self.bytes_max {
+        if frames >= self.frames_max || bytes + LEN_BYTES + found > self.bytes_max {
             return Err(SendError::Full { frames, bytes });
         }
         state.buffer.extend_from_slice(&len.to_le_bytes());
@@ -147,13 +155,15 @@ impl Queue {
     /// with the connection.
     pub(crate) async fn write_to(self: Arc<Queue>, mut stream: SendStream) {
         let stopped = stream.stopped();
-        let delivered = tokio::select! {
-            // Nothing stopped it: the end was reached and acknowledged.
-            stopped = stopped => matches!(stopped, Ok(None)),
-            () = self.write_until_lost(&mut stream) => false,
+        let outcome = tokio::select! {
+            stopped = stopped => match stopped {
+                // Nothing stopped it: the end was reached and acknowledged.
+                Ok(None) => Outcome::Delivered,
+                Ok(Some(_)) | Err(_) => Outcome::Lost,
+            },
+            () = self.write_until_lost(&mut stream) => Outcome::Lost,
         };
-        self.state().delivered = delivered;
-        self.ended.cancel();
+        self.outcome.send_replace(outcome);
     }
 
     async fn write_until_lost(&self, stream: &mut SendStream) {

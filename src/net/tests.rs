@@ -7,7 +7,11 @@ use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Arrival, Authority, Connection, Dialer, Identity, Listener, NetLimits, Refused};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::UdpSocket;
+use tokio_util::task::AbortOnDropHandle;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -30,7 +34,7 @@ fn issue(authority: &Authority, server: &str) -> Identity {
     authority.issue(&name(server), now(), Duration::from_secs(86_400)).unwrap()
 }
 
-/// Short enough for a test that waits for the end of it.
+/// The defaults, with patience for a machine that is busy with other tests.
 fn limits() -> NetLimits {
     NetLimits { handshake_timeout: Duration::from_secs(20), ..NetLimits::default() }
 }
@@ -83,5 +87,45 @@ impl Family {
         let (child, parent) =
             tokio::join!(dialer.dial(self.address, &top), self.listener.connected());
         (child.unwrap(), parent)
+    }
+}
+
+/// Passes datagrams between one child and a parent until it is dropped: a cable to pull.
+struct Cable {
+    address: SocketAddr,
+    /// Retry packets that the parent has sent.
+    retries: Arc<AtomicUsize>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Cable {
+    async fn to(target: SocketAddr) -> Cable {
+        let near = UdpSocket::bind(LOOPBACK).await.unwrap();
+        let far = UdpSocket::bind(LOOPBACK).await.unwrap();
+        far.connect(target).await.unwrap();
+        let address = near.local_addr().unwrap();
+        let retries = Arc::new(AtomicUsize::new(0));
+        let _task = AbortOnDropHandle::new(tokio::spawn(pass(near, far, retries.clone())));
+        Cable { address, retries, _task }
+    }
+}
+
+async fn pass(near: UdpSocket, far: UdpSocket, retries: Arc<AtomicUsize>) {
+    let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
+    let mut child = None;
+    loop {
+        tokio::select! {
+            Ok((len, from)) = near.recv_from(&mut up) => {
+                child = Some(from);
+                let _ = far.send(&up[..len]).await;
+            }
+            Ok(len) = far.recv(&mut down) => {
+                // The first byte of a Retry packet of QUIC version 1 (RFC 9000, 17.2.5).
+                retries.fetch_add(usize::from(down[0] & 0xF0 == 0xF0), Ordering::Relaxed);
+                if let Some(child) = child {
+                    let _ = near.send_to(&down[..len], child).await;
+                }
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The generation of the protocol. What stays compatible keeps it.
 pub(crate) const ALPN: &[u8] = b"lictree/1";
 
-fn provider() -> Arc<CryptoProvider> {
+fn cryptography() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -42,8 +42,8 @@ pub(crate) fn server_config(
     identity: &Identity,
     limits: &NetLimits,
 ) -> Result<quinn::ServerConfig, NetError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(believed(identity)?, provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider())
+    let verifier = WebPkiClientVerifier::builder_with_provider(believed(identity)?, cryptography());
+    let mut tls = rustls::ServerConfig::builder_with_provider(cryptography())
         .with_protocol_versions(&[&TLS13])
         .map_err(fault)?
         .with_client_cert_verifier(verifier.build().map_err(fault)?)
@@ -67,7 +67,7 @@ pub(crate) fn client_config(
     identity: &Identity,
     limits: &NetLimits,
 ) -> Result<quinn::ClientConfig, NetError> {
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider())
+    let mut tls = rustls::ClientConfig::builder_with_provider(cryptography())
         .with_protocol_versions(&[&TLS13])
         .map_err(fault)?
         .with_root_certificates(believed(identity)?)

@@ -1,13 +1,10 @@
 //! Frames on a made connection, and its end.
 
-use super::{Family, LOOPBACK, limits, name};
+use super::{Cable, Family, LOOPBACK, limits, name};
 use crate::net::greeting::GREETING;
 use crate::net::{CloseCode, Closed, FrameReceiver, FrameSender, NetLimits, ReceiveError};
 use crate::net::{Dialer, SendError, tls};
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UdpSocket;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -223,38 +220,13 @@ async fn a_closed_listener_tells_its_children() {
     assert_eq!(child.link.closed().await, by_peer);
 }
 
-/// Passes datagrams between one child and `target` until it is dropped: a cable to pull.
-async fn cable(target: SocketAddr) -> (SocketAddr, tokio_util::task::AbortOnDropHandle<()>) {
-    let near = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
-    let far = Arc::new(UdpSocket::bind(LOOPBACK).await.unwrap());
-    far.connect(target).await.unwrap();
-    let address = near.local_addr().unwrap();
-    let task = tokio::spawn(async move {
-        let (mut up, mut down) = ([0; 65_536], [0; 65_536]);
-        let mut child = None;
-        loop {
-            tokio::select! {
-                Ok((len, from)) = near.recv_from(&mut up) => {
-                    child = Some(from);
-                    let _ = far.send(&up[..len]).await;
-                }
-                Ok(len) = far.recv(&mut down) => {
-                    if let Some(child) = child {
-                        let _ = near.send_to(&down[..len], child).await;
-                    }
-                }
-            }
-        }
-    });
-    (address, tokio_util::task::AbortOnDropHandle::new(task))
-}
-
 #[tokio::test]
 async fn a_pulled_cable_is_noticed_by_both_ends() {
     let idle_timeout = Duration::from_millis(600);
     let keep_alive_interval = Duration::from_millis(100);
     let mut family = Family::new(NetLimits { idle_timeout, keep_alive_interval, ..limits() });
-    let (address, cable) = cable(family.address).await;
+    let cable = Cable::to(family.address).await;
+    let address = cable.address;
     let dialer = Dialer::toward(address, &family.child, family.limits.clone()).unwrap();
     let top = name("top");
     let (child, mut parent) = tokio::join!(dialer.dial(address, &top), family.listener.connected());
@@ -269,12 +241,24 @@ async fn a_pulled_cable_is_noticed_by_both_ends() {
 }
 
 #[tokio::test]
+async fn a_closed_dialer_tells_its_parent() {
+    let mut family = Family::new(limits());
+    let (dialer, top) = (family.dialer(), name("top"));
+    let (child, parent) =
+        tokio::join!(dialer.dial(family.address, &top), family.listener.connected());
+    dialer.close(CloseCode::DONE, "going home", PATIENCE).await;
+    let by_peer = Closed::ByPeer { code: CloseCode::DONE, reason: "going home".to_string() };
+    assert_eq!(parent.link.closed().await, by_peer);
+    assert!(matches!(child.unwrap().link.closed().await, Closed::Here { .. }));
+}
+
+#[tokio::test]
 async fn keep_alives_hold_a_silent_connection_beyond_its_idle_timeout() {
-    let idle_timeout = Duration::from_millis(400);
+    let idle_timeout = Duration::from_millis(600);
     let keep_alive_interval = Duration::from_millis(50);
     let mut family = Family::new(NetLimits { idle_timeout, keep_alive_interval, ..limits() });
     let (child, parent) = family.connect().await;
-    let ended = tokio::time::timeout(3 * idle_timeout, parent.link.closed()).await;
+    let ended = tokio::time::timeout(2 * idle_timeout, parent.link.closed()).await;
     assert!(ended.is_err(), "{ended:?}");
     drop(child);
     parent.link.closed().await;

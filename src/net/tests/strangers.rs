@@ -1,6 +1,6 @@
 //! Those who must not be let in, and those whom they must not hold up.
 
-use super::{Family, LOOPBACK, authority, issue, limits, name};
+use super::{Cable, Family, LOOPBACK, authority, issue, limits, name};
 use crate::net::greeting::GREETING;
 use crate::net::{Arrival, Dialer, Identity, Listener, NetError, NetLimits, Refusal, Side, tls};
 use crate::net::{CloseCode, IdentityError};
@@ -10,6 +10,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The refusal and who spoke it.
@@ -309,9 +310,16 @@ async fn connections_are_bounded_and_a_freed_place_is_given_again() {
 
 #[tokio::test]
 async fn addresses_are_proven_when_many_shake_hands() {
-    let mut family = Family::new(NetLimits { handshakes_retry_above: 0, ..limits() });
-    family.connect().await;
-    assert_eq!(family.listener.refused_count(), 0);
+    for (handshakes_retry_above, retries) in [(0, true), (1, false)] {
+        let mut family = Family::new(NetLimits { handshakes_retry_above, ..limits() });
+        let cable = Cable::to(family.address).await;
+        let (dialer, top) = (family.dialer(), name("top"));
+        let (child, _parent) =
+            tokio::join!(dialer.dial(cable.address, &top), family.listener.connected());
+        child.unwrap();
+        assert_eq!(cable.retries.load(Ordering::Relaxed) > 0, retries);
+        assert_eq!(family.listener.refused_count(), 0);
+    }
 }
 
 #[tokio::test]
