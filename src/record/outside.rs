@@ -2,7 +2,7 @@
 
 use crate::model::count::LicenseCount;
 use crate::model::discovery::{Found, MacAddress};
-use crate::model::license::{License, Metric, Serial};
+use crate::model::license::{License, LicenseTerms, Metric, Serial};
 use crate::model::time::Timestamp;
 use crate::record::device::{addresses, addresses_bytes};
 use crate::record::error::RecordError;
@@ -15,11 +15,11 @@ use prost::Message;
 numbered!(Metric, "a metric": ManagedDevices = 1, Sessions = 2);
 
 pub fn serial_text(serial: &Serial) -> &str {
-    &serial.0
+    serial.as_str()
 }
 
-pub fn serial(text: String) -> Result<Serial, RecordError> {
-    Ok(Serial(text))
+pub fn serial(text: &str) -> Result<Serial, RecordError> {
+    text.parse().map_err(|source| RecordError::License { what: "a serial", source })
 }
 
 /// The six bytes of an address as a number of 48 bits.
@@ -73,8 +73,8 @@ impl Form for LicenseForm {
     }
 
     fn value(self, _: &mut Room) -> Result<License, RecordError> {
-        Ok(License {
-            serial: serial(self.serial)?,
+        let terms = LicenseTerms {
+            serial: serial(&self.serial)?,
             vendor: self.vendor,
             product: name(Self::WHAT, &self.product)?,
             count: LicenseCount(self.count),
@@ -82,7 +82,9 @@ impl Form for LicenseForm {
             not_before: Timestamp(self.not_before_ms),
             not_after: self.not_after_ms.map(Timestamp),
             note: self.note,
-        })
+        };
+        // Checked again: only what was a license comes back as one.
+        License::try_from(terms).map_err(|source| RecordError::License { what: Self::WHAT, source })
     }
 }
 

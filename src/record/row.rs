@@ -308,6 +308,8 @@ struct DeviceRowForm {
     version: u64,
     #[prost(message, optional, tag = "3")]
     wish: Option<OpenWishForm>,
+    #[prost(bool, tag = "4")]
+    deleted: bool,
 }
 
 impl Form for DeviceRowForm {
@@ -319,12 +321,14 @@ impl Form for DeviceRowForm {
             device: Some(DeviceForm::of(&row.device)),
             version: row.version,
             wish: row.wish.as_ref().map(OpenWishForm::of),
+            deleted: row.deleted,
         }
     }
 
     fn value(self, room: &mut Room) -> Result<DeviceRow, RecordError> {
+        let (version, deleted) = (self.version, self.deleted);
         let device = need(Self::WHAT, self.device, room)?;
-        Ok(DeviceRow { device, version: self.version, wish: perhaps(self.wish, room)? })
+        Ok(DeviceRow { device, version, wish: perhaps(self.wish, room)?, deleted })
     }
 }
 

@@ -205,7 +205,13 @@ fn meet_server() -> Command {
 
 fn attach_command() -> Command {
     let edges = vec![(named("cad"), edge_report()), (named("cam"), EdgeReport::default())];
-    Command::Attach { relay: named("relay-c"), attach: attach(), edges }
+    Command::Attach {
+        relay: named("relay-c"),
+        nonce: 0xabcd,
+        attach: attach(),
+        incarnation: 0xfeed_f00d,
+        edges,
+    }
 }
 
 fn book_edge() -> Command {
@@ -298,7 +304,7 @@ fn holding_row() -> HoldingRow {
 
 fn device_row() -> DeviceRow {
     let wish = OpenWish { product: named("cad"), number: 90, want: Want::Release };
-    DeviceRow { device: device(), version: 411, wish: Some(wish) }
+    DeviceRow { device: device(), version: 411, wish: Some(wish), deleted: true }
 }
 
 fn own_figures_row() -> OwnFiguresRow {

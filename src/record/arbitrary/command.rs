@@ -48,12 +48,14 @@ fn standing() -> impl Strategy<Value = Command> {
 }
 
 fn attaching() -> impl Strategy<Value = Command> {
-    let attach = (server(), attach_id(), edges());
+    let attach = (server(), any::<u64>(), attach_id(), any::<u64>(), edges());
     let book = (server(), attach_id(), product(), edge_report());
     let attached = (any::<u64>(), attach_id(), levels());
     let level = (attach_id(), product(), level());
     prop_oneof![
-        attach.prop_map(|(relay, attach, edges)| Command::Attach { relay, attach, edges }),
+        attach.prop_map(|(relay, nonce, attach, incarnation, edges)| {
+            Command::Attach { relay, nonce, attach, incarnation, edges }
+        }),
         book.prop_map(|(relay, attach, product, report)| {
             Command::BookEdge { relay, attach, product, report }
         }),

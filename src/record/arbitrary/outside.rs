@@ -2,7 +2,7 @@
 
 use crate::model::count::LicenseCount;
 use crate::model::discovery::{Found, MacAddress};
-use crate::model::license::{License, Metric, Serial};
+use crate::model::license::{License, LicenseTerms, Metric, Serial};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::{addresses, product, text};
 use crate::record::sample::named;
@@ -14,11 +14,11 @@ pub fn mac(bytes: [u8; 6]) -> MacAddress {
 }
 
 pub fn serial(text: &str) -> Serial {
-    Serial(text.to_string())
+    text.parse().unwrap()
 }
 
 pub fn license_sample() -> License {
-    License {
+    let terms = LicenseTerms {
         serial: serial("A-17"),
         vendor: "Vendor AG".to_string(),
         product: named("cad"),
@@ -27,7 +27,8 @@ pub fn license_sample() -> License {
         not_before: Timestamp(1_794_000_000_000),
         not_after: Some(Timestamp(1_799_000_000_000)),
         note: "für 3 Räume".to_string(),
-    }
+    };
+    terms.try_into().unwrap()
 }
 
 pub fn found_sample() -> Found {
@@ -56,14 +57,17 @@ pub fn any_license() -> impl Strategy<Value = License> {
     let dates = (0..1_000_000_u64, option::of(1_000_000..2_000_000_u64));
     let texts = ("[a-z]{1,255}", "[a-z]{0,300}");
     let all = (any_serial(), texts, product(), 1..=u64::from(u32::MAX), metric, dates);
-    all.prop_map(|(serial, (vendor, note), product, count, metric, (from, to))| License {
-        serial,
-        vendor,
-        product,
-        count: LicenseCount(count),
-        metric,
-        not_before: Timestamp(from),
-        not_after: to.map(Timestamp),
-        note,
+    all.prop_map(|(serial, (vendor, note), product, count, metric, (from, to))| {
+        let terms = LicenseTerms {
+            serial,
+            vendor,
+            product,
+            count: LicenseCount(count),
+            metric,
+            not_before: Timestamp(from),
+            not_after: to.map(Timestamp),
+            note,
+        };
+        terms.try_into().unwrap()
     })
 }
