@@ -134,10 +134,6 @@ struct AttachForm {
     /// A list of [`ProductReportForm`].
     #[prost(bytes = "vec", tag = "5")]
     edges: Vec<u8>,
-    #[prost(fixed64, tag = "4")]
-    nonce: u64,
-    #[prost(fixed64, tag = "5")]
-    incarnation: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -430,8 +426,6 @@ impl AttachForm {
     fn value(self, room: &mut Room) -> Result<Command, RecordError> {
         let what = "a command to attach";
         Ok(Command::Attach {
-            nonce: self.nonce,
-            incarnation: self.incarnation,
             relay: name(what, &self.relay)?,
             nonce: self.nonce,
             attach: need(what, self.attach, room)?,
