@@ -308,13 +308,9 @@ impl Engine {
                 let nonce = self.entropy.draw();
                 self.challenge(&author, nonce);
             }
-            Body::AttachRequest { nonce, incarnation, edges }
-                // The newest challenge counts, and once (R3).
-                if self.challenges.remove(&author) == Some(nonce) => {
-                    let attach = self.next_attach();
-                    let relay = author;
-                    self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
-                }
+            Body::AttachRequest { nonce, incarnation, edges } => {
+                self.attach_asked(author, nonce, incarnation, edges);
+            }
             Body::EdgeReport { attach, product, report } => {
                 self.propose(Command::BookEdge { relay: author, attach, product, report });
             }
