@@ -1,1 +1,3 @@
 //! Placeholder of `edge`; filled by its first slice.
+
+pub mod import;
