@@ -4,13 +4,13 @@
 //! `licenses`, `edges`, `holdings`, `ledgers` (accounts, outbox), `devices`, `mirrors`.
 
 use crate::model::account::{Account, Pack, Verdict};
-use crate::model::count::LicenseCount;
-use crate::model::device::{Device, DeviceNumber, DeviceState};
+use crate::model::device::{DeviceNumber, DeviceState};
 use crate::model::edge::Level;
 use crate::model::holding::Phase;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
-use crate::model::report::{ReportRow, RowName, StreamId};
+use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
+use crate::model::row::{DeviceRow, OwnFiguresRow};
 use crate::server::Server;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,19 +121,104 @@ pub struct RowsTruth {
 
 /// What the primary has of every other server's streams.
 pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
-    let _ = primary;
-    BTreeMap::new()
+    let mirrors = primary.engine().state().mirrors.iter();
+    let own = primary.engine().state().name();
+    let foreign = mirrors.filter(|(stream, _)| stream.origin != *own);
+    foreign
+        .map(|(stream, mirror)| {
+            let rows = mirror.rows().filter_map(|(name, _)| mirror.row(name));
+            let rows = rows.map(|row| (row.name.clone(), row)).collect();
+            let known = RowsTruth { incarnation: mirror.incarnation, version: mirror.have, rows };
+            (stream.clone(), known)
+        })
+        .collect()
 }
 
 /// What a server itself says in its streams.
 pub fn written(server: &Server) -> BTreeMap<StreamId, RowsTruth> {
-    let _ = server;
-    BTreeMap::new()
+    let state = server.engine().state();
+    let [figures, nodes] = StreamId::of(state.name());
+    let figure = |(product, row): (&ProductName, &OwnFiguresRow)| ReportRow {
+        name: RowName::Product(product.clone()),
+        version: row.version,
+        body: RowBody::Figures(row.figures),
+    };
+    let node = |(number, row): (&DeviceNumber, &DeviceRow)| ReportRow {
+        name: RowName::Device(*number),
+        version: row.version,
+        body: RowBody::Device(row.device.clone()),
+    };
+    let kept = state.devices.iter().filter(|(_, row)| !row.deleted);
+    let rows = [
+        (figures, state.server.figures_version, by_name(state.own_figures.iter().map(figure))),
+        (nodes, state.server.nodes_version, by_name(kept.map(node))),
+    ];
+    let incarnation = state.server.founding.incarnation;
+    let known = |(stream, version, rows)| (stream, RowsTruth { incarnation, version, rows });
+    rows.into_iter().map(known).collect()
+}
+
+fn by_name(rows: impl Iterator<Item = ReportRow>) -> BTreeMap<RowName, ReportRow> {
+    rows.map(|row| (row.name.clone(), row)).collect()
 }
 
 /// What this server durably knows: its engine's state is its log applied, and only what is on disk
 /// is applied.
 pub fn truth_of(server: &Server) -> Truth {
-    let _ = server;
-    Truth::default()
+    let state = server.engine().state();
+    let device = |(number, row): (&DeviceNumber, &DeviceRow)| {
+        let known = DeviceTruth {
+            state: row.device.state,
+            product: row.device.product.clone(),
+            waits: row.wish.is_some(),
+            deleted: row.deleted,
+        };
+        (*number, known)
+    };
+    let mut truth = Truth {
+        products: BTreeMap::new(),
+        devices: state.devices.iter().map(device).collect(),
+        device_last: state.server.device_last,
+        serials: state.licenses.keys().cloned().collect(),
+        has_expired: state.licenses.values().any(|license| license.expired),
+    };
+    for license in state.licenses.values().filter(|license| !license.expired) {
+        at(&mut truth, &license.license.product).registered += license.license.count.0;
+    }
+    for ((product, relay), edge) in &state.edges {
+        let known = EdgeTruth { level: edge.level, version_seen: edge.version_seen };
+        at(&mut truth, product).edges.insert(relay.clone(), known);
+    }
+    for (product, row) in &state.holdings {
+        let known = at(&mut truth, product);
+        known.granted_seen = row.granted_seen;
+        known.returned = row.returned;
+        known.phase = row.phase;
+        known.version = row.level.version;
+        known.cycle = row.cycle;
+        known.declined = row.declined;
+    }
+    for (product, ledger) in &state.ledgers {
+        let known = at(&mut truth, product);
+        known.ledger = uses_of(ledger.accounts().map(|(account, _)| account));
+        known.outboxes = ledger.outbox.values().map(pack_truth).collect();
+    }
+    truth
+}
+
+fn at<'a>(truth: &'a mut Truth, product: &ProductName) -> &'a mut ProductTruth {
+    truth.products.entry(product.clone()).or_default()
+}
+
+fn pack_truth(pack: &Pack) -> PackTruth {
+    PackTruth { cycle: pack.cycle, uses: uses_of(pack.accounts.iter()) }
+}
+
+fn uses_of<'a>(accounts: impl Iterator<Item = &'a Account>) -> Uses {
+    let granted = |account: &Account| {
+        let granted = account.entries.iter().filter(|(_, e)| e.verdict == Verdict::Granted);
+        granted.map(|(device, _)| *device).collect::<Vec<_>>()
+    };
+    let uses = accounts.map(|account| (account.origin.clone(), granted(account)));
+    uses.filter(|(_, devices)| !devices.is_empty()).collect()
 }

@@ -4,7 +4,7 @@
 use crate::model::count::LicenseCount;
 use crate::model::device::{DeviceId, DeviceNumber};
 use crate::model::discovery::{Found, MacAddress};
-use crate::model::license::{License, Metric, Serial};
+use crate::model::license::{License, LicenseTerms, Metric};
 use crate::model::name::ProductName;
 use crate::model::request::{
     Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
@@ -206,8 +206,9 @@ impl Workload {
         self.serial_last += 1;
         let expires = self.entropy.chance(self.habits.expiring);
         let life = Duration::from_secs(self.entropy.between(20, 100));
-        let license = License {
-            serial: Serial(format!("S-{}", self.serial_last)),
+        let serial = format!("S-{}", self.serial_last);
+        let terms = LicenseTerms {
+            serial: serial.parse().expect("letters, digits and a hyphen are a serial"),
             vendor: "simulated".to_string(),
             product: product.clone(),
             count: LicenseCount(count),
@@ -216,6 +217,7 @@ impl Workload {
             not_after: expires.then(|| BEGINNING.after(life)),
             note: String::new(),
         };
+        let license = License::try_from(terms).expect("its count and its dates are sane");
         Errand { place, request: Request::RegisterLicense(license) }
     }
 

@@ -4,7 +4,7 @@
 use lictree::model::count::LicenseCount;
 use lictree::model::device::{DeviceId, DeviceNumber, DeviceState};
 use lictree::model::discovery::{Found, MacAddress};
-use lictree::model::license::{License, Metric, Serial};
+use lictree::model::license::{License, LicenseTerms, Metric};
 use lictree::model::name::ProductName;
 use lictree::model::request::{Answer, DeviceOutcome, Doing, HoldingChange, HoldingVerb, Request};
 use lictree::model::tuning::Tuning;
@@ -67,8 +67,8 @@ impl Tree {
 
     fn register(&mut self, place: usize, count: u64) {
         self.serials += 1;
-        let license = License {
-            serial: Serial(format!("S-{}", self.serials)),
+        let terms = LicenseTerms {
+            serial: format!("S-{}", self.serials).parse().unwrap(),
             vendor: "hitachi".to_string(),
             product: product(),
             count: LicenseCount(count),
@@ -77,6 +77,7 @@ impl Tree {
             not_after: None,
             note: String::new(),
         };
+        let license = License::try_from(terms).unwrap();
         let answer = self.ask(place, Request::RegisterLicense(license));
         assert!(matches!(answer, Answer::LicenseRegistered(_)), "{answer:?}");
     }
