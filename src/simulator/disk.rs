@@ -102,8 +102,10 @@ impl Disk {
         self.saving.as_ref().is_none_or(|checkpoint| checkpoint.at.index <= last)
     }
 
-    pub fn last_index(&self) -> u64 {
-        self.entries.back().map_or(self.cut.index, |entry| entry.index)
+    /// What was saved as rows was agreed, even if the log does not say so yet.
+    fn agreed(&self) -> HardState {
+        let commit = self.hard_state.commit.max(self.rows_at.index);
+        HardState { commit, ..self.hard_state }
     }
 
     pub fn remains(&self) -> Remains {
@@ -115,7 +117,7 @@ impl Disk {
         Remains {
             rows: self.rows.iter().map(row).collect(),
             rows_at: self.rows_at,
-            hard_state: self.hard_state,
+            hard_state: self.agreed(),
             entries: self.entries.iter().cloned().collect(),
             cut: self.cut,
         }
