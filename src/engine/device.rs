@@ -33,15 +33,19 @@ pub struct Identities {
 impl Identities {
     pub fn insert(&mut self, device: &Device, number: DeviceNumber) {
         match device.mac {
-            Some(mac) => drop(self.macs.insert(mac, number)),
+            Some(mac) => {
+                self.macs.insert(mac, number);
+            }
             None => self.addresses.extend(device.addresses.iter().map(|a| (*a, number))),
         }
     }
 
     pub fn remove(&mut self, device: &Device) {
         match device.mac {
-            Some(mac) => drop(self.macs.remove(&mac)),
-            None => device.addresses.iter().for_each(|a| drop(self.addresses.remove(a))),
+            Some(mac) => {
+                self.macs.remove(&mac);
+            }
+            None => self.addresses.retain(|address, _| !device.addresses.contains(address)),
         }
     }
 
@@ -137,7 +141,8 @@ impl Engine {
     pub(super) fn ignore(&mut self, devices: &[DeviceNumber]) {
         for number in devices {
             let known = self.state.devices.get(number).filter(|row| !row.deleted);
-            if known.is_none_or(|row| row.device.state == DeviceState::Ignored && row.wish.is_none())
+            if known
+                .is_none_or(|row| row.device.state == DeviceState::Ignored && row.wish.is_none())
             {
                 continue;
             }
@@ -219,7 +224,7 @@ impl Engine {
             self.close_wish(number);
             match verdict.verdict {
                 Verdict::Granted => self.become_managed(number, product),
-                Verdict::RangeFull => self.refused.push((number, product.clone())),
+                Verdict::RangeFull => {}
                 Verdict::Released => {
                     if self.state.devices.get(&number).is_some_and(|row| row.deleted) {
                         self.forget(number);

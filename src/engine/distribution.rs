@@ -5,8 +5,8 @@
 //! - Soft, `force` overrides: no range gets a new or deeper shortage. The ranges after the change
 //!   are computed first and shown; nobody is surprised.
 
-use super::range::{self, Tree};
 use super::Engine;
+use super::range::{self, Tree};
 use crate::model::command::SetHolding;
 use crate::model::count::{COUNT_MAX, LicenseCount};
 use crate::model::holding::HoldingOption;
@@ -49,12 +49,7 @@ impl Engine {
     }
 
     /// What a change would do, and whether it may.
-    pub(super) fn plan(
-        &self,
-        asked: &HoldingChange,
-        product: ProductName,
-        now: Timestamp,
-    ) -> Plan {
+    pub(super) fn plan(&self, asked: &HoldingChange, product: ProductName, now: Timestamp) -> Plan {
         let options = self.options(&product);
         let (option, target) = match asked.verb {
             HoldingVerb::Distribute(LicenseCount(0)) | HoldingVerb::Withdraw => {
@@ -195,7 +190,9 @@ impl Engine {
         self.state.count_given(product);
         let by_force = if *forced { ", forced" } else { "" };
         let text = match option {
-            HoldingOption::Distributed => format!("{relay} is to hold {target} {product}{by_force}"),
+            HoldingOption::Distributed => {
+                format!("{relay} is to hold {target} {product}{by_force}")
+            }
             HoldingOption::Registered => format!("{relay} may register {product}{by_force}"),
             HoldingOption::None => format!("{relay} is to hold no {product}{by_force}"),
         };
@@ -211,7 +208,8 @@ impl Engine {
         let SetHolding { relay, product, option, target, .. } = change;
         let Some(ledger) = self.state.ledgers.get(product) else { return Ok(()) };
         let out = ledger.below.get(relay).is_some_and(|below| below.out);
-        let leaving = if out || *option == HoldingOption::None { 0 } else { ledger.used_through(relay) };
+        let leaving =
+            if out || *option == HoldingOption::None { 0 } else { ledger.used_through(relay) };
         let short = |lacks: u64, range: &ServerName| {
             Err(Refusal::new(
                 "LT0224",

@@ -181,9 +181,15 @@ impl Engine {
     }
 
     /// Giver: the taker has them.
-    pub(super) fn handover_booked(&mut self, product: &ProductName, relay: &ServerName, cycle: u64) {
+    pub(super) fn handover_booked(
+        &mut self,
+        product: &ProductName,
+        relay: &ServerName,
+        cycle: u64,
+    ) {
         let ledger = self.state.ledger(product);
-        if ledger.outbox.get(relay).is_some_and(|pack| pack.cycle == cycle && pack.relay == *relay) {
+        if ledger.outbox.get(relay).is_some_and(|pack| pack.cycle == cycle && pack.relay == *relay)
+        {
             ledger.outbox.remove(relay);
             self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
         }

@@ -109,11 +109,7 @@ impl Ledger {
         booked.head |= kept.raise_floor(floor, &mut booked.entries);
         for wish in wishes {
             let Some((verdict, changed)) = kept.decide(wish, &mut self.used, own) else { continue };
-            booked.verdicts.push(WishVerdict {
-                device: wish.device,
-                number: wish.number,
-                verdict,
-            });
+            booked.verdicts.push(WishVerdict { device: wish.device, number: wish.number, verdict });
             if changed {
                 booked.entries.push(wish.device);
             }
@@ -155,8 +151,12 @@ impl Ledger {
     /// Takes every account out that comes through this relay; what they used is free here.
     pub fn take_through(&mut self, relay: &ServerName) -> Vec<Account> {
         let through = |kept: &Kept| kept.account.route.contains(relay);
-        let origins: Vec<ServerName> =
-            self.accounts.values().filter(|k| through(k)).map(|k| k.account.origin.clone()).collect();
+        let origins: Vec<ServerName> = self
+            .accounts
+            .values()
+            .filter(|k| through(k))
+            .map(|k| k.account.origin.clone())
+            .collect();
         origins.iter().filter_map(|origin| self.take(origin)).collect()
     }
 

@@ -36,7 +36,6 @@ pub mod waiting;
 
 use crate::model::account::{Pack, Wish};
 use crate::model::command::{Command, CommandBatch, Founding};
-use crate::model::device::DeviceNumber;
 use crate::model::edge::AttachId;
 use crate::model::letter::{Letter, LinkId};
 use crate::model::name::{ProductName, ServerName};
@@ -91,6 +90,8 @@ pub struct Engine {
     sources_changed: bool,
     presence_due: Timestamp,
     retry_due: Timestamp,
+    /// Something waits for an answer, as of the last deeds.
+    unsettled: bool,
     reports: report::Reports,
 
     // Volatile: what is under way.
@@ -102,9 +103,6 @@ pub struct Engine {
     fresh: BTreeMap<ProductName, Vec<Wish>>,
     /// Products with returns to be said then.
     returning: BTreeSet<ProductName>,
-    /// Devices refused in this run, for those who wait.
-    refused: Vec<(DeviceNumber, ProductName)>,
-    full: waiting::Full,
     waiting: Vec<waiting::Waiting>,
     /// Refusals of applied commands, by their number.
     refusals: BTreeMap<u64, Refusal>,
@@ -131,14 +129,13 @@ impl Engine {
             sources_changed: true,
             presence_due: Timestamp(0),
             retry_due: Timestamp(0),
+            unsettled: false,
             reports: report::Reports::default(),
             challenges: BTreeMap::new(),
             attach_drawn: 0,
             gathering: Gathering::new(),
             fresh: BTreeMap::new(),
             returning: BTreeSet::new(),
-            refused: Vec::new(),
-            full: waiting::Full::new(),
             waiting: Vec::new(),
             refusals: BTreeMap::new(),
             proposed: 0,
@@ -181,7 +178,6 @@ impl Engine {
         self.deeds.clear();
         self.fresh.clear();
         self.returning.clear();
-        self.refused.clear();
     }
 
     fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
@@ -291,7 +287,17 @@ impl Engine {
         }
         self.send_reports();
         self.answer_waiting(now);
+        let unsettled = self.is_unsettled();
+        if unsettled && !self.unsettled {
+            self.retry_due = now.after(self.tuning.retry_interval);
+        }
+        self.unsettled = unsettled;
         std::mem::take(&mut self.deeds)
+    }
+
+    /// A command that did not come from here goes into the log: it counts as proposed.
+    pub fn count_proposal(&mut self) {
+        self.proposed += 1;
     }
 
     /// What is due by now.
@@ -334,14 +340,18 @@ impl Engine {
                 || row.returned > row.level.returned_seen
         });
         let lag = relay && self.reports_lag();
-        open || packs || edges || turns || lag || (relay && (server.fenced.is_some() || server.attach.is_none()))
+        open || packs
+            || edges
+            || turns
+            || lag
+            || (relay && (server.fenced.is_some() || server.attach.is_none()))
     }
 
     /// When time alone makes something due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let connected = self.links.uplink().is_some() || self.links.downlinks().next().is_some();
         let presence = self.links.uplink().map(|_| self.presence_due);
-        let retry = (connected && self.is_unsettled()).then_some(self.retry_due);
+        let retry = (connected && self.unsettled).then_some(self.retry_due);
         let waiting = self.waiting.iter().map(|one| one.until).min();
         [presence, retry, waiting, self.next_expiry()].into_iter().flatten().min()
     }

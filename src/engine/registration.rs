@@ -51,7 +51,10 @@ impl Engine {
         if self.state.licenses.len() >= self.tuning.licenses_max {
             return Err(Refusal::new(
                 "LT0205",
-                format!("{} licenses are registered here, as many as allowed", self.tuning.licenses_max),
+                format!(
+                    "{} licenses are registered here, as many as allowed",
+                    self.tuning.licenses_max
+                ),
                 "raise licenses_max in [limits] of the configuration",
             ));
         }
@@ -89,7 +92,8 @@ impl Engine {
 
     /// Distributions that could not be met before are met now, as far as it goes.
     fn fill_targets(&mut self, product: &ProductName) {
-        let relays: Vec<_> = self.state.edges.keys().filter(|(p, _)| p == product).cloned().collect();
+        let relays: Vec<_> =
+            self.state.edges.keys().filter(|(p, _)| p == product).cloned().collect();
         for (product, relay) in relays {
             if self.top_up(&relay, &product) {
                 self.send_level(&relay, &product);
@@ -112,7 +116,8 @@ impl Engine {
 
     /// Licenses whose time is over and that still count.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<Serial> {
-        let over = |row: &LicenseRow| !row.expired && row.license.not_after.is_some_and(|t| t <= now);
+        let over =
+            |row: &LicenseRow| !row.expired && row.license.not_after.is_some_and(|t| t <= now);
         self.state.licenses.iter().filter(|(_, row)| over(row)).map(|(s, _)| s.clone()).collect()
     }
 

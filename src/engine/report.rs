@@ -132,20 +132,14 @@ impl Engine {
     /// The next rows after a number. Without rows it still says how far they are complete.
     fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
         let own = stream.origin == *self.state.name();
-        let forgotten = if own && stream.table == Table::Nodes {
-            self.state.server.nodes_floor
-        } else {
-            0
-        };
+        let forgotten =
+            if own && stream.table == Table::Nodes { self.state.server.nodes_floor } else { 0 };
         let reset = after > 0 && after < forgotten;
         let after = if reset { 0 } else { after };
         let max = self.tuning.report_rows_max;
         let rows = self.rows_after(stream, after, max);
-        let upto = if rows.len() < max {
-            version
-        } else {
-            rows.last().map_or(version, |row| row.version)
-        };
+        let upto =
+            if rows.len() < max { version } else { rows.last().map_or(version, |row| row.version) };
         ReportBatch { stream: stream.clone(), incarnation, after, upto, reset, rows }
     }
 
@@ -256,7 +250,8 @@ impl Engine {
         if !self.state.is_primary() {
             let mirror = self.state.mirrors.entry(stream.clone()).or_default();
             if mirror.incarnation != incarnation {
-                *mirror = super::mirror::Mirror { incarnation, ..Default::default() };
+                *mirror = super::mirror::Mirror::default();
+                mirror.incarnation = incarnation;
             }
         }
         self.ack(&stream);
@@ -333,8 +328,8 @@ impl Engine {
         for (table, version) in &presence.versions {
             let stream = StreamId { origin: presence.name.clone(), table: *table };
             let mirror = self.state.mirrors.get(&stream);
-            let complete = mirror
-                .is_some_and(|m| m.incarnation == presence.incarnation && m.have >= *version);
+            let complete =
+                mirror.is_some_and(|m| m.incarnation == presence.incarnation && m.have >= *version);
             if complete || *version == 0 {
                 self.reports.confirmed.insert(stream, now);
             }
@@ -385,5 +380,8 @@ fn rows_fit(batch: &ReportBatch) -> bool {
         _ => false,
     };
     batch.after <= batch.upto
-        && batch.rows.iter().all(|row| fits(row) && row.version <= batch.upto && row.version > batch.after)
+        && batch
+            .rows
+            .iter()
+            .all(|row| fits(row) && row.version <= batch.upto && row.version > batch.after)
 }

@@ -175,7 +175,10 @@ impl Engine {
             if id.managing_source != *self.state.name() {
                 return Err(Refusal::new(
                     "LT0303",
-                    format!("{id} was found by {}; its state changes only there", id.managing_source),
+                    format!(
+                        "{id} was found by {}; its state changes only there",
+                        id.managing_source
+                    ),
                     format!("run the command with --data of {}'s folder", id.managing_source),
                 ));
             }

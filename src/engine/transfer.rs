@@ -25,8 +25,7 @@ impl Engine {
     pub fn balance(&self, product: &ProductName) -> Balance {
         let ledger = self.state.ledgers.get(product);
         let (registered, given) = ledger.map_or((0, 0), |l| (l.registered, l.given));
-        let received =
-            self.state.holdings.get(product).map_or(0, |h| h.granted_seen - h.returned);
+        let received = self.state.holdings.get(product).map_or(0, |h| h.granted_seen - h.returned);
         Balance::of(registered + received, given)
     }
 
@@ -73,7 +72,8 @@ impl Engine {
         edges: &[(ProductName, EdgeReport)],
     ) -> Result<(), String> {
         let met = self.state.met.get(relay).ok_or("it never said that it is there")?;
-        let said = |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
+        let said =
+            |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
         let known = self.state.edges.iter().filter(|((_, name), _)| name == relay);
         for ((product, _), edge) in known {
             let report = said(product).unwrap_or_default();
@@ -145,14 +145,16 @@ impl Engine {
             level.option = HoldingOption::Registered;
             level.target = crate::model::count::LicenseCount::ZERO;
             level.version += 1;
-            let text = format!("{relay} keeps registering {product}: licenses are registered there");
+            let text =
+                format!("{relay} keeps registering {product}: licenses are registered there");
             self.note("holding.declined", text);
         }
         self.state.touch(RowKey::Edge(key.0, key.1));
         self.state.count_given(product);
         let topped = self.top_up(relay, product);
         let edge = &self.state.edges[&(product.clone(), relay.clone())];
-        let behind = report.granted_seen < edge.level.granted || report.version < edge.level.version;
+        let behind =
+            report.granted_seen < edge.level.granted || report.version < edge.level.version;
         came || topped || behind || declined
     }
 

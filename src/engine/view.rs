@@ -187,7 +187,8 @@ impl Engine {
                 true => self.in_transit(server, &product),
                 false => LicenseCount::ZERO,
             };
-            let source = if me { self.source(&product) } else { self.source_below(server, &product) };
+            let source =
+                if me { self.source(&product) } else { self.source_below(server, &product) };
             HoldingView { product, option, phase, source, held, used, managed, in_transit }
         };
         self.all_products().into_iter().map(view).collect()

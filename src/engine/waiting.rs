@@ -10,17 +10,28 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, DeviceOutcome, HoldingOutcome, RequestId};
 use crate::model::time::Timestamp;
-use std::collections::BTreeMap;
 
 /// What a request waits for after its command was proposed.
 #[derive(Debug)]
 pub(super) enum Hope {
-    Registered { serial: Serial },
+    Registered {
+        serial: Serial,
+    },
     /// The other end of the edge has booked the change.
-    Holding { outcome: Box<HoldingOutcome>, applied: bool },
+    Holding {
+        outcome: Box<HoldingOutcome>,
+        applied: bool,
+    },
     /// Every device has its verdict.
-    Devices { devices: Vec<DeviceNumber>, wanted: DeviceState, product: Option<ProductName> },
-    Imported { known: u64, new: u64 },
+    Devices {
+        devices: Vec<DeviceNumber>,
+        wanted: DeviceState,
+        product: Option<ProductName>,
+    },
+    Imported {
+        known: u64,
+        new: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -54,7 +65,6 @@ impl Engine {
                 None => self.waiting.push(one),
             }
         }
-        self.refused.clear();
     }
 
     pub(super) fn answer(&mut self, id: RequestId, answer: Answer) {
@@ -62,7 +72,7 @@ impl Engine {
     }
 
     fn fulfilled(
-        &mut self,
+        &self,
         hope: &mut Hope,
         refusal: Option<Refusal>,
         late: bool,
@@ -78,11 +88,6 @@ impl Engine {
                 self.holding_done(outcome, applied, refusal, late, now)
             }
             Hope::Devices { devices, wanted, product } => {
-                for (number, of) in &self.refused {
-                    if devices.contains(number) && product.as_ref() == Some(of) {
-                        self.full.insert(*number, of.clone());
-                    }
-                }
                 let open = |number: &DeviceNumber| {
                     let row = self.state.devices.get(number);
                     row.is_some_and(|row| row.wish.is_some())
@@ -128,7 +133,7 @@ impl Engine {
     }
 
     fn device_outcomes(
-        &mut self,
+        &self,
         devices: &[DeviceNumber],
         wanted: DeviceState,
         product: Option<&ProductName>,
@@ -146,9 +151,7 @@ impl Engine {
             };
             DeviceOutcome { id, state, refusal }
         });
-        let outcomes = outcomes.collect();
-        devices.iter().for_each(|number| drop(self.full.remove(number)));
-        outcomes
+        outcomes.collect()
     }
 
     fn range_full(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
@@ -181,6 +184,3 @@ fn unanswered(product: Option<&ProductName>, source: Option<&ServerName>) -> Ref
 fn not_applied() -> Refusal {
     Refusal::new("LT0602", "the change was overtaken by another one", "look, and ask again")
 }
-
-/// Full answers seen by requests that still wait for other devices.
-pub(super) type Full = BTreeMap<DeviceNumber, ProductName>;
