@@ -12,7 +12,8 @@
 //!
 //! - No bytes make reading panic; whatever is wrong with them is a [`WireError`].
 //! - Every list is counted in its bytes and paid for out of [`WireLimits`] before memory is set
-//!   aside for it. No single allocation exceeds four times the frame and 64 KiB.
+//!   aside for it. No single allocation exceeds four times the frame and 64 KiB; by the default
+//!   limits the worst frame (a pack whose routes are all as long as can be) takes 3 MiB in all.
 //! - A kind of frame, address or body that this version does not know is
 //!   [`WireError::Unsupported`]: it is left out, and the connection stays.
 //! - Names are checked when they are read; there is no letter with a name that is none.
