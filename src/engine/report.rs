@@ -30,6 +30,8 @@ struct Sender {
     have: Option<u64>,
     /// The last numbers of letters on their way.
     ahead: VecDeque<u64>,
+    /// It has rows whose deletion is forgotten here: the next letter begins from nothing.
+    reset: bool,
 }
 
 /// The volatile side of replication.
@@ -120,10 +122,12 @@ impl Engine {
             if after >= version || sender.ahead.len() >= self.tuning.report_window {
                 return;
             }
-            let batch = self.batch(stream, incarnation, after, version);
-            let upto = batch.upto;
+            let reset = sender.reset;
+            let after = if reset { 0 } else { after };
+            let batch = self.batch(stream, incarnation, after, version, reset);
             if let Some(sender) = self.reports.senders.get_mut(stream) {
-                sender.ahead.push_back(upto);
+                sender.ahead.push_back(batch.upto);
+                sender.reset = false;
             }
             self.send_neighbour(link, Body::Report(batch));
         }
@@ -184,6 +188,12 @@ impl Engine {
         }
     }
 
+    /// Deletions up to here are not known here any more.
+    fn forgotten(&self, stream: &StreamId) -> u64 {
+        let own = stream.origin == *self.state.name() && stream.table == Table::Nodes;
+        if own { self.state.server.nodes_floor } else { 0 }
+    }
+
     /// The parent says what it has.
     pub(super) fn report_acked(
         &mut self,
@@ -194,14 +204,17 @@ impl Engine {
     ) {
         let (ours, version) = self.stream_version(stream);
         let have = if ours == incarnation { have.min(version) } else { 0 };
+        let forgotten = self.forgotten(stream);
         let Some(sender) = self.reports.senders.get_mut(stream) else { return };
+        sender.reset |= sender.have.is_none() && have > 0 && have < forgotten;
         while sender.ahead.front().is_some_and(|upto| *upto <= have) {
             sender.ahead.pop_front();
         }
         sender.have = Some(have);
         let settled = if ours == incarnation { settled.min(version) } else { 0 };
-        let known = self.reports.settled.insert(stream.clone(), settled).unwrap_or(0);
+        let known = self.reports.settled.get(stream).copied().unwrap_or(0);
         if settled > known {
+            self.reports.settled.insert(stream.clone(), settled);
             self.report_settled(stream, settled);
         }
         self.send_stream(stream);
@@ -374,10 +387,12 @@ impl Engine {
 
 /// Every row is of the stream's table and within the batch's numbers.
 fn rows_fit(batch: &ReportBatch) -> bool {
-    let fits = |row: &ReportRow| match (&row.name, &row.body, batch.stream.table) {
-        (RowName::Product(_), RowBody::Figures(_), Table::Figures) => true,
-        (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes) => true,
-        _ => false,
+    let fits = |row: &ReportRow| {
+        matches!(
+            (&row.name, &row.body, batch.stream.table),
+            (RowName::Product(_), RowBody::Figures(_), Table::Figures)
+                | (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes)
+        )
     };
     batch.after <= batch.upto
         && batch
