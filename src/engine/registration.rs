@@ -118,7 +118,7 @@ impl Engine {
 
     /// Licenses whose time is over and that still count.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<Serial> {
-        let over =
+        let is_over =
             |row: &LicenseRow| !row.expired && row.license.not_after.is_some_and(|t| t <= now);
         let over = self.state.licenses.iter().filter(|(_, row)| is_over(row)).map(|(s, _)| s);
         over.filter(|serial| !self.expiring.contains(serial)).cloned().collect()

@@ -134,12 +134,14 @@ impl Engine {
     }
 
     /// The next rows after a number. Without rows it still says how far they are complete.
-    fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
-        let own = stream.origin == *self.state.name();
-        let forgotten =
-            if own && stream.table == Table::Nodes { self.state.server.nodes_floor } else { 0 };
-        let reset = after > 0 && after < forgotten;
-        let after = if reset { 0 } else { after };
+    fn batch(
+        &self,
+        stream: &StreamId,
+        incarnation: u64,
+        after: u64,
+        version: u64,
+        reset: bool,
+    ) -> ReportBatch {
         let max = self.tuning.report_rows_max;
         let rows = self.rows_after(stream, after, max);
         let upto =
