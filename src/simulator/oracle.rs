@@ -4,6 +4,7 @@
 //! changed a server it checks that server; the whole tree is looked over at most once in
 //! [`LOOK_GAP_MS`] of virtual time, and after every answer.
 
+use crate::model::name::ServerName;
 use crate::model::request::{Answer, Request, RequestId};
 use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
@@ -128,7 +129,11 @@ impl Oracle {
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }
-        self.promises.check_holdings(&self.truths[PRIMARY], out);
+        let registers = |relay: &ServerName| {
+            let place = world.topology.place_of(relay);
+            place.is_some_and(|place| !self.truths[place].serials.is_empty())
+        };
+        self.promises.check_holdings(&self.truths[PRIMARY], registers, out);
     }
 
     /// The last look: everything, whether or not it changed.

@@ -53,7 +53,13 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
     if outcome.violations.is_empty() || settings.keep_lines > 0 {
         return outcome;
     }
-    run_once(seed, &Settings { keep_lines: 60, ..settings.clone() })
+    run_once(
+        seed,
+        &Settings {
+            keep_lines: std::env::var("LT_KEEP").ok().and_then(|t| t.parse().ok()).unwrap_or(60),
+            ..settings.clone()
+        },
+    )
 }
 
 fn run_once(seed: u64, settings: &Settings) -> Outcome {
