@@ -233,20 +233,21 @@ impl Engine {
         found: Vec<Found>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let known = found.iter().filter(|one| self.state.identities.number_of(one).is_some());
-        let known = known.count() as u64;
-        let new = found.len() as u64 - known;
-        if self.state.devices.len() as u64 + new > self.tuning.devices_max as u64 {
+        let unknown = found.iter().filter(|one| self.state.identities.number_of(one).is_none());
+        let unknown = unknown.count() as u64;
+        if self.state.devices.len() as u64 + unknown > self.tuning.devices_max as u64 {
             return Err(Refusal::new(
                 "LT0305",
                 format!("at most {} devices of one site are kept", self.tuning.devices_max),
                 "delete what is gone, or raise devices_max in [limits]",
             ));
         }
-        for some in found.chunks(IMPORT_CHUNK) {
+        let chunks = found.chunks(IMPORT_CHUNK);
+        let commands = chunks.len() as u64;
+        for some in chunks {
             self.propose(Command::Discover { found: some.to_vec() });
         }
-        self.await_answer(id, Hope::Imported { known, new }, now);
+        self.await_answer(id, Hope::Imported { commands }, now);
         Ok(None)
     }
 }

@@ -29,9 +29,9 @@ pub(super) enum Hope {
         wanted: DeviceState,
         product: Option<ProductName>,
     },
+    /// This many commands, the last of them the one waited for.
     Imported {
-        known: u64,
-        new: u64,
+        commands: u64,
     },
 }
 
@@ -61,7 +61,7 @@ impl Engine {
             }
             let refusal = refusals.get(&one.proposed).cloned();
             let late = now >= one.until;
-            match self.fulfilled(&mut one.hope, refusal, late, now) {
+            match self.fulfilled(one.proposed, &mut one.hope, refusal, late, now) {
                 Some(answer) => self.answer(one.id, answer),
                 None => self.waiting.push(one),
             }
@@ -72,8 +72,19 @@ impl Engine {
         self.deeds.push(Deed::Answer { id, answer: Box::new(answer) });
     }
 
+    fn imported(&mut self, last: u64, commands: u64) -> Answer {
+        let (mut new, mut known) = (0, 0);
+        for number in last + 1 - commands..=last {
+            let came = self.discovered.remove(&number).unwrap_or_default();
+            new += came.new;
+            known += came.known;
+        }
+        Answer::Imported { new, known }
+    }
+
     fn fulfilled(
-        &self,
+        &mut self,
+        proposed: u64,
         hope: &mut Hope,
         refusal: Option<Refusal>,
         late: bool,
@@ -84,7 +95,7 @@ impl Engine {
                 Some(row) => Answer::LicenseRegistered(super::view::license_view(row)),
                 None => Answer::Refused(refusal.unwrap_or_else(not_applied)),
             }),
-            Hope::Imported { known, new } => Some(Answer::Imported { new: *new, known: *known }),
+            Hope::Imported { commands } => Some(self.imported(proposed, *commands)),
             Hope::Holding { outcome, applied } => {
                 self.holding_done(outcome, applied, refusal, late, now)
             }
