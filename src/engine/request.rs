@@ -50,12 +50,12 @@ impl Engine {
             Request::Ignore { devices } => {
                 let devices = self.own(&devices)?;
                 self.propose(Command::Ignore { devices: devices.clone() });
-                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+                self.await_devices(id, devices, Some(DeviceState::Ignored), None, now)
             }
             Request::Delete { devices } => {
                 let devices = self.own(&devices)?;
                 self.propose(Command::Delete { devices: devices.clone() });
-                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+                self.await_devices(id, devices, None, None, now)
             }
             Request::Import { found } => self.ask_import(id, found, now),
             read => self.look(read, now).map(Some),
@@ -212,14 +212,14 @@ impl Engine {
         }
         let command = Command::Manage { devices: devices.clone(), product: product.clone() };
         self.propose(command);
-        self.await_devices(id, devices, DeviceState::Managed, Some(product), now)
+        self.await_devices(id, devices, Some(DeviceState::Managed), Some(product), now)
     }
 
     fn await_devices(
         &mut self,
         id: RequestId,
         devices: Vec<DeviceNumber>,
-        wanted: DeviceState,
+        wanted: Option<DeviceState>,
         product: Option<ProductName>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
@@ -255,7 +255,7 @@ impl Engine {
 /// Found devices in one command, so that a log entry stays small.
 const IMPORT_CHUNK: usize = 256;
 
-fn no_node(id: &DeviceId) -> Refusal {
+pub(super) fn no_node(id: &DeviceId) -> Refusal {
     Refusal::new(
         "LT0306",
         format!("no node {id} is known here"),

@@ -26,7 +26,8 @@ pub(super) enum Hope {
     /// Every device has its verdict.
     Devices {
         devices: Vec<DeviceNumber>,
-        wanted: DeviceState,
+        /// Nothing means gone.
+        wanted: Option<DeviceState>,
         product: Option<ProductName>,
     },
     /// This many commands, the last of them the one waited for.
@@ -124,6 +125,13 @@ impl Engine {
             *applied = true;
             outcome.refusal = refusal;
         }
+        if outcome.refusal.is_none() && self.was_declined(outcome) {
+            outcome.refusal = Some(Refusal::new(
+                "LT0208",
+                format!("{} declined: licenses are registered there", outcome.relay),
+                "licenses that are registered at a relay stay there; a relay has one option",
+            ));
+        }
         if outcome.refusal.is_none() {
             let settled = self.is_booked(&outcome.relay, &outcome.product);
             let away = !self.is_online(&outcome.relay, now);
@@ -133,6 +141,13 @@ impl Engine {
             outcome.in_transit = self.unbooked(&outcome.relay, &outcome.product);
         }
         Some(Answer::Holding(outcome.clone()))
+    }
+
+    /// Whether the relay kept its registered licenses instead.
+    fn was_declined(&self, outcome: &HoldingOutcome) -> bool {
+        let edge = self.state.edges.get(&(outcome.product.clone(), outcome.relay.clone()));
+        let now = edge.map_or(HoldingOption::None, |edge| edge.level.option);
+        now == HoldingOption::Registered && outcome.option != now
     }
 
     /// Whether the relay acts by what was last set, and its figures say so.
@@ -171,7 +186,7 @@ impl Engine {
     fn device_outcomes(
         &self,
         devices: &[DeviceNumber],
-        wanted: DeviceState,
+        wanted: Option<DeviceState>,
         product: Option<&ProductName>,
     ) -> Vec<DeviceOutcome> {
         let source = product.and_then(|product| self.source(product));
@@ -180,8 +195,9 @@ impl Engine {
             let row = self.state.devices.get(number).filter(|row| !row.deleted);
             let state = row.map_or(DeviceState::Ignored, |row| row.device.state);
             let waits = row.is_some_and(|row| row.wish.is_some());
-            let refusal = match (state == wanted || row.is_none(), waits) {
+            let refusal = match (row.map(|row| row.device.state) == wanted, waits) {
                 (true, _) => None,
+                (false, _) if row.is_none() => Some(super::request::no_node(&id)),
                 (false, true) => Some(unanswered(product, source.as_ref())),
                 (false, false) => Some(self.range_full(product, source.as_ref())),
             };

@@ -153,7 +153,7 @@ impl Promises {
         for serial in of_place.serials.difference(&truth.serials) {
             out.add("I6", format!("{name} answered that {serial:?} is registered and has it not"));
         }
-        out.hold(true || of_place.imported <= truth.device_last.0, "I6", || {
+        out.hold(of_place.imported <= truth.device_last.0, "I6", || {
             let (said, knows) = (of_place.imported, truth.device_last);
             format!("{name} answered that {said} devices were imported and knows {knows}")
         });
@@ -164,7 +164,10 @@ impl Promises {
         for ((relay, product), (option, target)) in &self.holdings {
             let edge = primary.products.get(product).and_then(|p| p.edges.get(relay));
             let level = edge.map(|edge| edge.level).unwrap_or_default();
-            out.hold((level.option, level.target) == (*option, *target), "I6", || {
+            // A relay with licenses of its own may decline after the answer; it stays as it was.
+            let declined = level.option == HoldingOption::Registered && level.version > 1;
+            let kept = (level.option, level.target) == (*option, *target);
+            out.hold(kept || declined, "I6", || {
                 format!(
                     "the primary answered that {relay} is {option:?} {target} for {product}; \
                      its own word is {level:?}"
