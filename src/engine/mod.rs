@@ -265,6 +265,7 @@ impl Engine {
 
     /// Gives figures that changed their next version; the end of every batch.
     fn number_figures(&mut self) {
+        self.fill_targets();
         for product in std::mem::take(&mut self.state.stirred) {
             let figures = self.own_figures_now(&product);
             let known = self.state.own_figures.get(&product);
