@@ -1,1 +1,4 @@
-//! Placeholder of `edge`; filled by its first slice.
+//! Where people and other systems touch lictree.
+
+pub mod draw;
+pub mod topology;
