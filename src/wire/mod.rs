@@ -1,1 +1,3 @@
 //! Placeholder of `wire`; filled by its first slice.
+
+pub mod license_file;

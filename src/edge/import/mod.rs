@@ -1,0 +1,198 @@
+//! Readers of the lists of machines that a site already has: a scan by nmap, tables of ARP.
+//!
+//! ```text
+//!   file ─► size ─► format ─┬─ nmap XML:  whole document or nothing ─┐
+//!                           └─ ARP text:  row by row ────────────────┴─► gather ─► found machines
+//!                                                                        (same machine = one)
+//! ```
+//!
+//! Every byte read here was written by strangers: names come from whoever answers a scan. So all
+//! sizes are bounded ([`ImportLimits`]), names hold plain characters only, what is left out is
+//! counted and listed with a reason, and equal bytes give equal results in equal order.
+//!
+//! Whether a file is whole can be told for nmap (a cut one is refused, nothing of it is taken).
+//! A text with a table of ARP has no mark at its end: one that was cut at the end of a line reads
+//! as a shorter table. Cut inside a line, that row is skipped and reported.
+
+mod arp;
+mod gather;
+mod nmap;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::discovery::Found;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// How an imported file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `nmap -oX`.
+    NmapXml,
+    /// What systems and network devices print of their ARP tables, several one after another if
+    /// need be: `arp -a`, `-n`, `-v` of Linux, BSD, macOS, AIX; Cisco, Arista, Huawei, Juniper,
+    /// MikroTik.
+    Arp,
+    /// Whichever of the two the first character says.
+    Auto,
+}
+
+/// What one import may take up. Beyond a limit a file is refused, unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportLimits {
+    /// Size of a file. Default 64 MiB.
+    pub bytes_max: u64,
+    /// Rows of a table, hosts of a scan. Default 200,000.
+    pub rows_max: u64,
+    /// Host names taken from a file; machines beyond are taken without. Default 100,000.
+    pub host_names_max: u64,
+    /// Skipped rows listed; more are only counted. Default 100.
+    pub skipped_listed_max: usize,
+    /// Length of a line of text; a longer one is skipped. Default 4,096.
+    pub line_bytes_max: usize,
+    /// Elements within elements of XML. Default 32.
+    pub xml_depth_max: usize,
+    /// Attributes of an element of XML. Default 64.
+    pub xml_attributes_max: usize,
+}
+
+impl Default for ImportLimits {
+    fn default() -> Self {
+        ImportLimits {
+            bytes_max: 64 * 1024 * 1024,
+            rows_max: 200_000,
+            host_names_max: 100_000,
+            skipped_listed_max: 100,
+            line_bytes_max: 4_096,
+            xml_depth_max: 32,
+            xml_attributes_max: 64,
+        }
+    }
+}
+
+/// What was read of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// How it was read; never [`Format::Auto`].
+    pub format: Format,
+    /// The machines, in order of first appearance.
+    pub found: Vec<Found>,
+    /// Rows or hosts seen, the skipped ones among them.
+    pub rows: u64,
+    /// The first skipped ones.
+    pub skipped: Vec<Skipped>,
+    pub skipped_total: u64,
+    /// Host names left out: not plain, too long, or too many. Their machines are taken.
+    pub names_refused: u64,
+}
+
+/// A row or host that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Counted from 1.
+    pub line: u64,
+    pub reason: SkipReason,
+}
+
+/// Why a row or host was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum SkipReason {
+    #[error("no machine answered (host not up)")]
+    NotUp,
+    #[error("no hardware address is known (incomplete)")]
+    Incomplete,
+    #[error("a broadcast address is no machine")]
+    Broadcast,
+    #[error("a multicast address is no machine")]
+    Multicast,
+    #[error("an unspecified address (all zero) is no machine")]
+    Unspecified,
+    #[error("a loopback address says nothing outside its machine")]
+    Loopback,
+    #[error("the addresses of this row cannot be read")]
+    Unreadable,
+    #[error("the line is too long")]
+    TooLong,
+    #[error("the last line is not whole")]
+    CutOff,
+}
+
+/// Why nothing was taken of a file.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("cannot read {path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{0} is not a file; to read a stream, write it into a file first")]
+    NotAFile(PathBuf),
+    #[error("the file has more than {max} bytes; split it, or raise the limit")]
+    TooLarge { max: u64 },
+    #[error("the file has more than {max} rows; split it, or raise the limit")]
+    TooManyRows { max: u64 },
+    #[error("the file is empty")]
+    Empty,
+    #[error("the file is UTF-16 text; save it as UTF-8")]
+    Utf16,
+    #[error(
+        "no row of an ARP table was found in {lines} lines; give the output of `arp -an`, \
+         `show ip arp` or the like, or of `nmap -oX`"
+    )]
+    NothingRead { lines: u64 },
+    #[error("this XML is not of nmap (its outermost element is {found:?}); use `nmap -oX`")]
+    NotNmap { found: String },
+    #[error("line {line}: the XML is not UTF-8 text")]
+    NotUtf8 { line: u64 },
+    #[error(
+        "line {line}: the XML brings a document type of its own; nmap writes only \
+         `<!DOCTYPE nmaprun>`, and nothing else is read"
+    )]
+    DocumentType { line: u64 },
+    #[error("line {line}: the XML uses the entity {name:?}; only the predefined ones are read")]
+    Entity { line: u64, name: String },
+    #[error("line {line}: elements are nested deeper than {max}")]
+    TooDeep { line: u64, max: usize },
+    #[error("line {line}: an element has more than {max} attributes")]
+    TooManyAttributes { line: u64, max: usize },
+    #[error("line {line}: the XML is not well-formed ({what:?})")]
+    NotWellFormed { line: u64, what: String },
+    #[error("line {line}: the file ends in the middle; nothing of it was taken, export it again")]
+    EndsInTheMiddle { line: u64 },
+}
+
+/// The machines in a file. Its size is looked at before its content.
+pub fn read_file(
+    path: &Path,
+    format: Format,
+    limits: &ImportLimits,
+) -> Result<Import, ImportError> {
+    let failed = |source| ImportError::Io { path: path.to_path_buf(), source };
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        return Err(ImportError::NotAFile(path.to_path_buf()));
+    }
+    if about.len() > limits.bytes_max {
+        return Err(ImportError::TooLarge { max: limits.bytes_max });
+    }
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    // The file may have grown since: never more than one byte over the limit is read.
+    file.take(limits.bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    read(&bytes, format, limits)
+}
+
+/// The machines in the bytes of a file.
+pub fn read(bytes: &[u8], format: Format, limits: &ImportLimits) -> Result<Import, ImportError> {
+    if bytes.len() as u64 > limits.bytes_max {
+        return Err(ImportError::TooLarge { max: limits.bytes_max });
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(ImportError::Utf16);
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let first = bytes.iter().find(|b| !b.is_ascii_whitespace()).ok_or(ImportError::Empty)?;
+    match format {
+        Format::NmapXml => nmap::read(bytes, limits),
+        Format::Auto if *first == b'<' => nmap::read(bytes, limits),
+        Format::Arp | Format::Auto => arp::read(bytes, limits),
+    }
+}

@@ -1,0 +1,208 @@
+//! Tests of what all readers share: limits, merging, and no panic on any bytes.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+fn import(text: &str) -> Import {
+    read(text.as_bytes(), Format::Arp, &ImportLimits::default()).unwrap()
+}
+
+fn addresses(found: &Found) -> Vec<String> {
+    found.addresses.iter().map(|address| address.to_string()).collect()
+}
+
+#[test]
+fn a_row_repeated_many_times_is_one_machine() {
+    let import = import(&"pc (10.0.0.1) at 0:1:2:3:4:5 on en0\n".repeat(100_000));
+    assert_eq!((import.rows, import.found.len(), import.skipped_total), (100_000, 1, 0));
+    assert_eq!(addresses(&import.found[0]), ["10.0.0.1"]);
+    assert_eq!(import.found[0].host_name.as_deref(), Some("pc"));
+}
+
+#[test]
+fn one_machine_with_very_many_addresses_is_read_in_linear_time() {
+    let mut text = String::new();
+    for n in 0..100_000u32 {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + n);
+        writeln!(text, "? ({address}) at 0:1:2:3:4:5 on en0").unwrap();
+    }
+    let import = import(&text);
+    assert_eq!((import.found.len(), import.found[0].addresses.len()), (1, 100_000));
+}
+
+#[test]
+fn rows_are_one_machine_by_hardware_address_in_order_of_appearance() {
+    let import = import(
+        "10.0.0.9 0:0:0:0:0:9 e\n10.0.0.1 0:0:0:0:0:1 e\n10.0.0.8 0000.0000.0009 e\n\
+         10.0.0.1 0:0:0:0:0:2 e\n",
+    );
+    let all: Vec<Vec<String>> = import.found.iter().map(addresses).collect();
+    assert_eq!(all, [vec!["10.0.0.9", "10.0.0.8"], vec!["10.0.0.1"], vec!["10.0.0.1"]]);
+}
+
+fn host(addresses: &[&str], name: &str) -> String {
+    let mut text = "<host><status state=\"up\"/>".to_string();
+    for address in addresses {
+        let kind = if address.len() == 17 { "mac" } else { "ipv4" };
+        write!(text, "<address addr=\"{address}\" addrtype=\"{kind}\"/>").unwrap();
+    }
+    format!("{text}<hostnames><hostname name=\"{name}\"/></hostnames></host>")
+}
+
+#[test]
+fn a_machine_without_hardware_address_is_known_by_its_addresses() {
+    let mac = "00:01:02:03:04:05";
+    let scan = [
+        host(&["10.0.0.1"], "first"),
+        host(&["10.0.0.2"], ""),
+        host(&["10.0.0.1"], "again"),
+        host(&[mac, "10.0.0.3"], ""),
+        // Says that two of the above are the machine before.
+        host(&[mac, "10.0.0.1", "10.0.0.2"], "late"),
+        host(&["10.0.0.2"], "later"),
+        host(&["10.0.0.4", "10.0.0.3"], ""),
+    ];
+    let text = format!("<nmaprun>{}</nmaprun>", scan.concat());
+    let import = read(text.as_bytes(), Format::Auto, &ImportLimits::default()).unwrap();
+    assert_eq!(import.found.len(), 1);
+    assert_eq!(import.found[0].mac, mac.parse().ok());
+    assert_eq!(import.found[0].host_name.as_deref(), Some("first"));
+    assert_eq!(addresses(&import.found[0]), ["10.0.0.3", "10.0.0.1", "10.0.0.2", "10.0.0.4"]);
+}
+
+/// The largest machine is met again and again by one that stood before it in the file.
+#[test]
+fn machines_that_turn_out_to_be_one_are_merged_in_near_linear_time() {
+    let address = |n: u32| std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string();
+    let mut text = "<nmaprun>".to_string();
+    for n in 0..30_000 {
+        text.push_str(&host(&[&address(n)], ""));
+    }
+    for n in (1..30_000).rev() {
+        text.push_str(&host(&[&address(n), &address(n - 1)], ""));
+    }
+    text.push_str("</nmaprun>");
+    let before = std::time::Instant::now();
+    let import = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default()).unwrap();
+    assert!(before.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!((import.found.len(), import.found[0].addresses.len()), (1, 30_000));
+}
+
+#[test]
+fn rows_names_and_listed_skips_are_bounded() {
+    let limits = ImportLimits {
+        rows_max: 3,
+        host_names_max: 1,
+        skipped_listed_max: 1,
+        ..ImportLimits::default()
+    };
+    let row = |n: u8| format!("pc{n} (10.0.0.{n}) at 0:0:0:0:0:{n} on e\n");
+    let three = row(1) + &row(2) + &row(3);
+    let import = read(three.as_bytes(), Format::Arp, &limits).unwrap();
+    let names: Vec<_> = import.found.iter().map(|found| found.host_name.as_deref()).collect();
+    assert_eq!((names, import.names_refused), (vec![Some("pc1"), None, None], 2));
+    let four = three + &row(4);
+    let outcome = read(four.as_bytes(), Format::Arp, &limits);
+    assert!(matches!(outcome, Err(ImportError::TooManyRows { max: 3 })), "{outcome:?}");
+    let incomplete = "? (10.0.0.1) at (incomplete)\n".repeat(3);
+    let import = read(incomplete.as_bytes(), Format::Arp, &limits).unwrap();
+    assert_eq!((import.skipped.len(), import.skipped_total), (1, 3));
+}
+
+#[test]
+fn a_large_file_is_refused_by_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    let file = std::fs::File::create(&path).unwrap();
+    // A hole of 100 MB: takes no space, and no time if nobody reads it.
+    file.set_len(100 * 1024 * 1024).unwrap();
+    let limits = ImportLimits::default();
+    let outcome = read_file(&path, Format::Auto, &limits);
+    assert!(matches!(outcome, Err(ImportError::TooLarge { max: 67_108_864 })), "{outcome:?}");
+    let small = ImportLimits { bytes_max: 30, ..limits };
+    let text = b"10.0.0.9 0:0:0:0:0:9 eth0.1234\n";
+    assert!(matches!(read(text, Format::Arp, &small), Err(ImportError::TooLarge { max: 30 })));
+    let outcome = read_file(folder.path(), Format::Auto, &limits);
+    assert!(matches!(outcome, Err(ImportError::NotAFile(_))), "{outcome:?}");
+    let outcome = read_file(&folder.path().join("none"), Format::Auto, &limits);
+    assert!(matches!(outcome, Err(ImportError::Io { .. })), "{outcome:?}");
+    std::fs::write(&path, &text[..]).unwrap();
+    assert_eq!(read_file(&path, Format::Auto, &limits).unwrap().found.len(), 1);
+}
+
+#[test]
+fn texts_in_other_encodings_and_empty_ones_are_told_apart() {
+    let of = |bytes: &[u8]| read(bytes, Format::Auto, &ImportLimits::default());
+    assert!(matches!(of(b""), Err(ImportError::Empty)));
+    assert!(matches!(of(b" \r\n\t"), Err(ImportError::Empty)));
+    assert!(matches!(of(b"\xff\xfe1\x000\x00"), Err(ImportError::Utf16)));
+    assert_eq!(of(b"\xef\xbb\xbf10.0.0.9 0:0:0:0:0:9 e\n").unwrap().found.len(), 1);
+    // Bytes that are no text spoil a name, not its row.
+    assert_eq!(of(b"p\xff (10.0.0.9) at 0:0:0:0:0:9 e\n").unwrap().names_refused, 1);
+}
+
+/// What must hold of any import, whatever it was read from.
+fn check(import: &Import) {
+    let mut macs = BTreeSet::new();
+    let mut lone = BTreeSet::new();
+    for found in &import.found {
+        assert!(found.mac.is_some() || !found.addresses.is_empty());
+        assert!(found.mac.is_none_or(|mac| macs.insert(mac)));
+        let unique: BTreeSet<_> = found.addresses.iter().collect();
+        assert_eq!(unique.len(), found.addresses.len());
+        if found.mac.is_none() {
+            assert!(found.addresses.iter().all(|address| lone.insert(*address)));
+        }
+    }
+    let of_known = import.found.iter().filter(|found| found.mac.is_some());
+    assert!(!of_known.flat_map(|found| &found.addresses).any(|address| lone.contains(address)));
+    assert!(import.rows >= import.skipped_total + import.found.len() as u64);
+    assert!(import.skipped.len() as u64 <= import.skipped_total);
+}
+
+fn small_host() -> impl Strategy<Value = String> {
+    let octets = prop::collection::vec(1..6u8, 0..3);
+    (octets, prop::option::of(1..4u8), "|a|b").prop_map(|(octets, mac, name)| {
+        let mut all: Vec<String> = octets.iter().map(|n| format!("10.0.0.{n}")).collect();
+        all.extend(mac.map(|n| format!("00:00:00:00:00:0{n}")));
+        host(&all.iter().map(String::as_str).collect::<Vec<_>>(), &name)
+    })
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        for format in [Format::NmapXml, Format::Arp, Format::Auto] {
+            if let Ok(import) = read(&bytes, format, &ImportLimits::default()) {
+                check(&import);
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_words_of_a_table_never_panic(
+        text in "((pc|\\(10\\.0\\.0\\.[0-9]\\)|at|10\\.0\\.0\\.[0-9]|0:0:0:0:0:[0-9]|\
+                 incomplete|ether|\\PC)( |\n|\r)){0,40}"
+    ) {
+        if let Ok(import) = read(text.as_bytes(), Format::Arp, &ImportLimits::default()) {
+            check(&import);
+        }
+    }
+
+    #[test]
+    fn arbitrary_pieces_of_xml_never_panic(
+        text in "(<nmaprun>|</nmaprun>|<host>|</host>|<a b=\"|\"/>|&|;|#|!\\[CDATA\\[|\\?|<|>|\
+                 x){0,30}"
+    ) {
+        let _ = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default());
+    }
+
+    #[test]
+    fn merged_machines_are_apart(hosts in prop::collection::vec(small_host(), 0..30)) {
+        let text = format!("<nmaprun>{}</nmaprun>", hosts.concat());
+        let import = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default()).unwrap();
+        check(&import);
+    }
+}
