@@ -1,1 +1,3 @@
+//! The program `lictree`. Everything it does is in the library, behind `edge`.
+
 fn main() {}
