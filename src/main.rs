@@ -1,3 +1,1 @@
-//! The program `lictree`. Everything it does is in the library, behind `edge`.
-
 fn main() {}

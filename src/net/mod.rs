@@ -1,1 +1,54 @@
-//! Placeholder of `net`; filled by its first slice.
+//! QUIC connections between proven identities. Carries bytes; knows nothing of licenses.
+//!
+//! ```text
+//!   child                                                        parent
+//!   Dialer ── TLS 1.3, both sides prove a certificate of the ──► Listener
+//!     │        tree's own authority, ALPN lictree/1                 │
+//!     │  "LTC1" on one bidirectional stream ──────────────────►     │ name and tree checked
+//!     │  ◄───────────────────────── "LTC1": you are let in          │
+//!     ▼                                                             ▼
+//!   Connection { link, sender, receiver }        Connection { link, sender, receiver }
+//!        frames: u32 little-endian length, then that many bytes, both ways
+//! ```
+//!
+//! - `authority`: the tree's own certificate authority; issues identities.
+//! - `identity`: what a server proves itself with, as files that only its user can read.
+//! - `certificate`: what is read from a certificate: tree, server name, fingerprint, validity.
+//! - `listener`, `dialer`: the two ends of making a connection; `greeting`: what both check.
+//! - `connection`, `queue`, `frame`: frames on a made connection, gathered into few writes.
+//! - `tls`, `private_file`: settings of TLS and QUIC; files that survive a crash.
+//! - `limits`: every bound, with its default.
+//!
+//! Invariants: no connection is handed out before both sides accepted each other; a frame
+//! is delivered whole, once and in order, or not at all; memory for a peer is bounded before
+//! and after it has proven who it is.
+
+mod authority;
+mod certificate;
+mod connection;
+mod dialer;
+mod error;
+mod frame;
+mod greeting;
+mod identity;
+mod limits;
+mod listener;
+mod private_file;
+mod queue;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use authority::Authority;
+pub use certificate::{Fingerprint, Peer};
+pub use connection::{Connection, FrameReceiver, Link};
+pub use dialer::Dialer;
+pub use error::{
+    CloseCode, Closed, IdentityError, NetError, ReceiveError, Refusal, SendError, Side,
+};
+pub use frame::FrameBatch;
+pub use identity::Identity;
+pub use limits::NetLimits;
+pub use listener::{Arrival, Listener, Refused};
+pub use queue::FrameSender;

@@ -1,0 +1,309 @@
+//! What a server proves itself with: a chain of certificates, its key, and the authorities
+//! whose certificates it believes.
+//!
+//! Files in one folder (0700): `identity.pem`, `identity.key` (0600), `ca.pem`. A new identity
+//! replaces an old one through `identity.key.next`, so that key and certificate belong together
+//! whenever the program is cut off:
+//!
+//! ```text
+//!   write identity.key.next ── write identity.pem ── rename identity.key.next → identity.key
+//!      old pair still whole        new pair found by load, which ends the renaming
+//! ```
+
+use crate::model::name::{ServerName, TreeName};
+use crate::model::time::Timestamp;
+use crate::net::certificate::{self, Peer};
+use crate::net::private_file::{self, Readers};
+use crate::net::{Fingerprint, IdentityError};
+use rcgen::PublicKeyData;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use std::fmt;
+use std::path::Path;
+
+const CHAIN_FILE: &str = "identity.pem";
+const KEY_FILE: &str = "identity.key";
+const NEXT_KEY_FILE: &str = "identity.key.next";
+const AUTHORITIES_FILE: &str = "ca.pem";
+
+/// A server's proof of its name. Certificate and key belong together.
+pub struct Identity {
+    peer: Peer,
+    not_before: Timestamp,
+    expires: Timestamp,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivatePkcs8KeyDer<'static>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Identity {
+    /// Joins what belongs together; the text says what does not.
+    pub(crate) fn from_parts(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivatePkcs8KeyDer<'static>,
+        authorities: Vec<CertificateDer<'static>>,
+    ) -> Result<Identity, String> {
+        let leaf = chain.first().ok_or("it holds no certificate")?;
+        let facts = certificate::read_server(leaf)?;
+        let (not_before, expires) = (facts.not_before, facts.not_after);
+        Ok(Identity { peer: facts.peer, not_before, expires, chain, key, authorities })
+    }
+
+    /// This server as its peers see it.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub fn tree(&self) -> &TreeName {
+        &self.peer.tree
+    }
+
+    pub fn name(&self) -> &ServerName {
+        &self.peer.name
+    }
+
+    /// SHA-256 of the server's own certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.peer.fingerprint
+    }
+
+    /// The first moment at which it proves anything.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// The last moment at which it proves anything; renew well before.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The chain for TLS, the server's own certificate first.
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    pub(crate) fn key(&self) -> &PrivatePkcs8KeyDer<'static> {
+        &self.key
+    }
+
+    /// The authorities whose certificates it believes; more than one while they are changed.
+    pub(crate) fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
+    }
+
+    /// Writes the files into `folder`, which is made (0700) when it is not there.
+    pub fn save(&self, folder: &Path) -> Result<(), IdentityError> {
+        private_file::make_folder(folder)?;
+        let pem_all = |certificates: &[CertificateDer<'_>]| -> String {
+            certificates.iter().map(|der| private_file::pem_text("CERTIFICATE", der)).collect()
+        };
+        let authorities = pem_all(&self.authorities);
+        private_file::write(&folder.join(AUTHORITIES_FILE), &authorities, Readers::Everyone)?;
+        let key = private_file::pem_text("PRIVATE KEY", self.key.secret_pkcs8_der());
+        private_file::write(&folder.join(NEXT_KEY_FILE), &key, Readers::Us)?;
+        private_file::write(&folder.join(CHAIN_FILE), &pem_all(&self.chain), Readers::Everyone)?;
+        private_file::rename(&folder.join(NEXT_KEY_FILE), &folder.join(KEY_FILE))
+    }
+
+    /// Reads the files. Refuses what others can reach, a certificate that is not of the key,
+    /// and one that is not valid at `now`.
+    pub fn load(folder: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
+        private_file::check_folder(folder)?;
+        let path = folder.join(CHAIN_FILE);
+        let chain = certificates(&path)?;
+        let unreadable = |why| IdentityError::Unreadable {
+            path: path.clone(),
+            what: "server's certificate",
+            why,
+        };
+        let leaf = chain.first().ok_or_else(|| unreadable("it holds none".to_string()))?;
+        let public_key = certificate::read_server(leaf).map_err(unreadable)?.public_key;
+        let key = key_of(folder, &public_key)?;
+        let authorities = certificates(&folder.join(AUTHORITIES_FILE))?;
+        let identity = Identity::from_parts(chain, key, authorities).map_err(unreadable)?;
+        identity.check_time(&path, now)?;
+        Ok(identity)
+    }
+
+    fn check_time(&self, path: &Path, now: Timestamp) -> Result<(), IdentityError> {
+        let path = path.to_path_buf();
+        if now > self.expires {
+            return Err(IdentityError::Expired { path, at: calendar(self.expires) });
+        }
+        if now < self.not_before {
+            return Err(IdentityError::NotYetValid { path, from: calendar(self.not_before) });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Identity {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("peer", &self.peer)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    let text = private_file::read(path, Readers::Everyone)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    let why = match found {
+        Ok(certificates) if !certificates.is_empty() => return Ok(certificates),
+        Ok(_) => "it holds none".to_string(),
+        Err(error) => error.to_string(),
+    };
+    Err(IdentityError::Unreadable { path: path.to_path_buf(), what: "certificate", why })
+}
+
+/// The key that belongs to `public_key`; ends a replacement that was cut off.
+fn key_of(folder: &Path, public_key: &[u8]) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+    let (current, next) = (folder.join(KEY_FILE), folder.join(NEXT_KEY_FILE));
+    let fits = |key: &rcgen::KeyPair| key.subject_public_key_info() == public_key;
+    if next.exists() {
+        let key = read_key(&next)?;
+        if fits(&key) {
+            private_file::rename(&next, &current)?;
+            return Ok(key.serialize_der().into());
+        }
+    }
+    let key = read_key(&current)?;
+    if fits(&key) {
+        return Ok(key.serialize_der().into());
+    }
+    Err(IdentityError::KeyMismatch { certificate: folder.join(CHAIN_FILE), key: current })
+}
+
+fn read_key(path: &Path) -> Result<rcgen::KeyPair, IdentityError> {
+    rcgen::KeyPair::from_pem(&private_file::read(path, Readers::Us)?).map_err(|error| {
+        IdentityError::Unreadable { path: path.to_path_buf(), what: "key", why: error.to_string() }
+    })
+}
+
+/// A moment as people write it, in UTC.
+fn calendar(at: Timestamp) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Authority;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp(1_800_014_400_000);
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+    fn authority() -> Authority {
+        Authority::create(&"acme".parse().unwrap(), NOW).unwrap()
+    }
+
+    fn issued(authority: &Authority) -> Identity {
+        authority.issue(&"west".parse().unwrap(), NOW, WEEK).unwrap()
+    }
+
+    fn saved() -> (tempfile::TempDir, PathBuf) {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("identity");
+        issued(&authority()).save(&folder).unwrap();
+        (outer, folder)
+    }
+
+    #[test]
+    fn it_is_the_same_after_it_was_saved_and_loaded() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("identity");
+        let identity = issued(&authority());
+        identity.save(&folder).unwrap();
+        let loaded = Identity::load(&folder, NOW).unwrap();
+        assert_eq!(loaded.peer(), identity.peer());
+        assert_eq!(loaded.chain(), identity.chain());
+        assert_eq!(loaded.key(), identity.key());
+        assert_eq!(loaded.expires(), identity.expires());
+        assert!(!format!("{loaded:?}").contains("key"));
+    }
+
+    #[test]
+    fn a_key_or_folder_that_others_can_reach_is_refused_with_the_remedy() {
+        let (_outer, folder) = saved();
+        let key = folder.join(KEY_FILE);
+        for loose in [0o640, 0o604, 0o666] {
+            std::fs::set_permissions(&key, Permissions::from_mode(loose)).unwrap();
+            let error = Identity::load(&folder, NOW).unwrap_err();
+            assert!(matches!(&error, IdentityError::LooseFile { found, .. } if *found == loose));
+            assert!(error.to_string().contains(&format!("`chmod 600 {}`", key.display())));
+        }
+        std::fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
+        Identity::load(&folder, NOW).unwrap();
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
+        let error = Identity::load(&folder, NOW).unwrap_err();
+        assert!(matches!(error, IdentityError::LooseFolder { found: 0o750, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_key_of_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return; // Only root can give a file away.
+        }
+        let (_outer, folder) = saved();
+        std::os::unix::fs::chown(folder.join(KEY_FILE), Some(12_345), None).unwrap();
+        let error = Identity::load(&folder, NOW).unwrap_err();
+        assert!(matches!(error, IdentityError::OtherUser { found: 12_345, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_key_is_refused() {
+        let (_outer, folder) = saved();
+        let (_other_outer, other) = saved();
+        std::fs::copy(other.join(KEY_FILE), folder.join(KEY_FILE)).unwrap();
+        let error = Identity::load(&folder, NOW).unwrap_err();
+        assert!(matches!(error, IdentityError::KeyMismatch { .. }), "{error}");
+    }
+
+    #[test]
+    fn it_is_refused_before_and_after_its_time() {
+        let (_outer, folder) = saved();
+        let late = NOW.after(2 * WEEK);
+        assert!(matches!(Identity::load(&folder, late), Err(IdentityError::Expired { .. })));
+        let early = Timestamp(NOW.0 - 3 * 86_400_000);
+        assert!(matches!(Identity::load(&folder, early), Err(IdentityError::NotYetValid { .. })));
+    }
+
+    #[test]
+    fn a_replacement_cut_off_at_any_step_leaves_a_whole_identity() {
+        let (_outer, folder) = saved();
+        let old = Identity::load(&folder, NOW).unwrap();
+        let (_new_outer, new) = saved();
+        let renewed = Identity::load(&new, NOW).unwrap();
+
+        std::fs::copy(new.join(KEY_FILE), folder.join(NEXT_KEY_FILE)).unwrap();
+        assert_eq!(Identity::load(&folder, NOW).unwrap().fingerprint(), old.fingerprint());
+
+        std::fs::copy(new.join(CHAIN_FILE), folder.join(CHAIN_FILE)).unwrap();
+        assert_eq!(Identity::load(&folder, NOW).unwrap().fingerprint(), renewed.fingerprint());
+        assert!(!folder.join(NEXT_KEY_FILE).exists());
+        assert_eq!(Identity::load(&folder, NOW).unwrap().key(), renewed.key());
+    }
+
+    #[test]
+    fn files_that_are_missing_or_hold_something_else_are_named() {
+        let (_outer, folder) = saved();
+        for file in [CHAIN_FILE, AUTHORITIES_FILE, KEY_FILE] {
+            let whole = std::fs::read(folder.join(file)).unwrap();
+            std::fs::write(folder.join(file), "nonsense").unwrap();
+            let error = Identity::load(&folder, NOW).unwrap_err();
+            assert!(matches!(error, IdentityError::Unreadable { .. }), "{error}");
+            assert!(error.to_string().contains(file), "{error}");
+            std::fs::write(folder.join(file), whole).unwrap();
+        }
+        std::fs::remove_file(folder.join(CHAIN_FILE)).unwrap();
+        let error = Identity::load(&folder, NOW).unwrap_err();
+        assert!(matches!(error, IdentityError::Io { action: "open", .. }), "{error}");
+    }
+}
