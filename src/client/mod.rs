@@ -1,1 +1,183 @@
-//! Placeholder of `client`; filled by its first slice.
+//! Typed calls to a running server over its Unix socket, for the command line, agents and
+//! applications.
+//!
+//! ```text
+//!   Client ── HTTP/1.1, JSON, one connection a call ──► DATA/lictree.sock ── edge::api
+//! ```
+//!
+//! - `call`: one request and its answer, within a deadline and a size.
+//! - `contract`: the bodies that both sides of the socket speak; `edge::api` answers with them.
+//! - `error`: a refusal by the server, or why there was no answer.
+//!
+//! Invariant: a call ends, with an answer or with a [`ClientError`] that names the next step.
+
+mod call;
+pub mod contract;
+mod error;
+
+pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
+
+use crate::model::device::DeviceId;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::request::{DeviceOutcome, HoldingChange, HoldingOutcome, NodeFilter};
+use crate::model::view::{
+    EventView, LicenseView, NodePage, NodeView, RangesView, ServerView, ServersView, StatusView,
+};
+use call::{Method, Query};
+use contract::{
+    DeviceList, DeviceOutcomes, EventList, HoldingBody, ImportFormat, ImportOutcome, LicenseList,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the socket in a server's data folder.
+pub const SOCKET_NAME: &str = "lictree.sock";
+
+/// What one call may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// From the connection to the last byte of an answer. Default 30 s.
+    pub deadline: Duration,
+    /// The same for an import, which is read and booked piece by piece. Default 600 s.
+    pub import_deadline: Duration,
+    /// The longest answer. Default 64 MiB.
+    pub answer_bytes_max: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> ClientLimits {
+        ClientLimits {
+            deadline: Duration::from_secs(30),
+            import_deadline: Duration::from_secs(600),
+            answer_bytes_max: 64 << 20,
+        }
+    }
+}
+
+/// Asks one server. Cheap to make; connects anew for every call. Inside a tokio runtime only.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+    limits: ClientLimits,
+}
+
+impl Client {
+    /// A client of the server that listens at this socket.
+    pub fn new(socket: impl Into<PathBuf>) -> Client {
+        Client::with_limits(socket, ClientLimits::default())
+    }
+
+    pub fn with_limits(socket: impl Into<PathBuf>, limits: ClientLimits) -> Client {
+        Client { socket: socket.into(), limits }
+    }
+
+    /// A client of the server that has this data folder.
+    pub fn of_data_dir(data_dir: &Path) -> Client {
+        Client::new(data_dir.join(SOCKET_NAME))
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub async fn status(&self) -> Result<StatusView, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// Registers a license; `file` is the license file as its vendor issued it.
+    pub async fn register_license(&self, file: Vec<u8>) -> Result<LicenseView, ClientError> {
+        self.call(Method::Post, "/v1/licenses", file, self.limits.deadline).await
+    }
+
+    pub async fn licenses(&self) -> Result<Vec<LicenseView>, ClientError> {
+        let list: LicenseList = self.get("/v1/licenses").await?;
+        Ok(list.licenses)
+    }
+
+    /// `distribute`, `withdraw`, `authorize`, `deauthorize`, or what would come of them.
+    pub async fn set_holding(&self, change: &HoldingChange) -> Result<HoldingOutcome, ClientError> {
+        self.post("/v1/holdings", &HoldingBody::from(change)).await
+    }
+
+    pub async fn servers(&self) -> Result<ServersView, ClientError> {
+        self.get("/v1/servers").await
+    }
+
+    pub async fn server(&self, name: &ServerName) -> Result<ServerView, ClientError> {
+        self.get(&format!("/v1/servers/{name}")).await
+    }
+
+    pub async fn ranges(&self) -> Result<RangesView, ClientError> {
+        self.get("/v1/ranges").await
+    }
+
+    /// The range whose sharing source this server is, or that it belongs to.
+    pub async fn range(&self, source: &ServerName) -> Result<RangesView, ClientError> {
+        self.get(&format!("/v1/ranges/{source}")).await
+    }
+
+    /// One page of nodes; ask again with `after` set to its `next` for the one behind it.
+    pub async fn nodes(&self, filter: &NodeFilter) -> Result<NodePage, ClientError> {
+        self.get(&Query::nodes(filter).path()).await
+    }
+
+    pub async fn node(&self, id: &DeviceId) -> Result<NodeView, ClientError> {
+        self.get(&format!("/v1/nodes/{id}")).await
+    }
+
+    pub async fn manage(
+        &self,
+        devices: Vec<DeviceId>,
+        product: Option<ProductName>,
+    ) -> Result<Vec<DeviceOutcome>, ClientError> {
+        self.devices("/v1/nodes/manage", DeviceList { devices, product }).await
+    }
+
+    pub async fn ignore(&self, devices: Vec<DeviceId>) -> Result<Vec<DeviceOutcome>, ClientError> {
+        self.devices("/v1/nodes/ignore", DeviceList { devices, product: None }).await
+    }
+
+    pub async fn delete(&self, devices: Vec<DeviceId>) -> Result<Vec<DeviceOutcome>, ClientError> {
+        self.devices("/v1/nodes/delete", DeviceList { devices, product: None }).await
+    }
+
+    /// Takes in the machines of a list; `file` is read by the server.
+    pub async fn import(
+        &self,
+        format: ImportFormat,
+        file: Vec<u8>,
+    ) -> Result<ImportOutcome, ClientError> {
+        let path = format!("/v1/imports?format={format}");
+        self.call(Method::Post, &path, file, self.limits.import_deadline).await
+    }
+
+    /// Lines of the event log behind number `after`, at most `limit`.
+    pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<EventView>, ClientError> {
+        let list: EventList = self.get(&format!("/v1/events?after={after}&limit={limit}")).await?;
+        Ok(list.events)
+    }
+
+    async fn devices(
+        &self,
+        path: &str,
+        list: DeviceList,
+    ) -> Result<Vec<DeviceOutcome>, ClientError> {
+        let done: DeviceOutcomes = self.post(path, &list).await?;
+        Ok(done.devices)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(Method::Get, path, Vec::new(), self.limits.deadline).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.unreadable(error))?;
+        self.call(Method::Post, path, body, self.limits.deadline).await
+    }
+}

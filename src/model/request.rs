@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use super::view::{
     EventView, LicenseView, NodePage, NodeView, RangesView, ServerView, ServersView, StatusView,
 };
+use serde::{Deserialize, Serialize};
 
 /// Names one request until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,7 +111,7 @@ pub enum Answer {
 }
 
 /// What came of a change of a holding option, or what would.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldingOutcome {
     pub product: ProductName,
     pub relay: ServerName,
@@ -124,7 +125,7 @@ pub struct HoldingOutcome {
 }
 
 /// What became of one device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceOutcome {
     pub id: DeviceId,
     pub state: DeviceState,

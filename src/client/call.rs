@@ -1,0 +1,202 @@
+//! One request over the socket and its answer.
+
+use crate::client::contract::ErrorBody;
+use crate::client::{Client, ClientError};
+use crate::model::device::DeviceState;
+use crate::model::request::NodeFilter;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use std::fmt::Write;
+use std::io::ErrorKind;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio_util::task::AbortOnDropHandle;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+}
+
+impl Client {
+    /// Sends `body` to `path` and reads the answer, all within `deadline`.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<T, ClientError> {
+        let whole = self.exchange(method, path, body);
+        let Ok(answered) = tokio::time::timeout(deadline, whole).await else {
+            let hint = "ask again: what was asked twice is done once; is the machine overloaded?";
+            let why = format!("none came within {} s", deadline.as_secs());
+            return Err(self.unreachable(why, hint));
+        };
+        let (status, bytes) = answered?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error));
+        }
+        let told: ErrorBody =
+            serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error))?;
+        if status.is_server_error() {
+            return Err(self.unreachable(told.error.to_string(), &told.error.hint));
+        }
+        Err(ClientError::Refused(told.error))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.deaf(&error))?;
+        let broken = |error: hyper::Error| {
+            self.unreachable(error.to_string(), "look at the server's log, then ask again")
+        };
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // Held so that the connection ends with this call.
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let method = match method {
+            Method::Get => hyper::Method::GET,
+            Method::Post => hyper::Method::POST,
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "lictree")
+            .header(header::CONNECTION, "close")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| self.unreadable(error))?;
+        let response = sender.send_request(request).await.map_err(broken)?;
+        Ok((response.status(), self.body_of(response).await?))
+    }
+
+    async fn body_of(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let bytes_max = self.limits.answer_bytes_max;
+        match Limited::new(response.into_body(), bytes_max).collect().await {
+            Ok(whole) => Ok(whole.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(self.unreadable(format!("it has more than {bytes_max} bytes")))
+            }
+            Err(error) => {
+                Err(self.unreachable(error.to_string(), "look at the server's log, then ask again"))
+            }
+        }
+    }
+
+    fn deaf(&self, error: &std::io::Error) -> ClientError {
+        let start = "start it: `lictree serve --config FILE`; or name its folder: `--data DIR`";
+        let (why, hint) = match error.kind() {
+            ErrorKind::NotFound => ("there is no such socket".to_string(), start),
+            ErrorKind::ConnectionRefused => ("nobody listens there".to_string(), start),
+            ErrorKind::PermissionDenied => {
+                (error.to_string(), "run this as the user that runs the server")
+            }
+            _ => (error.to_string(), start),
+        };
+        self.unreachable(why, hint)
+    }
+
+    fn unreachable(&self, why: String, hint: &str) -> ClientError {
+        ClientError::Unreachable { socket: self.socket.clone(), why, hint: hint.to_string() }
+    }
+
+    pub(super) fn unreadable(&self, why: impl ToString) -> ClientError {
+        let hint = "compare versions: `lictree --version`, and `software` of `lictree status`";
+        let hint = hint.to_string();
+        ClientError::Unreadable { socket: self.socket.clone(), why: why.to_string(), hint }
+    }
+}
+
+/// A path with its question mark.
+pub(super) struct Query {
+    path: String,
+    sign: char,
+}
+
+impl Query {
+    pub(super) fn nodes(filter: &NodeFilter) -> Query {
+        let mut query = Query { path: "/v1/nodes".to_string(), sign: '?' };
+        if !filter.managing_sources.is_empty() {
+            let names: Vec<&str> =
+                filter.managing_sources.iter().map(|name| name.as_str()).collect();
+            query.add("managing_source", &names.join(","));
+        }
+        if let Some(state) = filter.state {
+            query.add("state", state_word(state));
+        }
+        if let Some(text) = &filter.text {
+            query.add("text", text);
+        }
+        if let Some(after) = &filter.after {
+            query.add("after", &after.to_string());
+        }
+        query.add("limit", &filter.limit.to_string());
+        query
+    }
+
+    pub(super) fn path(self) -> String {
+        self.path
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        self.path.push(std::mem::replace(&mut self.sign, '&'));
+        self.path.push_str(name);
+        self.path.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                    self.path.push(char::from(byte));
+                }
+                // Writing to a String cannot fail.
+                _ => drop(write!(self.path, "%{byte:02X}")),
+            }
+        }
+    }
+}
+
+fn state_word(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::Discovered => "discovered",
+        DeviceState::Managed => "managed",
+        DeviceState::Ignored => "ignored",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_becomes_a_query_that_nothing_in_it_can_break() {
+        let filter = NodeFilter {
+            managing_sources: vec!["c".parse().unwrap(), "d".parse().unwrap()],
+            state: Some(DeviceState::Managed),
+            text: Some("a b&c=ü".to_string()),
+            after: Some("d:17".parse().unwrap()),
+            limit: 50,
+        };
+        assert_eq!(
+            Query::nodes(&filter).path(),
+            "/v1/nodes?managing_source=c%2Cd&state=managed&text=a%20b%26c%3D%C3%BC\
+             &after=d%3A17&limit=50"
+        );
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_socket_that_is_not_there_is_named_with_the_next_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let client = Client::of_data_dir(folder.path());
+        let error = client.status().await.unwrap_err();
+        assert_eq!(error.code(), "LT0690");
+        assert!(error.to_string().contains("lictree.sock"), "{error}");
+        assert!(error.hint().contains("lictree serve"), "{}", error.hint());
+    }
+}

@@ -1,0 +1,220 @@
+//! The bodies that both sides of the socket speak, besides the views of `model`.
+//!
+//! Unknown fields of a body sent to a server are refused: a misspelt field must not do less than
+//! was meant. Unknown fields of an answer are passed over: a newer server may say more.
+
+use crate::model::count::LicenseCount;
+use crate::model::device::DeviceId;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingVerb};
+use crate::model::view::{EventView, LicenseView};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseList {
+    pub licenses: Vec<LicenseView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventList {
+    pub events: Vec<EventView>,
+}
+
+/// What became of the devices that were asked for, in the order of the asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceOutcomes {
+    pub devices: Vec<DeviceOutcome>,
+}
+
+/// The body of every answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub error: Refusal,
+}
+
+/// Which devices to manage, to ignore or to delete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceList {
+    pub devices: Vec<DeviceId>,
+    /// Only for `manage`; without it: the only product there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductName>,
+}
+
+/// A change of a holding option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldingBody {
+    pub relay: ServerName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductName>,
+    pub verb: Verb,
+    /// With `distribute` only, and always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<LicenseCount>,
+    #[serde(default)]
+    pub doing: DoingWord,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    Distribute,
+    Withdraw,
+    Authorize,
+    Deauthorize,
+}
+
+/// The words for [`Doing`]; the careful one is what is meant without any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DoingWord {
+    #[default]
+    Preview,
+    Do,
+    Force,
+}
+
+impl From<&HoldingChange> for HoldingBody {
+    fn from(change: &HoldingChange) -> HoldingBody {
+        let (verb, count) = match change.verb {
+            HoldingVerb::Distribute(count) => (Verb::Distribute, Some(count)),
+            HoldingVerb::Withdraw => (Verb::Withdraw, None),
+            HoldingVerb::Authorize => (Verb::Authorize, None),
+            HoldingVerb::Deauthorize => (Verb::Deauthorize, None),
+        };
+        let doing = match change.doing {
+            Doing::Preview => DoingWord::Preview,
+            Doing::Do => DoingWord::Do,
+            Doing::Force => DoingWord::Force,
+        };
+        let (relay, product) = (change.relay.clone(), change.product.clone());
+        HoldingBody { relay, product, verb, count, doing }
+    }
+}
+
+impl TryFrom<HoldingBody> for HoldingChange {
+    type Error = &'static str;
+
+    fn try_from(body: HoldingBody) -> Result<HoldingChange, &'static str> {
+        let verb = match (body.verb, body.count) {
+            (Verb::Distribute, Some(count)) => HoldingVerb::Distribute(count),
+            (Verb::Distribute, None) => return Err("`distribute` needs a `count`"),
+            (_, Some(_)) => return Err("only `distribute` has a `count`"),
+            (Verb::Withdraw, None) => HoldingVerb::Withdraw,
+            (Verb::Authorize, None) => HoldingVerb::Authorize,
+            (Verb::Deauthorize, None) => HoldingVerb::Deauthorize,
+        };
+        let doing = match body.doing {
+            DoingWord::Preview => Doing::Preview,
+            DoingWord::Do => Doing::Do,
+            DoingWord::Force => Doing::Force,
+        };
+        Ok(HoldingChange { product: body.product, relay: body.relay, verb, doing })
+    }
+}
+
+/// How an imported file is to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImportFormat {
+    /// Whichever its first character says.
+    #[default]
+    Auto,
+    /// `nmap -oX`.
+    Nmap,
+    /// Tables of ARP.
+    Arp,
+}
+
+impl fmt::Display for ImportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ImportFormat::Auto => "auto",
+            ImportFormat::Nmap => "nmap",
+            ImportFormat::Arp => "arp",
+        })
+    }
+}
+
+impl FromStr for ImportFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ImportFormat, String> {
+        match text {
+            "auto" => Ok(ImportFormat::Auto),
+            "nmap" => Ok(ImportFormat::Nmap),
+            "arp" => Ok(ImportFormat::Arp),
+            _ => Err(format!("{text:?} is no format; there are `auto`, `nmap` and `arp`")),
+        }
+    }
+}
+
+/// What came of an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOutcome {
+    /// How it was read; never `auto`.
+    pub format: ImportFormat,
+    /// Rows or hosts seen, the skipped ones among them.
+    pub rows: u64,
+    /// Machines that were not known before.
+    pub new: u64,
+    /// Machines that were known.
+    pub known: u64,
+    /// Rows left out, all of them counted and the first of them listed.
+    pub skipped_total: u64,
+    pub skipped: Vec<SkippedRow>,
+    /// Host names left out because they are not plain, too long or too many.
+    pub names_refused: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedRow {
+    /// Counted from 1.
+    pub line: u64,
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(verb: HoldingVerb, doing: Doing) -> HoldingChange {
+        let relay = "d".parse().unwrap();
+        HoldingChange { product: Some("inventory".parse().unwrap()), relay, verb, doing }
+    }
+
+    #[test]
+    fn every_change_survives_the_socket() {
+        let verbs = [
+            HoldingVerb::Distribute(LicenseCount(10)),
+            HoldingVerb::Withdraw,
+            HoldingVerb::Authorize,
+            HoldingVerb::Deauthorize,
+        ];
+        for verb in verbs {
+            for doing in [Doing::Preview, Doing::Do, Doing::Force] {
+                let sent = serde_json::to_string(&HoldingBody::from(&change(verb, doing))).unwrap();
+                let come: HoldingBody = serde_json::from_str(&sent).unwrap();
+                assert_eq!(HoldingChange::try_from(come), Ok(change(verb, doing)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_says_too_little_or_too_much_is_refused() {
+        let read = |text: &str| -> Result<HoldingChange, String> {
+            let body: HoldingBody = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            HoldingChange::try_from(body).map_err(str::to_string)
+        };
+        assert!(read(r#"{"relay":"d","verb":"distribute"}"#).unwrap_err().contains("count"));
+        assert!(read(r#"{"relay":"d","verb":"withdraw","count":1}"#).is_err());
+        assert!(read(r#"{"relay":"d","verb":"withdraw","forced":true}"#).is_err());
+        let careful = read(r#"{"relay":"d","verb":"withdraw"}"#).unwrap();
+        assert_eq!(careful.doing, Doing::Preview);
+    }
+}
