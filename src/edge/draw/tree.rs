@@ -32,7 +32,8 @@ pub enum Columns {
 /// The whole tree, product by product.
 pub fn tree(servers: &ServersView, ranges: &RangesView, columns: Columns, ink: Ink) -> String {
     let places = places(&servers.servers);
-    let products: BTreeSet<&ProductName> = ranges.ranges.iter().map(|range| &range.product).collect();
+    let products: BTreeSet<&ProductName> =
+        ranges.ranges.iter().map(|range| &range.product).collect();
     let one = |product: &&ProductName| {
         let title = ink.paint(&format!("product {product}"), Tone::Strong);
         format!("{title}\n\n{}", table(&places, ranges, product, columns).text(ink))
@@ -105,7 +106,8 @@ fn places(servers: &[ServerView]) -> Vec<Place<'_>> {
         places.push(Place { server, branch });
         let children = below.remove(&Some(&server.name)).unwrap_or_default();
         for (from_end, child) in children.into_iter().rev().enumerate() {
-            let (branch, rest) = if from_end == 0 { ("└── ", "    ") } else { ("├── ", "│   ") };
+            let (branch, rest) =
+                if from_end == 0 { ("└── ", "    ") } else { ("├── ", "│   ") };
             ahead.push((child, format!("{stem}{branch}"), format!("{stem}{rest}")));
         }
     }
@@ -186,11 +188,7 @@ fn has_member(range: &RangeView, server: &ServerName) -> bool {
 }
 
 /// What the server holds by, or whom it shares with, and whether that is still changing.
-fn option_cell(
-    server: &ServerView,
-    holding: Option<&HoldingView>,
-    ranges: &[&RangeView],
-) -> Cell {
+fn option_cell(server: &ServerView, holding: Option<&HoldingView>, ranges: &[&RangeView]) -> Cell {
     let option = holding.map_or(HoldingOption::None, |holding| holding.option);
     let source = holding.and_then(|holding| holding.source.as_ref()).or_else(|| {
         ranges.iter().find(|range| has_member(range, &server.name)).map(|range| &range.source)
@@ -202,9 +200,9 @@ fn option_cell(
         (_, _, Some(source)) => format!("shares with {source}"),
         (_, _, None) => "not known yet".to_string(),
     };
-    match (holding.map(|holding| holding.phase), option) {
-        (Some(Phase::Taking), _) => Cell::new(format!("{text}, taking over"), Tone::Notable),
-        (Some(Phase::Yielding), _) => Cell::new(format!("{text}, yielding"), Tone::Notable),
+    match holding.map(|holding| holding.phase) {
+        Some(Phase::Taking) => Cell::new("taking over", Tone::Notable),
+        Some(Phase::Yielding) => Cell::new("yielding", Tone::Notable),
         _ => Cell::plain(text),
     }
 }
@@ -239,4 +237,119 @@ fn bare(places: &[Place<'_>]) -> Table {
         table.row(vec![name, Cell::plain(place.server.nodes.discovered)]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::view::NodeCounts;
+
+    const NOW: Timestamp = Timestamp(60_000);
+
+    fn name(text: &str) -> ServerName {
+        text.parse().unwrap()
+    }
+
+    fn server(text: &str, parent: Option<&str>, option: HoldingOption) -> ServerView {
+        let holding = HoldingView {
+            product: "cad".parse().unwrap(),
+            option,
+            phase: if option == HoldingOption::None { Phase::Sharing } else { Phase::Taking },
+            source: None,
+            held: LicenseCount::ZERO,
+            used: LicenseCount::ZERO,
+            managed: LicenseCount(3),
+            in_transit: LicenseCount::ZERO,
+        };
+        ServerView {
+            name: name(text),
+            role: if parent.is_none() { Role::Primary } else { Role::Relay },
+            parent: parent.map(name),
+            online: text != "west",
+            last_seen: Some(Timestamp(48_000)),
+            software: String::new(),
+            holdings: vec![holding],
+            nodes: NodeCounts { discovered: 2, managed: 3, ignored: 0 },
+        }
+    }
+
+    fn range(source: &str, destinations: &[&str], held: u64, used: u64) -> RangeView {
+        let (held, used) = (LicenseCount(held), LicenseCount(used));
+        RangeView {
+            product: "cad".parse().unwrap(),
+            source: name(source),
+            destinations: destinations.iter().map(|text| name(text)).collect(),
+            held,
+            used,
+            remaining: held.above(used),
+            shortage: used.above(held),
+            in_transit: LicenseCount(1),
+            as_of: Some(NOW),
+        }
+    }
+
+    fn views() -> (ServersView, RangesView) {
+        let servers = vec![
+            server("west", Some("hq"), HoldingOption::Distributed),
+            server("hq", None, HoldingOption::None),
+            server("lab", Some("east"), HoldingOption::None),
+            server("east", Some("hq"), HoldingOption::None),
+        ];
+        let ranges = vec![range("hq", &["east", "lab"], 10, 9), range("west", &[], 2, 3)];
+        (ServersView { as_of: NOW, servers }, RangesView { as_of: NOW, ranges })
+    }
+
+    #[test]
+    fn counts_stand_beside_the_source_of_a_range() {
+        let (servers, ranges) = views();
+        let expected = "\
+product cad
+
+server       range  option          held  used  remaining  shortage  in transit  managed  discovered
+hq               1  primary           10     9          1         0           1        3           2
+├── east         1  shares with hq                                                     3           2
+│   └── lab      1  shares with hq                                                     3           2
+└── west         2  taking over        2     3          0         1           1        3           2
+total                                 12    12          1         1           2       12           8
+";
+        assert_eq!(tree(&servers, &ranges, Columns::Counts, Ink::Plain), expected);
+    }
+
+    #[test]
+    fn the_live_drawing_says_who_is_away_and_how_old_counts_are() {
+        let (servers, ranges) = views();
+        let drawn = tree(&servers, &ranges, Columns::Live, Ink::Plain);
+        let line = |name: &str| drawn.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line("── west").ends_with("  offline  now"), "{drawn}");
+        assert!(line("── lab").ends_with("  online   12 s ago"), "{drawn}");
+        let colored = tree(&servers, &ranges, Columns::Live, Ink::Color);
+        assert!(colored.contains("\u{1b}[1;31moffline\u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_tree_without_a_product_and_one_seen_from_within_are_drawn() {
+        let (mut servers, mut ranges) = views();
+        ranges.ranges.clear();
+        servers.servers.retain(|server| server.name.as_str() != "hq");
+        let drawn = tree(&servers, &ranges, Columns::Counts, Ink::Plain);
+        let expected = "\
+no product yet
+
+server   discovered
+east              2
+└── lab           2
+west              2
+";
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn long_lists_of_destinations_are_cut() {
+        let (_, mut ranges) = views();
+        let many = ["s1", "s2", "s3", "s4", "s5"].map(name);
+        ranges.ranges[0].destinations = many.to_vec();
+        let drawn = super::ranges(&ranges, Ink::Plain);
+        assert!(drawn.contains("s1, s2, s3 and 2 more  "), "{drawn}");
+        assert!(drawn.lines().last().unwrap().starts_with("    2  cad      west"), "{drawn}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::edge::import::{self, ImportLimits};
 use crate::edge::topology::file::{RawManaged, RawOption, RawServer, RawTable, RawTopology};
-use crate::edge::topology::problem::{ABSURD, Complaints, NO_TABLE, NO_TREE, NOT_THE_FORM, Problem};
+use crate::edge::topology::problem::{
+    ABSURD, Complaints, NO_TABLE, NO_TREE, NOT_THE_FORM, Problem,
+};
 use crate::edge::topology::{
     DiscoveryTable, Holding, SERVERS_MAX, Topology, TopologyLicense, TopologyServer, figures,
 };
@@ -137,12 +139,7 @@ fn convert(
     }
 }
 
-fn found_in(
-    folder: &Path,
-    table: &RawTable,
-    key: &str,
-    complaints: &mut Complaints,
-) -> Vec<Found> {
+fn found_in(folder: &Path, table: &RawTable, key: &str, complaints: &mut Complaints) -> Vec<Found> {
     let shown = table.file.display();
     let inside = table.file.components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
@@ -247,7 +244,8 @@ fn check_licenses(topology: &Topology, complaints: &mut Complaints) {
             complaints.add(ABSURD, &key, "no server has that name", "correct `at`");
             continue;
         };
-        let may = server.parent.is_none() || server.options.get(product) == Some(&Holding::Registered);
+        let may =
+            server.parent.is_none() || server.options.get(product) == Some(&Holding::Registered);
         if !may {
             let remedy = format!("write `options = {{ {product} = \"registered\" }}` there");
             complaints.add(ABSURD, &key, "that relay may not register licenses", remedy);

@@ -11,9 +11,7 @@ use crate::model::count::LicenseCount;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::time::Timestamp;
-use crate::model::view::{
-    HoldingView, NodeCounts, RangeView, RangesView, ServerView, ServersView,
-};
+use crate::model::view::{HoldingView, NodeCounts, RangeView, RangesView, ServerView, ServersView};
 
 /// The ranges of every product. `now` is the moment of every figure: nothing older is known.
 pub fn ranges(topology: &Topology, now: Timestamp) -> RangesView {

@@ -28,27 +28,11 @@ pub(super) struct RawTopology {
 pub(super) struct RawProduct {
     pub(super) name: ProductName,
     #[serde(default = "managed_devices")]
-    pub(super) metric: RawMetric,
+    pub(super) metric: Metric,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum RawMetric {
-    ManagedDevices,
-    Sessions,
-}
-
-impl From<RawMetric> for Metric {
-    fn from(metric: RawMetric) -> Metric {
-        match metric {
-            RawMetric::ManagedDevices => Metric::ManagedDevices,
-            RawMetric::Sessions => Metric::Sessions,
-        }
-    }
-}
-
-fn managed_devices() -> RawMetric {
-    RawMetric::ManagedDevices
+fn managed_devices() -> Metric {
+    Metric::ManagedDevices
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,7 +112,12 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> RawTopology {
         Ok(table) => table,
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            complaints.add(NOT_THE_FORM, format!("line {line}"), error.message(), "this is not TOML");
+            complaints.add(
+                NOT_THE_FORM,
+                format!("line {line}"),
+                error.message(),
+                "this is not TOML",
+            );
             Table::new()
         }
     };

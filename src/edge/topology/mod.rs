@@ -14,8 +14,8 @@
 //! more than it discovered and its ranges hold.
 
 mod check;
-mod file;
 pub mod figures;
+mod file;
 pub mod plan;
 pub mod problem;
 
@@ -103,9 +103,8 @@ impl Topology {
         let text = match text_of(&path) {
             Ok(text) => text,
             Err(found) => {
-                let remedy = "name a folder with a topology.toml, such as topology-examples/jp1-figure";
-                complaints.add(UNREADABLE, "", found, remedy);
-                return complaints.judge(()).map(|()| unreachable!("there is a complaint"));
+                complaints.add(UNREADABLE, "", found, "name a folder with a topology.toml");
+                return Err(complaints.all());
             }
         };
         let raw = file::read(&text, &mut complaints);
@@ -114,9 +113,8 @@ impl Topology {
 
     /// Every server with its parent.
     pub fn shape(&self) -> Tree {
-        let pair = |(name, server): (&ServerName, &TopologyServer)| {
-            (name.clone(), server.parent.clone())
-        };
+        let pair =
+            |(name, server): (&ServerName, &TopologyServer)| (name.clone(), server.parent.clone());
         self.servers.iter().map(pair).collect()
     }
 

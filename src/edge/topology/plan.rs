@@ -82,7 +82,9 @@ pub fn plan(topology: &Topology, change: &Change, now: Timestamp) -> Plan {
     let verdict = if short.is_empty() { Verdict::Done } else { Verdict::NeedsForce };
     let shortage = |range: &&RangeView| {
         let RangeView { source, held, used, shortage, .. } = range;
-        format!("range {source} would be short of {shortage}: it would hold {held}, {used} are used")
+        format!(
+            "range {source} would be short of {shortage}: it would hold {held}, {used} are used"
+        )
     };
     let remarks = short.iter().map(shortage).chain(moved(topology, &changed, product)).collect();
     Plan { before, after, verdict, remarks }

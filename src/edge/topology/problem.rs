@@ -68,6 +68,10 @@ impl Complaints {
         self.problems.is_empty()
     }
 
+    pub(super) fn all(self) -> Vec<Problem> {
+        self.problems
+    }
+
     /// The value, if nothing is wrong.
     pub(super) fn judge<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.problems.is_empty() { Ok(value) } else { Err(self.problems) }

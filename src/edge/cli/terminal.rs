@@ -1,0 +1,126 @@
+//! The person or script at the other end: what was asked for, and where answers go.
+//!
+//! Data goes to standard output, all else to standard error. A reader that stops reading (a pipe
+//! into `head`) is no failure.
+
+use crate::client::{Client, SOCKET_NAME};
+use crate::edge::cli::failure::{Exit, Failure, NOT_WRITTEN};
+use crate::edge::draw::ink::Ink;
+use serde::Serialize;
+use std::io::{BufRead, ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+/// The longest answer to a question that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 1_024;
+
+/// In which form data is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Json,
+}
+
+/// How one run of the program was asked to work.
+#[derive(Clone, Debug)]
+pub struct Terminal {
+    pub form: Form,
+    /// The data folder of the server that is asked.
+    pub data: Option<PathBuf>,
+    pub ink: Ink,
+}
+
+impl Terminal {
+    /// A client of the server that `--data` names.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let folder = self.data_dir()?;
+        if !folder.join(SOCKET_NAME).exists() {
+            let inside = servers_in(folder);
+            if let Some(first) = inside.first() {
+                let found = format!("{} holds a whole tree, not one server", folder.display());
+                let names: Vec<String> =
+                    inside.iter().map(|path| format!("`--data {}`", path.display())).collect();
+                let first = first.display();
+                let hint = format!("say which: {}, such as `--data {first}`", names.join(", "));
+                return Err(Failure::usage(found, hint));
+            }
+        }
+        Ok(Client::of_data_dir(folder))
+    }
+
+    /// The folder that `--data` names.
+    pub fn data_dir(&self) -> Result<&Path, Failure> {
+        self.data.as_deref().ok_or_else(|| {
+            let hint =
+                "add `--data DIR`, or `export LICTREE_DATA=DIR`; DIR is a server's data folder";
+            Failure::usage("no server is named", hint)
+        })
+    }
+
+    /// Writes the value as JSON, or what `text` makes of it.
+    pub fn show<T: Serialize>(
+        &self,
+        value: &T,
+        text: impl FnOnce(&T, Ink) -> String,
+    ) -> Result<(), Failure> {
+        match self.form {
+            Form::Text => self.print(&text(value, self.ink)),
+            Form::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(not_written)?;
+                self.print(&format!("{json}\n"))
+            }
+        }
+    }
+
+    /// Writes data for people; scripts that asked for JSON do not get it.
+    pub fn say(&self, text: &str) -> Result<(), Failure> {
+        match self.form {
+            Form::Text => self.print(text),
+            Form::Json => Ok(()),
+        }
+    }
+
+    /// Writes to standard output.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(not_written(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes to standard error. There is nowhere left to say that this failed.
+    pub fn note(&self, text: &str) {
+        let _ = stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Asks a question to which only `y` or `yes` is a yes. Refused where nobody can answer.
+    pub fn ask(&self, question: &str) -> Result<bool, Failure> {
+        if !stdin().is_terminal() || !stderr().is_terminal() {
+            let hint = "add `--yes` to do it without a question";
+            return Err(Failure::new(
+                Exit::Refused,
+                "LT0134",
+                format!("nobody is there to answer: {question}"),
+                hint,
+            ));
+        }
+        self.note(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        let read = std::io::Read::take(stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut answer);
+        read.map_err(not_written)?;
+        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    }
+}
+
+fn not_written(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Refused, NOT_WRITTEN, format!("cannot write the answer: {error}"), "")
+}
+
+/// Folders in this one that are servers' data folders, at most 100, by name.
+fn servers_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(100);
+    let mut found: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|p| p.join(SOCKET_NAME).exists()).collect();
+    found.sort();
+    found
+}
