@@ -11,12 +11,22 @@
 pub mod failure;
 pub mod terminal;
 
+mod event;
+mod holding;
+mod init;
+mod license;
+pub mod node;
+mod range;
+mod server;
+mod status;
 mod topology;
-mod vendor;
+pub mod vendor;
 
 use crate::edge::draw::ink::Ink;
 use clap::{Parser, Subcommand};
-use failure::{Exit, Failure, USAGE};
+use crate::edge::codes;
+use failure::{Exit, Failure, NOT_WRITTEN, USAGE};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use terminal::{Form, Terminal};
@@ -41,12 +51,34 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Noun {
+    /// Licenses: register, list, distribute to relays, withdraw.
+    #[command(subcommand)]
+    License(license::Verb),
+    /// The servers of the tree, and who may register licenses.
+    #[command(subcommand)]
+    Server(server::Verb),
+    /// Ranges of shared licenses: held, used, remaining.
+    #[command(subcommand)]
+    Range(range::Verb),
+    /// Discovered nodes: find, manage, ignore, delete, import.
+    #[command(subcommand)]
+    Node(node::Verb),
+    /// What happened at a server.
+    #[command(subcommand)]
+    Event(event::Verb),
+    /// One server in a few lines.
+    Status,
+    /// What a code such as LT0203 means, and what to do.
+    Explain { code: String },
     /// Topology files: the ranges of a tree without running it.
     #[command(subcommand)]
     Topology(topology::Verb),
     /// Keys of vendors, and the license files they issue.
     #[command(subcommand)]
     Vendor(vendor::Verb),
+    /// Folders of new servers, with identities and configurations.
+    #[command(subcommand)]
+    Init(init::Verb),
 }
 
 /// Does what the arguments of this process say.
@@ -73,6 +105,34 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<(), Failure> {
     match noun {
         Noun::Topology(verb) => topology::run(verb, terminal),
         Noun::Vendor(verb) => vendor::run(verb, terminal),
+        Noun::Init(verb) => init::run(verb, terminal),
+        Noun::Explain { code } => explain(&code, terminal),
+        Noun::License(verb) => online(license::run(verb, terminal)),
+        Noun::Server(verb) => online(server::run(verb, terminal)),
+        Noun::Range(verb) => online(range::run(verb, terminal)),
+        Noun::Node(verb) => online(node::run(verb, terminal)),
+        Noun::Event(verb) => online(event::run(verb, terminal)),
+        Noun::Status => online(status::run(terminal)),
+    }
+}
+
+/// Lets a command talk to servers.
+fn online(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("the system gives this process too little: {error}");
+        Failure::new(Exit::Refused, NOT_WRITTEN, message, "try again later")
+    })?;
+    runtime.block_on(work)
+}
+
+fn explain(code: &str, terminal: &Terminal) -> Result<(), Failure> {
+    match codes::explain(code) {
+        Some(page) => terminal.show(&json!({ "code": code, "page": page }), |_, _| page.into()),
+        None => {
+            let hint = "codes look like LT0203, and stand in brackets behind each refusal";
+            Err(Failure::usage(format!("there is no code {code}"), hint))
+        }
     }
 }
 
