@@ -1,1 +1,37 @@
-//! Placeholder of `daemon`; filled by its first slice.
+//! The loop that feeds inputs to a server and carries out its effects; start and stop.
+//!
+//! ```text
+//!   API ──Port──────────┐ asked             ┌─► log thread    append, one sync for what waits
+//!   uplink, one task ───┤ letters, up, down │      └─ progress ─┐
+//!   downlinks, a task ──┼──► inbox ──► Owner┼─► rows thread   checkpoint
+//!   each ◄─frames───────┘    (bounded)  │   │      └─ progress ─┤
+//!      ▲                                │   └─► answers to who  │
+//!      └────────── try_send ◄───────────┘       asked           └──► Owner
+//! ```
+//!
+//! - `settings`: what a daemon is told; `start`: from a data folder to a running server.
+//! - `owner`: the one task that holds `server::Server`. `port`: how requests reach it.
+//! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
+//! - `link`: one connection, both ways; `links`: all of them; `uplink`, `downlink`: how they come.
+//!
+//! Invariants: only the owner touches the server. Nobody whom the owner waits for waits for the
+//! owner: disk threads report through a watch, links are sent to without waiting. A failed write
+//! ends the process; nothing is tried twice on a disk.
+
+pub mod settings;
+pub mod start;
+
+pub mod port;
+
+mod clock;
+mod disk;
+mod entropy;
+mod error;
+mod owner;
+
+mod downlink;
+mod link;
+mod links;
+mod uplink;
+
+pub use error::DaemonError;

@@ -1,0 +1,169 @@
+//! The two threads that write: one for the log, one for the rows.
+//!
+//! ```text
+//!   Owner ─ LogJob ─► queue (bounded) ─► log thread: all that waits, one append, one sync ─┐
+//!         ─ Checkpoint ─► (one place) ─► rows thread: one commit ──────────────────────────┤
+//!         ◄──────────────────────────── watch of Progress: latest only ────────────────────┘
+//! ```
+//!
+//! Invariant: progress never waits for the owner, so the owner may wait for room in a queue.
+//! After the first failure a thread writes nothing more.
+
+use crate::daemon::DaemonError;
+use crate::model::log::{Checkpoint, LogBatch, LogPosition};
+use crate::store::{LogStore, RowStore};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, watch};
+
+/// What is durable so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// The number of the last batch that the log has.
+    pub(super) persisted: u64,
+    /// How many checkpoints were saved in this run, and where the last one stands.
+    pub(super) checkpoints: u64,
+    pub(super) rows_at: LogPosition,
+    pub(super) failed: Option<DaemonError>,
+}
+
+pub(super) enum LogJob {
+    Append(LogBatch),
+    /// Durable with the next append.
+    Cut(LogPosition),
+}
+
+/// The owner's side of both threads. They end when it is dropped.
+pub(super) struct Disk {
+    log: mpsc::Sender<LogJob>,
+    rows: mpsc::Sender<Checkpoint>,
+    progress: watch::Receiver<Progress>,
+    threads: [JoinHandle<()>; 2],
+}
+
+impl Disk {
+    pub(super) fn start(
+        log: LogStore,
+        rows: RowStore,
+        log_queue_max: usize,
+    ) -> Result<Disk, DaemonError> {
+        let (report, progress) = watch::channel(Progress::default());
+        let report = Arc::new(report);
+        let (to_log, log_jobs) = mpsc::channel(log_queue_max);
+        let (to_rows, checkpoints) = mpsc::channel(1);
+        let log_thread = spawn("lictree-log", &report, move |report| {
+            keep_log(log, log_jobs, log_queue_max, report)
+        })?;
+        let rows_thread =
+            spawn("lictree-rows", &report, move |report| keep_rows(rows, checkpoints, report))?;
+        Ok(Disk { log: to_log, rows: to_rows, progress, threads: [log_thread, rows_thread] })
+    }
+
+    /// Hands a job to the log's thread; waits while its queue is full.
+    pub(super) async fn log(&self, job: LogJob) -> Result<(), DaemonError> {
+        self.log.send(job).await.map_err(|_| self.ended())
+    }
+
+    /// Hands a checkpoint to the rows' thread; waits while one is being saved.
+    pub(super) async fn save_rows(&self, checkpoint: Checkpoint) -> Result<(), DaemonError> {
+        self.rows.send(checkpoint).await.map_err(|_| self.ended())
+    }
+
+    /// Waits for further progress. Nothing is lost when this is dropped while it waits.
+    pub(super) async fn advanced(&mut self) {
+        // An end of both threads is shown by `failed`, or asked for.
+        let _ = self.progress.changed().await;
+    }
+
+    pub(super) fn progress(&mut self) -> Progress {
+        self.progress.borrow_and_update().clone()
+    }
+
+    /// Ends both threads after what they were handed, and waits for them.
+    pub(super) fn stop(self) {
+        drop((self.log, self.rows));
+        for thread in self.threads {
+            // A panic was shown as a failure already.
+            let _ = thread.join();
+        }
+    }
+
+    fn ended(&self) -> DaemonError {
+        let failed = self.progress.borrow().failed.clone();
+        failed.unwrap_or(DaemonError::Broken("a thread of the disk ended unasked".to_string()))
+    }
+}
+
+type Report = Arc<watch::Sender<Progress>>;
+
+fn spawn(
+    name: &str,
+    report: &Report,
+    work: impl FnOnce(&watch::Sender<Progress>) -> Result<(), DaemonError> + Send + 'static,
+) -> Result<JoinHandle<()>, DaemonError> {
+    let report = Witness(report.clone());
+    let body = move || {
+        if let Err(error) = work(&report.0) {
+            report.fail(error);
+        }
+    };
+    let thread = std::thread::Builder::new().name(name.to_string()).spawn(body);
+    thread.map_err(|error| DaemonError::Thread(error.to_string()))
+}
+
+/// Tells the owner when its thread dies of a panic.
+struct Witness(Report);
+
+impl Witness {
+    fn fail(&self, error: DaemonError) {
+        self.0.send_modify(|progress| {
+            progress.failed.get_or_insert(error);
+        });
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail(DaemonError::Broken("a thread of the disk panicked".to_string()));
+        }
+    }
+}
+
+fn keep_log(
+    mut store: LogStore,
+    mut jobs: mpsc::Receiver<LogJob>,
+    at_once: usize,
+    report: &watch::Sender<Progress>,
+) -> Result<(), DaemonError> {
+    let (mut waiting, mut batches) = (Vec::new(), Vec::new());
+    while jobs.blocking_recv_many(&mut waiting, at_once) > 0 {
+        for job in waiting.drain(..) {
+            match job {
+                LogJob::Append(batch) => batches.push(batch),
+                LogJob::Cut(position) => store.cut_behind(position),
+            }
+        }
+        let Some(last) = batches.last().map(|batch| batch.number) else { continue };
+        store.append(&batches)?;
+        batches.clear();
+        report.send_modify(|progress| progress.persisted = last);
+    }
+    Ok(())
+}
+
+fn keep_rows(
+    mut store: RowStore,
+    mut checkpoints: mpsc::Receiver<Checkpoint>,
+    report: &watch::Sender<Progress>,
+) -> Result<(), DaemonError> {
+    while let Some(checkpoint) = checkpoints.blocking_recv() {
+        // What the rows stand at is agreed; more need not be known to start from them.
+        store.checkpoint(&checkpoint, checkpoint.at.index)?;
+        report.send_modify(|progress| {
+            progress.checkpoints += 1;
+            progress.rows_at = checkpoint.at;
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! One connection to a neighbour: greetings both ways, then letters both ways.
+//!
+//! ```text
+//!   here                                       neighbour
+//!    │ ── Hello: tree, name, versions, software ──► │
+//!    │ ◄── Hello ────────────────────────────────── │   each judges the other's
+//!    │   (tree and name must be those of its certificate; one version must be spoken by both)
+//!    ▼
+//!   LinkUp ─► owner        frames ─► letters ─► owner        end ─► LinkDown ─► owner
+//! ```
+//!
+//! Invariants: the owner hears `LinkUp` before any letter, and `LinkDown` once, last. A full inbox
+//! holds up the neighbour, nothing else.
+
+use crate::daemon::links::{close_code, side_word};
+use crate::daemon::owner::Event;
+use crate::model::letter::{Letter, LinkId};
+use crate::net::{CloseCode, Connection, FrameBatch, FrameReceiver, Peer, ReceiveError, SendError};
+use crate::server::input::Side;
+use crate::wire::{self, Frame, Hello, WireError, WireLimits};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What all connections of one server share.
+pub(super) struct Hall {
+    inbox: mpsc::Sender<Event>,
+    hello: Hello,
+    limits: WireLimits,
+    hello_timeout: Duration,
+    link_last: AtomicU64,
+    /// Bodies of newer versions, passed over.
+    unsupported: AtomicU64,
+}
+
+/// Why a connection is no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkEnd {
+    #[error("it did not greet within {0:?}")]
+    Silent(Duration),
+    #[error("its first frame is no greeting: {0}")]
+    NoHello(String),
+    #[error("it greets as {said}, but its certificate is of {proven}")]
+    OtherName { said: String, proven: String },
+    #[error("it speaks protocol versions {theirs}, this server {ours}; update the older one")]
+    Version { theirs: String, ours: String },
+    #[error("a frame of it cannot be read: {0}")]
+    Unreadable(WireError),
+    #[error("{0}")]
+    Lost(#[from] ReceiveError),
+    #[error("{0}")]
+    Unsent(#[from] SendError),
+    #[error("this server stops")]
+    Stopping,
+}
+
+impl LinkEnd {
+    fn close_code(&self) -> CloseCode {
+        match self {
+            LinkEnd::Silent(_) | LinkEnd::NoHello(_) | LinkEnd::OtherName { .. } => {
+                close_code::NO_HELLO
+            }
+            LinkEnd::Version { .. } => close_code::VERSION,
+            LinkEnd::Unreadable(_) => close_code::UNREADABLE,
+            LinkEnd::Lost(_) | LinkEnd::Unsent(_) | LinkEnd::Stopping => CloseCode::DONE,
+        }
+    }
+}
+
+impl Hall {
+    pub(super) fn new(
+        inbox: mpsc::Sender<Event>,
+        own: &Peer,
+        software: String,
+        limits: WireLimits,
+        hello_timeout: Duration,
+    ) -> Hall {
+        let hello = Hello::of(own.tree.clone(), own.name.clone(), software);
+        let (link_last, unsupported) = Default::default();
+        Hall { inbox, hello, limits, hello_timeout, link_last, unsupported }
+    }
+
+    async fn post(&self, event: Event) -> Result<(), LinkEnd> {
+        self.inbox.send(event).await.map_err(|_| LinkEnd::Stopping)
+    }
+}
+
+/// Carries letters both ways until the connection ends, and says why it did.
+pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> LinkEnd {
+    let Connection { link: line, sender, mut receiver } = connection;
+    let number = LinkId(hall.link_last.fetch_add(1, Ordering::Relaxed) + 1);
+    let (peer, what) = (line.peer().clone(), side_word(side));
+    let Err(end) = async {
+        sender.try_send(wire::encode_hello(&hall.hello))?;
+        let first = greeted(hall, &peer, &mut receiver).await?;
+        let name = peer.name.clone();
+        hall.post(Event::LinkUp { link: number, peer: name, side, sender }).await?;
+        let end = relay_letters(hall, number, first, &mut receiver).await;
+        hall.post(Event::LinkDown { link: number }).await?;
+        end
+    }
+    .await;
+    match &end {
+        LinkEnd::Lost(_) | LinkEnd::Stopping => {
+            tracing::info!(peer = %peer.name, side = what, "connection ended: {end}");
+        }
+        _ => tracing::warn!(peer = %peer.name, side = what, "connection ended here: {end}"),
+    }
+    line.close(end.close_code(), &end.to_string());
+    end
+}
+
+/// Waits for the neighbour's greeting and judges it; returns the letters that came with it.
+async fn greeted(
+    hall: &Hall,
+    peer: &Peer,
+    receiver: &mut FrameReceiver,
+) -> Result<Vec<Letter>, LinkEnd> {
+    let within = hall.hello_timeout;
+    let come = tokio::time::timeout(within, receiver.receive()).await;
+    let batch = come.map_err(|_| LinkEnd::Silent(within))??;
+    let mut frames = batch.iter();
+    let first = frames.next().unwrap_or_default();
+    let hello = match wire::decode_frame(first, &hall.limits) {
+        Ok(Frame::Hello(hello)) => hello,
+        Ok(_) => return Err(LinkEnd::NoHello("it is a letter".to_string())),
+        Err(error) => return Err(LinkEnd::NoHello(error.to_string())),
+    };
+    judge(&hall.hello, peer, &hello)?;
+    letters(hall, frames)
+}
+
+fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
+    if (&hello.tree, &hello.name) != (&peer.tree, &peer.name) {
+        let shown = |tree: &_, name: &_| format!("{name} of the tree {tree}");
+        let (said, proven) = (shown(&hello.tree, &hello.name), shown(&peer.tree, &peer.name));
+        return Err(LinkEnd::OtherName { said, proven });
+    }
+    own.agreed_version(hello).map(drop).ok_or_else(|| {
+        let shown = |hello: &Hello| format!("{} to {}", hello.version_min, hello.version_max);
+        LinkEnd::Version { theirs: shown(hello), ours: shown(own) }
+    })
+}
+
+/// Hands on what comes; ends only with the connection.
+async fn relay_letters(
+    hall: &Hall,
+    link: LinkId,
+    first: Vec<Letter>,
+    receiver: &mut FrameReceiver,
+) -> Result<std::convert::Infallible, LinkEnd> {
+    let mut letters = first;
+    loop {
+        if !letters.is_empty() {
+            hall.post(Event::Letters { link, letters }).await?;
+        }
+        letters = self::letters(hall, receiver.receive().await?.iter())?;
+    }
+}
+
+fn letters<'a>(
+    hall: &Hall,
+    frames: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<Letter>, LinkEnd> {
+    let mut letters = Vec::new();
+    for frame in frames {
+        match wire::decode_frame(frame, &hall.limits) {
+            Ok(Frame::Letter(letter)) => letters.push(letter),
+            Ok(Frame::Hello(_)) => {
+                return Err(LinkEnd::NoHello("it greets a second time".to_string()));
+            }
+            // A newer neighbour may say what this version does not know; it goes on without.
+            Err(WireError::Unsupported) => {
+                let passed_over = hall.unsupported.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::debug!(passed_over, "a letter of a newer version was passed over");
+            }
+            Err(error) => return Err(LinkEnd::Unreadable(error)),
+        }
+    }
+    Ok(letters)
+}

@@ -1,0 +1,110 @@
+//! All connections to neighbours that the server knows of, by number.
+//!
+//! Sending never waits: a peer that reads more slowly than letters arise is cut off, and what it
+//! missed is said again when it is back.
+
+use crate::model::letter::{Letter, LinkId};
+use crate::model::name::ServerName;
+use crate::net::{CloseCode, FrameSender};
+use crate::server::input::Side;
+use crate::wire::{self, WireLimits};
+use std::collections::BTreeMap;
+
+/// The reasons for an end that `net` does not know.
+pub(super) mod close_code {
+    use crate::net::CloseCode;
+
+    /// Its first frame is no greeting, or one of another server than its certificate's.
+    pub(crate) const NO_HELLO: CloseCode = CloseCode(CloseCode::FIRST_FREE.0);
+    /// No version is spoken by both.
+    pub(crate) const VERSION: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 1);
+    /// A frame is no letter.
+    pub(crate) const UNREADABLE: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 2);
+    /// It broke a rule of what servers say to each other.
+    pub(crate) const RULE_BROKEN: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 3);
+    /// The same server has connected anew.
+    pub(crate) const REPLACED: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 4);
+}
+
+struct OpenLink {
+    peer: ServerName,
+    side: Side,
+    sender: FrameSender,
+}
+
+pub(super) struct Links {
+    open: BTreeMap<LinkId, OpenLink>,
+    limits: WireLimits,
+}
+
+impl Links {
+    pub(super) fn new(limits: WireLimits) -> Links {
+        Links { open: BTreeMap::new(), limits }
+    }
+
+    pub(super) fn has(&self, link: LinkId) -> bool {
+        self.open.contains_key(&link)
+    }
+
+    pub(super) fn open(
+        &mut self,
+        link: LinkId,
+        peer: &ServerName,
+        side: Side,
+        sender: FrameSender,
+    ) {
+        tracing::info!(%peer, side = side_word(side), address = %sender.link().remote_address(),
+            "connected");
+        self.open.insert(link, OpenLink { peer: peer.clone(), side, sender });
+    }
+
+    /// Ends the connection that this server had so far, if any.
+    pub(super) fn displaced_by(&mut self, peer: &ServerName, side: Side) -> Option<LinkId> {
+        let same = |open: &OpenLink| open.peer == *peer && open.side == side;
+        let link = *self.open.iter().find(|(_, open)| same(open))?.0;
+        self.end(link, close_code::REPLACED, "the same server has connected anew")
+    }
+
+    /// Sends a letter, or ends the link and returns it.
+    pub(super) fn send(&mut self, link: LinkId, letter: &Letter) -> Option<LinkId> {
+        let open = self.open.get(&link)?;
+        let frame = wire::encode_letter(letter, &self.limits);
+        let sent = frame.map_err(|error| error.to_string()).and_then(|frame| {
+            open.sender.try_send(frame).map_err(|error| error.to_string())
+        });
+        match sent {
+            Ok(()) => None,
+            Err(why) => self.end(link, CloseCode::SEND_QUEUE_FULL, &why),
+        }
+    }
+
+    /// Ends a link whose peer broke a rule.
+    pub(super) fn close(&mut self, link: LinkId, why: &str) -> Option<LinkId> {
+        self.end(link, close_code::RULE_BROKEN, why)
+    }
+
+    pub(super) fn close_all(&mut self, code: CloseCode, why: &str) {
+        for open in std::mem::take(&mut self.open).into_values() {
+            open.sender.link().close(code, why);
+        }
+    }
+
+    /// The link is down already; whether it was still known.
+    pub(super) fn forget(&mut self, link: LinkId) -> bool {
+        self.open.remove(&link).is_some()
+    }
+
+    fn end(&mut self, link: LinkId, code: CloseCode, why: &str) -> Option<LinkId> {
+        let OpenLink { peer, side, sender } = self.open.remove(&link)?;
+        tracing::warn!(%peer, side = side_word(side), why, "connection ended here");
+        sender.link().close(code, why);
+        Some(link)
+    }
+}
+
+pub(super) fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Above => "parent",
+        Side::Below => "child",
+    }
+}

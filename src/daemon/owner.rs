@@ -1,0 +1,227 @@
+//! The one task that holds the server. Everything else posts events and carries frames.
+//!
+//! ```text
+//!   wait: inbox · disk's progress · deadline · stop
+//!     └► take everything that waits in ─► effects, once ─► carry them out, in order ─► wait
+//! ```
+
+use crate::daemon::DaemonError;
+use crate::daemon::clock::Clock;
+use crate::daemon::disk::{Disk, LogJob};
+use crate::daemon::links::Links;
+use crate::model::letter::{Letter, LinkId};
+use crate::model::name::ServerName;
+use crate::model::request::{Answer, Request, RequestId};
+use crate::model::time::Timestamp;
+use crate::net::{CloseCode, FrameSender};
+use crate::server::Server;
+use crate::server::effect::Effect;
+use crate::server::input::{Input, Side};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// What other tasks tell the owner.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Asked { request: Box<Request>, answer: oneshot::Sender<Answer> },
+    LinkUp { link: LinkId, peer: ServerName, side: Side, sender: FrameSender },
+    /// What one read brought.
+    Letters { link: LinkId, letters: Vec<Letter> },
+    LinkDown { link: LinkId },
+}
+
+/// What an owner is made of.
+pub(super) struct Parts {
+    pub(super) server: Server,
+    pub(super) clock: Clock,
+    pub(super) disk: Disk,
+    pub(super) links: Links,
+    pub(super) inbox: mpsc::Receiver<Event>,
+    pub(super) inbox_max: usize,
+    pub(super) stop_grace: Duration,
+}
+
+pub(super) struct Owner {
+    parts: Parts,
+    /// Whoever asked and was not answered. The server bounds how many it keeps waiting.
+    asked: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    request_last: u64,
+    /// Links that were ended here, of which the server does not know yet.
+    fallen: Vec<LinkId>,
+    /// The last batch handed to the log, and the last that the server knows to be there.
+    handed_out: u64,
+    persisted: u64,
+    /// The same for checkpoints, counted.
+    checkpoints_begun: u64,
+    checkpoints_done: u64,
+}
+
+impl Owner {
+    pub(super) fn new(parts: Parts) -> Owner {
+        Owner {
+            parts,
+            asked: BTreeMap::new(),
+            request_last: 0,
+            fallen: Vec::new(),
+            handed_out: 0,
+            persisted: 0,
+            checkpoints_begun: 0,
+            checkpoints_done: 0,
+        }
+    }
+
+    /// Runs until `stop`, then saves the rows; or until a disk fails.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), DaemonError> {
+        let mut events = Vec::new();
+        loop {
+            self.turn(&mut events).await?;
+            if self.fallen.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return self.end().await,
+                    () = self.parts.disk.advanced() => {}
+                    _ = self.parts.inbox.recv_many(&mut events, self.parts.inbox_max) => {}
+                    () = until(self.parts.server.next_deadline(), self.parts.clock.now()) => {}
+                }
+            }
+        }
+    }
+
+    /// Takes in everything that waits, then carries out what follows from it.
+    async fn turn(&mut self, events: &mut Vec<Event>) -> Result<(), DaemonError> {
+        while events.len() < self.parts.inbox_max
+            && let Ok(event) = self.parts.inbox.try_recv()
+        {
+            events.push(event);
+        }
+        let now = self.parts.clock.now();
+        for link in std::mem::take(&mut self.fallen) {
+            self.parts.server.handle(now, Input::LinkDown { link });
+        }
+        self.take_progress(now)?;
+        for event in events.drain(..) {
+            self.take(now, event);
+        }
+        if self.parts.server.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.parts.server.handle(now, Input::Deadline);
+        }
+        self.carry_out(now).await
+    }
+
+    fn take(&mut self, now: Timestamp, event: Event) {
+        let Parts { server, links, .. } = &mut self.parts;
+        match event {
+            Event::Asked { request, answer } => {
+                self.request_last += 1;
+                let id = RequestId(self.request_last);
+                self.asked.insert(id, answer);
+                server.handle(now, Input::Request { id, request: *request });
+            }
+            Event::LinkUp { link, peer, side, sender } => {
+                if let Some(link) = links.displaced_by(&peer, side) {
+                    server.handle(now, Input::LinkDown { link });
+                }
+                links.open(link, &peer, side, sender);
+                server.handle(now, Input::LinkUp { link, peer, side });
+            }
+            Event::Letters { link, letters } if links.has(link) => {
+                for letter in letters {
+                    server.handle(now, Input::Letter { link, letter });
+                }
+            }
+            // What a link brought after it was ended here is of no account.
+            Event::Letters { .. } => {}
+            Event::LinkDown { link } => {
+                if links.forget(link) {
+                    server.handle(now, Input::LinkDown { link });
+                }
+            }
+        }
+    }
+
+    fn take_progress(&mut self, now: Timestamp) -> Result<(), DaemonError> {
+        let progress = self.parts.disk.progress();
+        if let Some(error) = progress.failed {
+            return Err(error);
+        }
+        if progress.persisted > self.persisted {
+            self.persisted = progress.persisted;
+            self.parts.server.handle(now, Input::Persisted { number: self.persisted });
+        }
+        if progress.checkpoints > self.checkpoints_done {
+            self.checkpoints_done = progress.checkpoints;
+            self.parts.server.handle(now, Input::Checkpointed { at: progress.rows_at });
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, now: Timestamp) -> Result<(), DaemonError> {
+        for effect in self.parts.server.effects(now) {
+            match effect {
+                Effect::Persist(batch) => {
+                    self.handed_out = batch.number;
+                    self.parts.disk.log(LogJob::Append(batch)).await?;
+                }
+                Effect::Send { link, letter } => {
+                    self.fallen.extend(self.parts.links.send(link, &letter));
+                }
+                // Whoever asked may have left.
+                Effect::Answer { id, answer } => {
+                    drop(self.asked.remove(&id).map(|asked| asked.send(*answer)));
+                }
+                Effect::Checkpoint(checkpoint) => {
+                    self.checkpoints_begun += 1;
+                    self.parts.disk.save_rows(checkpoint).await?;
+                }
+                Effect::CutLog(position) => self.parts.disk.log(LogJob::Cut(position)).await?,
+                Effect::Close { link, why } => {
+                    self.fallen.extend(self.parts.links.close(link, &why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The orderly stop: no more requests, no more letters, then rows that need no log.
+    async fn end(mut self) -> Result<(), DaemonError> {
+        self.parts.inbox.close();
+        self.parts.links.close_all(CloseCode::DONE, "this server stops");
+        self.asked.clear();
+        let grace = self.parts.stop_grace;
+        match tokio::time::timeout(grace, self.save_all()).await {
+            Ok(saved) => saved?,
+            Err(_) => tracing::warn!("rows not saved within {grace:?}; the next start reads the log"),
+        }
+        self.parts.disk.stop();
+        Ok(())
+    }
+
+    async fn save_all(&mut self) -> Result<(), DaemonError> {
+        self.settle().await?;
+        let now = self.parts.clock.now();
+        self.parts.server.handle(now, Input::CheckpointNow);
+        self.carry_out(now).await?;
+        self.settle().await
+    }
+
+    /// Waits until the disk has everything it was handed.
+    async fn settle(&mut self) -> Result<(), DaemonError> {
+        while self.persisted < self.handed_out || self.checkpoints_done < self.checkpoints_begun {
+            self.parts.disk.advanced().await;
+            let now = self.parts.clock.now();
+            self.take_progress(now)?;
+            self.carry_out(now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a deadline; for ever when there is none.
+async fn until(deadline: Option<Timestamp>, now: Timestamp) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline.since(now)).await,
+        None => std::future::pending().await,
+    }
+}

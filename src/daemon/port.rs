@@ -1,0 +1,62 @@
+//! How requests of people reach the owner, from any task.
+
+use crate::daemon::owner::Event;
+use crate::model::request::{Answer, Request};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Why a request got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    #[error("the server stops and answers no more")]
+    Stopping,
+    #[error("no answer within {0:?}")]
+    TooLate(Duration),
+}
+
+/// Asks the server; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Port {
+    inbox: mpsc::Sender<Event>,
+    patience: Duration,
+}
+
+/// The other end of a port where no server stands: for tests of who asks.
+#[derive(Debug)]
+pub struct PortTwin(mpsc::Receiver<Event>);
+
+impl Port {
+    pub(super) fn new(inbox: mpsc::Sender<Event>, patience: Duration) -> Port {
+        Port { inbox, patience }
+    }
+
+    /// A port that nobody serves yet, and the end that answers.
+    pub fn with_twin(patience: Duration) -> (Port, PortTwin) {
+        let (inbox, asked) = mpsc::channel(16);
+        (Port { inbox, patience }, PortTwin(asked))
+    }
+
+    /// The server's answer. When nobody waits for it any more, it may still be carried out.
+    pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let event = Event::Asked { request: Box::new(request), answer };
+        let whole = async {
+            self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
+            answered.await.map_err(|_| AskError::Stopping)
+        };
+        let late = AskError::TooLate(self.patience);
+        tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
+    }
+}
+
+impl PortTwin {
+    /// Answers the next request by `judge`; nothing when no port is left.
+    pub async fn answer(&mut self, judge: impl FnOnce(Request) -> Answer) -> Option<()> {
+        match self.0.recv().await? {
+            // Whoever asked may have left.
+            Event::Asked { request, answer } => drop(answer.send(judge(*request))),
+            _ => return None,
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The way up: calls the parent, and calls again whenever the connection is no more.
+
+use crate::daemon::link::{self, Hall};
+use crate::daemon::settings::{DaemonLimits, Parent};
+use crate::net::{Dialer, Identity, NetError, NetLimits};
+use crate::server::input::Side;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A caller of one parent.
+pub(super) struct Uplink {
+    pub(super) parent: Parent,
+    pub(super) identity: Arc<Identity>,
+    pub(super) net: NetLimits,
+    pub(super) hall: Arc<Hall>,
+    pub(super) pauses: Pauses,
+}
+
+impl Uplink {
+    /// Keeps a connection to the parent for as long as it is polled.
+    pub(super) async fn keep(mut self) {
+        let mut said = String::new();
+        loop {
+            let why = self.once().await;
+            // A parent that is away for long is told of once, not at every try.
+            if why != said {
+                tracing::warn!(parent = %self.parent.name, address = %self.parent.address,
+                    "no connection to the parent: {why}; trying again");
+                said = why;
+            }
+            tokio::time::sleep(self.pauses.next()).await;
+        }
+    }
+
+    /// One connection, from the call to its end.
+    async fn once(&mut self) -> String {
+        let dialed = self.dial().await;
+        match dialed {
+            Ok(connection) => {
+                let made = Instant::now();
+                let end = link::carry(&self.hall, connection, Side::Above).await;
+                self.pauses.lived(made.elapsed());
+                end.to_string()
+            }
+            Err(why) => why,
+        }
+    }
+
+    async fn dial(&self) -> Result<crate::net::Connection, String> {
+        let address = self.address().await?;
+        let text = |error: NetError| error.to_string();
+        let dialer = Dialer::toward(address, &self.identity, self.net.clone()).map_err(text)?;
+        dialer.dial(address, &self.parent.name).await.map_err(text)
+    }
+
+    async fn address(&self) -> Result<SocketAddr, String> {
+        let text = &self.parent.address;
+        if let Ok(address) = text.parse() {
+            return Ok(address);
+        }
+        let found = tokio::net::lookup_host(text).await;
+        let mut addresses = found.map_err(|error| format!("cannot look up {text}: {error}"))?;
+        addresses.next().ok_or_else(|| format!("{text} has no address"))
+    }
+}
+
+/// Pauses that double up to a longest one, each cut by chance so that a thousand children of a
+/// parent that was restarted do not call at once.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+    chance: u64,
+}
+
+impl Pauses {
+    pub(super) fn new(limits: &DaemonLimits, chance: u64) -> Pauses {
+        let DaemonLimits { redial_first: first, redial_longest: longest, .. } = *limits;
+        Pauses { first, longest, next: first, chance }
+    }
+
+    /// Between half and the whole of the current pause.
+    pub(super) fn next(&mut self) -> Duration {
+        // Knuth's multiplicative congruence: any spread will do here.
+        self.chance = self
+            .chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = (self.chance >> 40) as u32;
+        let half = self.next / 2;
+        let pause = half + half.mul_f64(f64::from(share) / f64::from(1_u32 << 24));
+        self.next = (self.next * 2).min(self.longest);
+        pause
+    }
+
+    /// A connection lived for so long. A long life forgives what was before; one that ends at
+    /// once must not lead to calls without pause.
+    pub(super) fn lived(&mut self, life: Duration) {
+        if life >= self.longest {
+            self.next = self.first;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_start_anew_after_a_long_life() {
+        let mut pauses = Pauses::new(&DaemonLimits::default(), 7);
+        let mut expected = 100;
+        for _ in 0..10 {
+            let pause = pauses.next().as_millis();
+            assert!((expected / 2..=expected).contains(&pause), "{pause} of {expected}");
+            expected = (expected * 2).min(5_000);
+        }
+        pauses.lived(Duration::from_millis(10));
+        assert!(pauses.next() >= Duration::from_millis(2_500));
+        pauses.lived(Duration::from_secs(60));
+        assert!(pauses.next() <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn two_children_do_not_call_at_the_same_moments() {
+        let limits = DaemonLimits::default();
+        let (mut one, mut two) = (Pauses::new(&limits, 1), Pauses::new(&limits, 2));
+        let equal = (0..20).filter(|_| one.next() == two.next()).count();
+        assert!(equal < 5, "{equal} of 20 pauses are equal");
+    }
+}
