@@ -48,7 +48,8 @@ impl ServerPlan {
             Role::Primary => "primary",
             Role::Relay => "relay",
         };
-        let keys: Vec<String> = self.vendor_keys.iter().map(|key| format!("    \"{key}\",\n")).collect();
+        let keys: Vec<String> =
+            self.vendor_keys.iter().map(|key| format!("    \"{key}\",\n")).collect();
         let keys = if keys.is_empty() { String::new() } else { format!("\n{}", keys.concat()) };
         let parent = self.parent.as_ref().map_or(String::new(), |(parent, address)| {
             format!(

@@ -1,10 +1,10 @@
 //! `lictree event`: what happened at a server, for people.
 
-use crate::edge::cli::failure::Failure;
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::view::EventView;
 use clap::Subcommand;
 use serde_json::json;

@@ -6,9 +6,9 @@
 //! What would be refused is not asked about; `--force` goes on and lets the server decide.
 
 use crate::client::Client;
-use crate::edge::cli::failure::Failure;
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::tree;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::count::LicenseCount;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Doing, HoldingChange, HoldingOutcome, HoldingVerb};

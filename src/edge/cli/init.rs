@@ -1,9 +1,9 @@
 //! `lictree init`: the folders of new servers, with identities and commented configurations.
 
-use crate::edge::cli::failure::{Exit, Failure};
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::founding::{self, CONFIG_NAME, PORT, ServerPlan};
 use crate::edge::private_file;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Authority, IdentityError};
@@ -62,10 +62,11 @@ pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
         }
         Verb::Relay { name, parent, parent_address, place } => {
             let primary = terminal.data_dir()?;
-            let authority = Authority::load(&founding::authority_dir(primary)).map_err(|error| {
-                let hint = "name the primary's folder: `--data DIR`; identities are made there";
-                Failure::new(Exit::Refused, NOT_MADE, error.to_string(), hint)
-            })?;
+            let authority =
+                Authority::load(&founding::authority_dir(primary)).map_err(|error| {
+                    let hint = "name the primary's folder: `--data DIR`; identities are made there";
+                    Failure::new(Exit::Refused, NOT_MADE, error.to_string(), hint)
+                })?;
             free_folder(&place.at)?;
             let address = parent_address.unwrap_or_else(|| format!("{parent}:{PORT}"));
             make(&authority, name, Some((parent, address)), place, now, terminal)

@@ -1,11 +1,11 @@
 //! `lictree license`: what is registered, and who holds how much of it.
 
-use crate::edge::cli::failure::{Exit, Failure};
 use crate::edge::cli::holding::{Consent, Wanted, change};
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::count::LicenseCount;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::HoldingVerb;
@@ -95,8 +95,8 @@ async fn register(files: &[PathBuf], terminal: &Terminal) -> Result<(), Failure>
 /// The bytes of a file, at most one more than `bytes_max`: whoever gets them refuses that.
 pub(super) fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(bytes),
         Err(error) => {

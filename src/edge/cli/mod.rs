@@ -8,28 +8,27 @@
 //! ```
 //! It exits with 0 done, 1 refused, 2 usage, 3 unreachable, 64 bad configuration.
 
-pub mod failure;
-pub mod terminal;
-
 mod event;
 mod holding;
 mod init;
 mod license;
-pub mod node;
+mod node;
 mod range;
+mod serve;
 mod server;
 mod status;
 mod topology;
-pub mod vendor;
+mod up;
+mod vendor;
 
-use crate::edge::draw::ink::Ink;
-use clap::{Parser, Subcommand};
 use crate::edge::codes;
-use failure::{Exit, Failure, NOT_WRITTEN, USAGE};
+use crate::edge::draw::ink::Ink;
+use crate::edge::terminal::failure::{Exit, Failure, NOT_WRITTEN, USAGE};
+use crate::edge::terminal::{Form, Terminal};
+use clap::{Parser, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use terminal::{Form, Terminal};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -79,6 +78,10 @@ enum Noun {
     /// Folders of new servers, with identities and configurations.
     #[command(subcommand)]
     Init(init::Verb),
+    /// Run a whole tree on this machine, as a topology folder describes it.
+    Up(up::Arguments),
+    /// Run one server.
+    Serve(serve::Arguments),
 }
 
 /// Does what the arguments of this process say.
@@ -93,7 +96,7 @@ pub fn run() -> ExitCode {
         ink: Ink::of(&std::io::stdout()),
     };
     match carry_out(arguments.noun, &terminal) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(failure) => {
             tell(&failure, &terminal);
             failure.exit.into()
@@ -101,11 +104,14 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn carry_out(noun: Noun, terminal: &Terminal) -> Result<(), Failure> {
-    match noun {
+fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let done = match noun {
+        // A server says itself how it ends.
+        Noun::Serve(arguments) => return Ok(serve::run(arguments)),
         Noun::Topology(verb) => topology::run(verb, terminal),
         Noun::Vendor(verb) => vendor::run(verb, terminal),
         Noun::Init(verb) => init::run(verb, terminal),
+        Noun::Up(arguments) => online(up::run(arguments, terminal)),
         Noun::Explain { code } => explain(&code, terminal),
         Noun::License(verb) => online(license::run(verb, terminal)),
         Noun::Server(verb) => online(server::run(verb, terminal)),
@@ -113,7 +119,8 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<(), Failure> {
         Noun::Node(verb) => online(node::run(verb, terminal)),
         Noun::Event(verb) => online(event::run(verb, terminal)),
         Noun::Status => online(status::run(terminal)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Lets a command talk to servers.

@@ -2,13 +2,14 @@
 
 use crate::client::Client;
 use crate::client::contract::{ImportFormat, ImportOutcome};
-use crate::edge::cli::failure::{Exit, Failure};
 use crate::edge::cli::license::read_bytes;
-use crate::edge::cli::terminal::Terminal;
+use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::import::ImportLimits;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{DeviceOutcome, NodeFilter};
@@ -16,9 +17,6 @@ use crate::model::view::{NodePage, NodeView};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
-
-/// Nodes named in one request; more are asked for piece by piece.
-const NODES_PER_REQUEST_MAX: usize = 500;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -152,36 +150,6 @@ async fn manage_nodes(client: &Client, manage: Manage, terminal: &Terminal) -> R
         outcomes.extend(client.manage(some.to_vec(), product.clone()).await?);
     }
     show_outcomes(outcomes, terminal)
-}
-
-/// The first `count` discovered nodes of one server that nothing was asked for yet.
-pub async fn first_discovered(
-    client: &Client,
-    source: ServerName,
-    count: usize,
-) -> Result<Vec<DeviceId>, Failure> {
-    let mut filter = NodeFilter {
-        managing_sources: vec![source.clone()],
-        state: Some(DeviceState::Discovered),
-        limit: NODES_PER_REQUEST_MAX,
-        ..NodeFilter::default()
-    };
-    let mut ids = Vec::new();
-    while ids.len() < count {
-        let page = client.nodes(&filter).await?;
-        let free = page.nodes.into_iter().filter(|node| node.waiting.is_none());
-        ids.extend(free.map(|node| node.id).take(count - ids.len()));
-        filter.after = page.next;
-        if filter.after.is_none() {
-            break;
-        }
-    }
-    if ids.len() < count {
-        let message = format!("{source} has {} discovered nodes, not {count}", ids.len());
-        let hint = format!("ask for fewer, or find more: `lictree node import FILE` at {source}");
-        return Err(Failure::new(Exit::Refused, "LT0136", message, hint));
-    }
-    Ok(ids)
 }
 
 /// Shows what became of each, and fails if any did not become what was asked for.

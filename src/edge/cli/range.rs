@@ -1,8 +1,8 @@
 //! `lictree range`: held, used and remaining of every range of shared licenses.
 
-use crate::edge::cli::failure::Failure;
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::tree;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::name::ServerName;
 use clap::Subcommand;
 

@@ -1,11 +1,11 @@
 //! `lictree server`: the servers of the tree, and who may register licenses.
 
-use crate::edge::cli::failure::Failure;
 use crate::edge::cli::holding::{Consent, Wanted, change};
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::HoldingVerb;

@@ -1,9 +1,9 @@
 //! `lictree status`: one server in a few lines.
 
-use crate::edge::cli::failure::Failure;
 use crate::edge::cli::server;
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::ink::{Ink, Tone};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
 use crate::model::view::StatusView;
 
 pub(super) async fn run(terminal: &Terminal) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! `lictree topology`: the ranges of a topology folder, with nothing running.
 
-use crate::edge::cli::failure::{Exit, Failure};
-use crate::edge::cli::terminal::Terminal;
 use crate::edge::draw::ink::Ink;
 use crate::edge::draw::tree::{self, Columns};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::topology::plan::{Change, Plan, Verdict, plan};
 use crate::edge::topology::{Topology, figures};
 use crate::model::count::LicenseCount;

@@ -1,25 +1,19 @@
 //! `lictree vendor`: what a vendor does, far from any server: keys and license files.
 
-use crate::edge::cli::failure::{Exit, Failure};
-use crate::edge::cli::terminal::Terminal;
-use crate::edge::private_file;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::vendor_key::{make_key, public_half, random_serial, read_key};
 use crate::model::count::LicenseCount;
 use crate::model::license::{License, LicenseTerms, Metric, Serial};
 use crate::model::name::ProductName;
 use crate::model::time::Timestamp;
-use crate::wire::license_file::{self, VendorKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::wire::license_file;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// A vendor's key cannot be read or written.
-pub const NO_KEY: &str = "LT0130";
 /// What was asked for is no license.
 const NO_LICENSE: &str = "LT0131";
-const KEY_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const KEY_END: &str = "-----END PRIVATE KEY-----";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -126,53 +120,4 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
 /// License files name whole seconds.
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp(at.0 / 1_000 * 1_000)
-}
-
-/// 64 random bits: two of a vendor's licenses would meet only after billions.
-pub fn random_serial() -> Result<Serial, Failure> {
-    let failed = |why: String| Failure::new(Exit::Refused, NO_LICENSE, why, "name a `--serial`");
-    let mut bits = [0; 8];
-    aws_lc_rs::rand::fill(&mut bits).map_err(|_| failed("no random serial was drawn".into()))?;
-    let text = format!("L-{:016x}", u64::from_be_bytes(bits));
-    text.parse().map_err(|error| failed(format!("{error}")))
-}
-
-/// Where the public half of the key in this file lies.
-pub fn public_half(key: &Path) -> PathBuf {
-    let mut name = key.as_os_str().to_os_string();
-    name.push(".pub");
-    PathBuf::from(name)
-}
-
-/// Makes a new key and writes both halves. A file that is there is never overwritten.
-pub fn make_key(path: &Path) -> Result<VendorKey, Failure> {
-    let no_key =
-        |why: String| Failure::new(Exit::Refused, NO_KEY, why, "name another `--out FILE`");
-    let key = VendorKey::generate().map_err(|error| no_key(error.to_string()))?;
-    let secret = key.to_pkcs8().map_err(|error| no_key(error.to_string()))?;
-    let pem = format!("{KEY_BEGIN}\n{}\n{KEY_END}\n", STANDARD.encode(secret));
-    let not_written = |path: &Path, error: std::io::Error| {
-        no_key(format!("cannot write {}: {error}", path.display()))
-    };
-    private_file::create(path, &pem).map_err(|error| not_written(path, error))?;
-    let public = public_half(path);
-    std::fs::write(&public, format!("{}\n", key.public()))
-        .map_err(|error| not_written(&public, error))?;
-    Ok(key)
-}
-
-/// The key that `make_key` wrote, or any Ed25519 key in PKCS #8 PEM form.
-pub fn read_key(path: &Path) -> Result<VendorKey, Failure> {
-    let no_key = |why: String| {
-        let message = format!("{} holds no vendor's key: {why}", path.display());
-        Failure::new(Exit::Refused, NO_KEY, message, "make one: `lictree vendor keygen --out FILE`")
-    };
-    let text = private_file::read(path).map_err(|error| no_key(error.to_string()))?;
-    let body = text.trim().strip_prefix(KEY_BEGIN).and_then(|rest| rest.strip_suffix(KEY_END));
-    let body: String = body
-        .ok_or_else(|| no_key(format!("it does not begin with {KEY_BEGIN}")))?
-        .split_whitespace()
-        .collect();
-    let bytes = STANDARD.decode(body).map_err(|error| no_key(error.to_string()))?;
-    VendorKey::from_pkcs8(&bytes).map_err(|error| no_key(error.to_string()))
 }

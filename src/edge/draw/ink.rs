@@ -52,6 +52,26 @@ impl Ink {
     }
 }
 
+/// The first `columns` characters of a line; what colours them takes no room.
+pub fn cut(line: &str, columns: usize) -> String {
+    let (mut kept, mut taken, mut in_code) = (String::new(), 0, false);
+    for c in line.chars() {
+        match (c, in_code) {
+            ('\u{1b}', _) => in_code = true,
+            ('m', true) => {
+                in_code = false;
+                kept.push(c);
+                continue;
+            }
+            (_, true) => {}
+            (_, false) if taken == columns => continue,
+            (_, false) => taken += 1,
+        }
+        kept.push(c);
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +81,13 @@ mod tests {
         assert_eq!(Ink::Plain.paint("x", Tone::Bad), "x");
         assert_eq!(Ink::Color.paint("x", Tone::Plain), "x");
         assert_eq!(Ink::Color.paint("x", Tone::Good), "\u{1b}[32mx\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_line_is_cut_without_losing_the_end_of_a_colour() {
+        let line = format!("ab{}cd", Ink::Color.paint("xyz", Tone::Bad));
+        assert_eq!(cut(&line, 3), "ab\u{1b}[1;31mx\u{1b}[0m");
+        assert_eq!(cut(&line, 9), line);
     }
 
     #[test]

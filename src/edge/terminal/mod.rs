@@ -3,9 +3,11 @@
 //! Data goes to standard output, all else to standard error. A reader that stops reading (a pipe
 //! into `head`) is no failure.
 
+pub mod failure;
+
 use crate::client::{Client, SOCKET_NAME};
-use crate::edge::cli::failure::{Exit, Failure, NOT_WRITTEN};
 use crate::edge::draw::ink::Ink;
+use crate::edge::terminal::failure::{Exit, Failure, NOT_WRITTEN};
 use serde::Serialize;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
