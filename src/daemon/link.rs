@@ -15,7 +15,7 @@
 use crate::daemon::links::{close_code, side_word};
 use crate::daemon::owner::Event;
 use crate::model::letter::{Letter, LinkId};
-use crate::net::{CloseCode, Connection, FrameBatch, FrameReceiver, Peer, ReceiveError, SendError};
+use crate::net::{CloseCode, Connection, FrameReceiver, Peer, ReceiveError, SendError};
 use crate::server::input::Side;
 use crate::wire::{self, Frame, Hello, WireError, WireLimits};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -69,9 +69,9 @@ impl Links {
     pub(super) fn send(&mut self, link: LinkId, letter: &Letter) -> Option<LinkId> {
         let open = self.open.get(&link)?;
         let frame = wire::encode_letter(letter, &self.limits);
-        let sent = frame.map_err(|error| error.to_string()).and_then(|frame| {
-            open.sender.try_send(frame).map_err(|error| error.to_string())
-        });
+        let sent = frame
+            .map_err(|error| error.to_string())
+            .and_then(|frame| open.sender.try_send(frame).map_err(|error| error.to_string()));
         match sent {
             Ok(()) => None,
             Err(why) => self.end(link, CloseCode::SEND_QUEUE_FULL, &why),

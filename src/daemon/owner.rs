@@ -23,13 +23,25 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// What other tasks tell the owner.
-#[derive(Debug)]
 pub(crate) enum Event {
-    Asked { request: Box<Request>, answer: oneshot::Sender<Answer> },
-    LinkUp { link: LinkId, peer: ServerName, side: Side, sender: FrameSender },
+    Asked {
+        request: Box<Request>,
+        answer: oneshot::Sender<Answer>,
+    },
+    LinkUp {
+        link: LinkId,
+        peer: ServerName,
+        side: Side,
+        sender: FrameSender,
+    },
     /// What one read brought.
-    Letters { link: LinkId, letters: Vec<Letter> },
-    LinkDown { link: LinkId },
+    Letters {
+        link: LinkId,
+        letters: Vec<Letter>,
+    },
+    LinkDown {
+        link: LinkId,
+    },
 }
 
 /// What an owner is made of.
@@ -192,7 +204,9 @@ impl Owner {
         let grace = self.parts.stop_grace;
         match tokio::time::timeout(grace, self.save_all()).await {
             Ok(saved) => saved?,
-            Err(_) => tracing::warn!("rows not saved within {grace:?}; the next start reads the log"),
+            Err(_) => {
+                tracing::warn!("rows not saved within {grace:?}; the next start reads the log")
+            }
         }
         self.parts.disk.stop();
         Ok(())

@@ -15,14 +15,13 @@ pub enum AskError {
 }
 
 /// Asks the server; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Port {
     inbox: mpsc::Sender<Event>,
     patience: Duration,
 }
 
 /// The other end of a port where no server stands: for tests of who asks.
-#[derive(Debug)]
 pub struct PortTwin(mpsc::Receiver<Event>);
 
 impl Port {

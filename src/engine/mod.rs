@@ -1,5 +1,358 @@
 //! Every decision a license server takes. No IO, no clock, no randomness.
+//!
+//! ```text
+//!   request, letter, link, deadline ──►┌────────┐──► Deed::Propose(command)   to the log
+//!                                      │ Engine │──► Deed::Send(link, letter)
+//!   command, in the log's order ──────►└────────┘──► Deed::Answer(request, answer)
+//! ```
+//! Two kinds of state. `state` is the log applied: only [`Engine::apply`] changes it, and a command
+//! is applied only when it is durable; so whatever is said of it afterwards may be said at once
+//! (R1, "durable before answered"). Everything else (links, what was heard, who waits) is volatile
+//! and gone with the process; every protocol below survives that by repeating.
+//!
+//! Reading order: `range`, `ledger`, `booking`, `transfer`, `handover`, `device`, `report`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod range;
+
+pub mod booking;
+pub mod device;
+pub mod distribution;
+pub mod entropy;
+pub mod event_log;
+pub mod handover;
+pub mod ledger;
+pub mod mirror;
+pub mod permission;
+pub mod registration;
+pub mod report;
+pub mod request;
+pub mod state;
+pub mod transfer;
+pub mod tree;
+pub mod view;
+pub mod waiting;
+
+use crate::model::account::{Pack, Wish};
+use crate::model::command::{Command, CommandBatch, Founding};
+use crate::model::edge::AttachId;
+use crate::model::letter::{Letter, LinkId};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+use crate::model::report::{StreamId, Table};
+use crate::model::request::{Answer, RequestId};
+use crate::model::row::{OwnFiguresRow, RowKey};
+use crate::model::time::Timestamp;
+use crate::model::tuning::Tuning;
+use entropy::Entropy;
+use state::State;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the engine wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Put this into the log; it is decided when it is applied.
+    Propose(Command),
+    Send {
+        link: LinkId,
+        letter: Letter,
+    },
+    Answer {
+        id: RequestId,
+        answer: Box<Answer>,
+    },
+    Close {
+        link: LinkId,
+        why: String,
+    },
+}
+
+/// The pieces of a pack as far as they came, by product and giver: its cycle, its parts.
+type Gathering = BTreeMap<(ProductName, ServerName), (u64, Vec<Option<Pack>>)>;
+
+#[derive(Debug)]
+pub struct Engine {
+    state: State,
+    tuning: Tuning,
+    software: String,
+    entropy: Entropy,
+    /// The time of the batch being applied.
+    applying_at: Timestamp,
+    deeds: Vec<Deed>,
+
+    // Volatile: the tree around.
+    links: tree::Links,
+    heard: BTreeMap<ServerName, tree::Heard>,
+    way_up_open: bool,
+    sources_above: BTreeMap<ProductName, ServerName>,
+    sources_sent: Vec<(ProductName, ServerName)>,
+    sources_changed: bool,
+    presence_due: Timestamp,
+    retry_due: Timestamp,
+    /// Something waits for an answer, as of the last deeds.
+    unsettled: bool,
+    reports: report::Reports,
+
+    // Volatile: what is under way.
+    /// Primary: the newest challenge of each relay, open once.
+    challenges: BTreeMap<ServerName, u64>,
+    attach_drawn: u64,
+    gathering: Gathering,
+    /// Wishes to be said when this run of inputs is done.
+    fresh: BTreeMap<ProductName, Vec<Wish>>,
+    /// Products with returns to be said then.
+    returning: BTreeSet<ProductName>,
+    waiting: Vec<waiting::Waiting>,
+    /// Refusals of applied commands, by their number.
+    refusals: BTreeMap<u64, Refusal>,
+    /// Commands proposed and applied in this start.
+    proposed: u64,
+    applied: u64,
+}
+
+impl Engine {
+    /// An engine over a state as loaded, before the log above it is applied.
+    pub fn new(state: State, tuning: Tuning, software: String, entropy: u64) -> Engine {
+        Engine {
+            state,
+            tuning,
+            software,
+            entropy: Entropy::new(entropy),
+            applying_at: Timestamp(0),
+            deeds: Vec::new(),
+            links: tree::Links::default(),
+            heard: BTreeMap::new(),
+            way_up_open: false,
+            sources_above: BTreeMap::new(),
+            sources_sent: Vec::new(),
+            sources_changed: true,
+            presence_due: Timestamp(0),
+            retry_due: Timestamp(0),
+            unsettled: false,
+            reports: report::Reports::default(),
+            challenges: BTreeMap::new(),
+            attach_drawn: 0,
+            gathering: Gathering::new(),
+            fresh: BTreeMap::new(),
+            returning: BTreeSet::new(),
+            waiting: Vec::new(),
+            refusals: BTreeMap::new(),
+            proposed: 0,
+            applied: 0,
+        }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    /// Applies a batch of this start's own proposals: what follows from it is said.
+    pub fn apply(&mut self, batch: &CommandBatch) {
+        self.applying_at = batch.at;
+        for command in &batch.commands {
+            self.applied += 1;
+            if let Err(refusal) = self.apply_one(command, batch.at) {
+                self.refusals.insert(self.applied, refusal);
+            }
+        }
+        self.number_figures();
+    }
+
+    /// Applies a batch of an earlier start: nothing of it is said again.
+    pub fn replay(&mut self, batch: &CommandBatch) {
+        self.applying_at = batch.at;
+        for command in &batch.commands {
+            // What was refused then is refused now; nobody waits for it any more.
+            drop(self.apply_one(command, batch.at));
+        }
+        self.number_figures();
+        self.deeds.clear();
+        self.fresh.clear();
+        self.returning.clear();
+    }
+
+    fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
+        match command {
+            Command::Found(founding) => self.found(founding),
+            Command::RegisterLicense(license) => {
+                self.registration_check(license, at)?;
+                self.register(license, at);
+            }
+            Command::ExpireLicense(serial) => self.expire(serial),
+            Command::SetHolding(change) => self.set_holding(change)?,
+            Command::MeetServer { name, parent, incarnation } => {
+                self.meet_server(name, parent, *incarnation);
+            }
+            Command::Attach { relay, nonce, attach, incarnation, edges } => {
+                self.attach(relay, *nonce, *attach, *incarnation, edges);
+            }
+            Command::BookEdge { relay, attach, product, report } => {
+                self.book_edge(relay, *attach, product, report);
+            }
+            Command::Fence { nonce } => self.fence(*nonce),
+            Command::Attached { nonce, attach, levels } => self.attached(*nonce, *attach, levels),
+            Command::TakeLevel { attach, product, level } => {
+                self.take_level(*attach, product, level);
+            }
+            Command::BookWishes(asked) => self.book_wishes(asked),
+            Command::Settle { product, verdicts } => self.settle(product, verdicts),
+            Command::HandOver { product, relay, route, cycle } => {
+                self.hand_over(product, relay, route, *cycle);
+            }
+            Command::BookHandover(pack) => self.book_handover(pack),
+            Command::HandoverBooked { product, relay, cycle } => {
+                self.handover_booked(product, relay, *cycle);
+            }
+            Command::BookYield { pack, route } => self.book_yield(pack, route),
+            Command::YieldBooked { product, cycle } => self.yield_booked(product, *cycle),
+            Command::Discover { found } => self.discover(found, at),
+            Command::Manage { devices, product } => self.manage(devices, product),
+            Command::Ignore { devices } => self.ignore(devices),
+            Command::Delete { devices } => self.delete(devices),
+            Command::Merge(batch) => self.merge(batch, at),
+            Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
+            Command::ForgetGone { table: Table::Figures, .. } => {}
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, founding: &Founding) {
+        self.state.server.founding = founding.clone();
+        self.state.touch(RowKey::Server);
+    }
+
+    fn meet_server(&mut self, name: &ServerName, parent: &ServerName, incarnation: u64) {
+        if name == self.state.name() || self.state.met.len() >= self.tuning.servers_max {
+            return;
+        }
+        let known = self.state.met.get(name);
+        let attach = known.and_then(|met| met.attach);
+        // A relay keeps the data set it was met with while counts are with it.
+        let holds = self.state.edges.iter().any(|((_, relay), edge)| {
+            relay == name && edge.level.granted > edge.level.returned_seen
+        });
+        let incarnation = match known {
+            Some(met) if holds => met.incarnation,
+            _ => incarnation,
+        };
+        let (name, parent) = (name.clone(), parent.clone());
+        if known.is_none() {
+            self.note("server.met", format!("{name} is there, below {parent}"));
+        } else if known.is_some_and(|met| met.parent != parent) {
+            self.note("server.moved", format!("{name} is below {parent} now"));
+        }
+        self.state.touch(RowKey::Met(name.clone()));
+        let met = crate::model::row::MetRow { name: name.clone(), parent, incarnation, attach };
+        self.state.met.insert(name, met);
+    }
+
+    /// Gives figures that changed their next version; the end of every batch.
+    fn number_figures(&mut self) {
+        for product in std::mem::take(&mut self.state.stirred) {
+            let figures = self.own_figures_now(&product);
+            let known = self.state.own_figures.get(&product);
+            if known.is_some_and(|row| row.figures == figures) {
+                continue;
+            }
+            let version = self.state.server.figures_version + 1;
+            self.state.server.figures_version = version;
+            self.state.touch(RowKey::OwnFigures(product.clone()));
+            self.state.touch(RowKey::Server);
+            self.state.own_figures.insert(product, OwnFiguresRow { figures, version });
+        }
+        let [figures, nodes] = StreamId::of(self.state.name());
+        self.stir(figures);
+        self.stir(nodes);
+    }
+
+    fn next_attach(&mut self) -> AttachId {
+        self.attach_drawn = self.attach_drawn.max(self.state.server.attach_last) + 1;
+        AttachId { counter: self.attach_drawn, random: self.entropy.draw() }
+    }
+
+    /// Everything that is said after a run of inputs; then what the engine wants done.
+    pub fn deeds(&mut self, now: Timestamp) -> Vec<Deed> {
+        self.send_fresh();
+        if std::mem::take(&mut self.sources_changed) {
+            self.send_sources();
+        }
+        self.send_reports();
+        self.answer_waiting(now);
+        let unsettled = self.is_unsettled();
+        if unsettled && !self.unsettled {
+            self.retry_due = now.after(self.tuning.retry_interval);
+        }
+        self.unsettled = unsettled;
+        std::mem::take(&mut self.deeds)
+    }
+
+    /// A command that did not come from here goes into the log: it counts as proposed.
+    pub fn count_proposal(&mut self) {
+        self.proposed += 1;
+    }
+
+    /// What is due by now.
+    pub fn pass_time(&mut self, now: Timestamp) {
+        for serial in self.expired(now) {
+            self.propose(Command::ExpireLicense(serial));
+        }
+        if now >= self.presence_due && self.links.uplink().is_some() {
+            self.send_presences(now);
+        }
+        if now >= self.retry_due {
+            self.retry_due = now.after(self.tuning.retry_interval);
+            self.repeat();
+        }
+    }
+
+    /// Says again whatever has no answer.
+    fn repeat(&mut self) {
+        self.repeat_edges();
+        self.repeat_turns();
+        self.repeat_reports();
+        let fenced = self.state.server.fenced.is_some() || self.state.server.attach.is_none();
+        if fenced && !self.state.is_primary() {
+            let to = crate::model::letter::Address::Primary;
+            self.send_above(to, crate::model::letter::Body::AttachHello);
+        }
+        let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
+        products.iter().for_each(|product| self.resume_wishes(product));
+    }
+
+    /// Whether anything waits for an answer and must be said again.
+    fn is_unsettled(&self) -> bool {
+        let relay = !self.state.is_primary();
+        let server = &self.state.server;
+        let open = self.state.open.values().any(|open| !open.is_empty());
+        let packs = self.state.ledgers.values().any(|ledger| !ledger.outbox.is_empty());
+        let edges = self.state.edges.values().any(|edge| !Engine::edge_is_settled(edge));
+        let turns = self.state.holdings.values().any(|row| {
+            row.phase == crate::model::holding::Phase::Taking
+                || row.returned > row.level.returned_seen
+        });
+        let lag = relay && self.reports_lag();
+        open || packs
+            || edges
+            || turns
+            || lag
+            || (relay && (server.fenced.is_some() || server.attach.is_none()))
+    }
+
+    /// When time alone makes something due.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let connected = self.links.uplink().is_some() || self.links.downlinks().next().is_some();
+        let presence = self.links.uplink().map(|_| self.presence_due);
+        let retry = (connected && self.unsettled).then_some(self.retry_due);
+        let waiting = self.waiting.iter().map(|one| one.until).min();
+        [presence, retry, waiting, self.next_expiry()].into_iter().flatten().min()
+    }
+}

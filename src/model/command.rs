@@ -42,7 +42,9 @@ pub enum Command {
     /// Primary: the newest attachment of this relay.
     Attach {
         relay: ServerName,
+        nonce: u64,
         attach: AttachId,
+        incarnation: u64,
         edges: Vec<(ProductName, EdgeReport)>,
     },
     /// Primary: what a relay says of an edge.

@@ -67,6 +67,7 @@ pub enum Body {
     },
     AttachRequest {
         nonce: u64,
+        incarnation: u64,
         edges: Vec<(ProductName, EdgeReport)>,
     },
     Attached {

@@ -51,6 +51,11 @@ macro_rules! name_type {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// Below every name; where a search in an ordered map begins.
+            pub fn lowest() -> Self {
+                Self(Arc::from(""))
+            }
         }
 
         impl FromStr for $name {

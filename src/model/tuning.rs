@@ -2,6 +2,22 @@
 
 use std::time::Duration;
 
+/// Deliberate breakings of the rules (safety.md 1.12); the simulator must see each.
+#[cfg(feature = "mutants")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A grant is said before it is durable (no R1).
+    NoDebitFirst,
+    /// Returns under an old attachment are booked (no R3).
+    NoAttachFence,
+    /// Grants under an older attachment are taken (no R4).
+    NoOlderGrantFence,
+    /// Counts move, uses stay (no 1.9).
+    UsesStay,
+    /// A full range grants (no I11).
+    GrantInFullRange,
+}
+
 /// All configurable; the defaults are stated here and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tuning {
@@ -48,6 +64,8 @@ pub struct Tuning {
     pub waiting_requests_max: usize,
     /// Nodes on one page of a listing. 1,000.
     pub page_rows_max: usize,
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for Tuning {
@@ -75,6 +93,8 @@ impl Default for Tuning {
             events_kept: 10_000,
             waiting_requests_max: 10_000,
             page_rows_max: 1_000,
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 }

@@ -18,12 +18,24 @@
 pub mod effect;
 pub mod input;
 
-use crate::model::command::Founding;
-use crate::model::log::{HardState, LogEntry, LogPosition, RowChange};
+use crate::engine::state::State;
+use crate::engine::{Deed, Engine};
+use crate::group::{Group, GroupStart};
+use crate::model::command::{Command, CommandBatch, Founding};
+use crate::model::log::{Checkpoint, HardState, LogEntry, LogPosition, RowChange};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
+use crate::record;
 use effect::Effect;
-use input::Input;
+use input::{Input, Side};
+use std::collections::VecDeque;
+
+/// The only member of a server, for now.
+const MEMBER: u64 = 1;
+
+/// Inputs kept while the server is not ready to decide (one sync at start). Letters beyond are
+/// dropped; they are said again.
+const EARLY_INPUTS_MAX: usize = 10_000;
 
 /// What a server is started from.
 #[derive(Clone, Debug)]
@@ -56,28 +68,287 @@ pub enum StartError {
 
 /// One license server.
 pub struct Server {
-    start: Start,
+    engine: Engine,
+    group: Group,
+    founding: Founding,
+    now: Timestamp,
+    /// Inputs that came before the server could decide.
+    early: Vec<Input>,
+    /// Commands that wait for a place in the log.
+    queue: VecDeque<Command>,
+    /// Bytes of commands on their way to the disk.
+    in_flight: VecDeque<(u64, usize)>,
+    in_flight_bytes: usize,
+    saving: Option<LogPosition>,
+    /// The log up to here is saved as rows.
+    cut: Option<LogPosition>,
+    save_due: Option<Timestamp>,
+    save_now: bool,
+    log_bytes: u64,
+    founded: bool,
+    /// An error that must stop the process: the log holds what this software cannot read.
+    fatal: Option<String>,
 }
 
 impl Server {
     /// Loads what was saved and goes through the log above it. Effects of the past are not repeated.
     pub fn start(start: Start) -> Result<Server, StartError> {
-        Ok(Server { start })
+        let damaged = |error: &dyn std::fmt::Display| StartError::Damaged(error.to_string());
+        let founded = !start.rows.is_empty() || !start.entries.is_empty();
+        let mut state = State::new(start.founding.clone());
+        for row in &start.rows {
+            let (key, row) = record::decode_row(row).map_err(|error| damaged(&error))?;
+            state.load(key, row);
+        }
+        state.rebuild();
+        let group = Group::start(GroupStart {
+            member: MEMBER,
+            entropy: start.entropy,
+            voters: vec![MEMBER],
+            hard_state: start.hard_state,
+            cut: start.cut,
+            applied: start.rows_at.index,
+            entries: start.entries,
+        });
+        let server = Server {
+            engine: Engine::new(state, start.tuning, start.software, start.entropy),
+            group: group.map_err(|error| damaged(&error))?,
+            founding: start.founding,
+            now: start.now,
+            early: Vec::new(),
+            queue: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+            saving: None,
+            cut: None,
+            save_due: None,
+            save_now: false,
+            log_bytes: 0,
+            founded,
+            fatal: None,
+        };
+        server.check_name()?;
+        Ok(server)
+    }
+
+    fn check_name(&self) -> Result<(), StartError> {
+        let found = &self.engine.state().server.founding;
+        if found.name != self.founding.name || found.tree != self.founding.tree {
+            return Err(StartError::AnotherServer {
+                found: format!("{} of tree {}", found.name, found.tree),
+                expected: format!("{} of tree {}", self.founding.name, self.founding.tree),
+            });
+        }
+        Ok(())
+    }
+
+    /// What it decides by; for reading.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether everything logged before this start is applied and decisions can be taken.
+    pub fn is_ready(&self) -> bool {
+        self.group.leads()
+    }
+
+    /// Why the process must stop, if it must.
+    pub fn fatal(&self) -> Option<&str> {
+        self.fatal.as_deref()
     }
 
     /// Takes one input in. Cheap; what follows from it comes out of [`Server::effects`].
     pub fn handle(&mut self, now: Timestamp, input: Input) {
-        let _ = (now, input, &self.start);
+        self.now = self.now.max(now);
+        match input {
+            Input::Persisted { number } => self.persisted(number),
+            Input::Checkpointed { at } => self.saved(at),
+            Input::CheckpointNow => self.save_now = true,
+            input if !self.is_ready() => {
+                let letter = matches!(input, Input::Letter { .. });
+                if !letter || self.early.len() < EARLY_INPUTS_MAX {
+                    self.early.push(input);
+                }
+            }
+            input => self.take(input),
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.now;
+        match input {
+            Input::LinkUp { link, peer, side: Side::Above } => {
+                self.engine.uplink_up(link, peer, now);
+            }
+            Input::LinkUp { link, peer, side: Side::Below } => self.engine.downlink_up(link, peer),
+            Input::LinkDown { link } => self.engine.link_down(link),
+            Input::Letter { link, letter } => {
+                // More than the disk can take: not heard, so it will be said again.
+                if !self.is_behind() {
+                    self.engine.receive(link, letter, now);
+                }
+            }
+            Input::Request { id, request } => self.engine.request(id, request, now),
+            Input::Deadline => self.engine.pass_time(now),
+            Input::Persisted { .. } | Input::Checkpointed { .. } | Input::CheckpointNow => {}
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        let tuning = self.engine.tuning();
+        self.in_flight_bytes > tuning.in_flight_bytes_max
+            || self.queue.len() > 64 * tuning.entry_commands_max
     }
 
     /// Everything that must be done now, in order; to be called after each run of inputs.
     pub fn effects(&mut self, now: Timestamp) -> Vec<Effect> {
-        let _ = now;
-        Vec::new()
+        self.now = self.now.max(now);
+        let mut effects = Vec::new();
+        loop {
+            self.say(&mut effects);
+            let proposed = self.is_ready() && self.propose();
+            let worked = self.work(&mut effects);
+            self.wake();
+            if !proposed && !worked {
+                break;
+            }
+        }
+        self.save(&mut effects);
+        effects.extend(self.cut.take().map(Effect::CutLog));
+        effects
+    }
+
+    fn say(&mut self, effects: &mut Vec<Effect>) {
+        if !self.is_ready() {
+            return;
+        }
+        for deed in self.engine.deeds(self.now) {
+            match deed {
+                Deed::Propose(command) => self.queue.push_back(command),
+                Deed::Send { link, letter } => effects.push(Effect::Send { link, letter }),
+                Deed::Answer { id, answer } => effects.push(Effect::Answer { id, answer }),
+                Deed::Close { link, why } => effects.push(Effect::Close { link, why }),
+            }
+        }
+    }
+
+    /// Puts the queue into the log, a batch an entry. Whether anything was proposed.
+    fn propose(&mut self) -> bool {
+        let mut proposed = false;
+        while !self.queue.is_empty() {
+            let data = record::encode_batch(&self.next_batch());
+            let bytes = data.len();
+            if let Err(error) = self.group.propose(data) {
+                self.fatal = Some(format!("the log takes no commands: {error}"));
+                break;
+            }
+            self.in_flight.push_back((self.group.last_position().index, bytes));
+            self.in_flight_bytes += bytes;
+            self.log_bytes += bytes as u64;
+            proposed = true;
+        }
+        proposed
+    }
+
+    fn next_batch(&mut self) -> CommandBatch {
+        let tuning = self.engine.tuning();
+        let (commands_max, bytes_max) = (tuning.entry_commands_max, tuning.entry_bytes_max);
+        let mut batch = CommandBatch { at: self.now, commands: Vec::new() };
+        let mut bytes = 0;
+        while batch.commands.len() < commands_max && bytes < bytes_max {
+            let Some(command) = self.queue.pop_front() else { break };
+            bytes += record::command_len(&command);
+            batch.commands.push(command);
+        }
+        batch
+    }
+
+    /// Lets the group go on: batches to the disk, agreed entries into the engine.
+    fn work(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let mut worked = false;
+        while let Some(work) = self.group.poll() {
+            worked = true;
+            effects.extend(work.persist.map(Effect::Persist));
+            for entry in &work.committed {
+                self.apply(entry);
+            }
+            self.group.cut(self.group.handed_out().index);
+        }
+        worked
+    }
+
+    fn apply(&mut self, entry: &LogEntry) {
+        while self.in_flight.front().is_some_and(|(index, _)| *index <= entry.index) {
+            let (_, bytes) = self.in_flight.pop_front().unwrap_or_default();
+            self.in_flight_bytes -= bytes;
+        }
+        if entry.data.is_empty() {
+            return;
+        }
+        match record::decode_batch(&entry.data) {
+            Ok(batch) if entry.term < self.group.last_position().term => self.engine.replay(&batch),
+            Ok(batch) => self.engine.apply(&batch),
+            Err(error) => {
+                self.fatal = Some(format!("log entry {} cannot be read: {error}", entry.index));
+            }
+        }
+        if self.save_due.is_none() {
+            self.save_due = Some(self.now.after(self.engine.tuning().checkpoint_interval));
+        }
+    }
+
+    /// The first moment at which decisions can be taken: what came before is taken in now.
+    fn wake(&mut self) {
+        if !self.is_ready() {
+            return;
+        }
+        if !self.founded {
+            self.founded = true;
+            self.engine.count_proposal();
+            self.queue.push_back(Command::Found(self.founding.clone()));
+        }
+        if !self.early.is_empty() {
+            for input in std::mem::take(&mut self.early) {
+                self.take(input);
+            }
+        }
+    }
+
+    fn persisted(&mut self, number: u64) {
+        self.group.persisted(number);
+    }
+
+    /// Saves dirty rows when it is time, one save at a time.
+    fn save(&mut self, effects: &mut Vec<Effect>) {
+        let tuning = self.engine.tuning();
+        let due = self.save_due.is_some_and(|due| self.now >= due)
+            || self.log_bytes > tuning.checkpoint_log_bytes;
+        if self.saving.is_some() || !self.is_ready() || !(due || self.save_now) {
+            return;
+        }
+        self.save_now = false;
+        self.save_due = None;
+        self.log_bytes = 0;
+        let at = self.group.handed_out();
+        let dirty = self.engine.state_mut().take_dirty();
+        let rows = dirty.iter().map(|(key, row)| record::encode_row(key, row.as_ref())).collect();
+        self.saving = Some(at);
+        effects.push(Effect::Checkpoint(Checkpoint { at, rows }));
+    }
+
+    fn saved(&mut self, at: LogPosition) {
+        if self.saving == Some(at) {
+            self.saving = None;
+            self.cut = Some(at);
+        }
     }
 
     /// When [`Input::Deadline`] is due, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        if !self.is_ready() {
+            return None;
+        }
+        let save = self.save_due.filter(|_| self.saving.is_none());
+        [self.engine.next_deadline(), save].into_iter().flatten().min()
     }
 }

@@ -1,0 +1,101 @@
+//! Everything but success: a refusal by the server, or by the API before it asked.
+
+use crate::client::contract::ErrorBody;
+use crate::edge::codes;
+use crate::model::refusal::Refusal;
+use axum::Json;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use std::time::Duration;
+
+/// Why a request brings no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The server, or the file that was sent, says no.
+    Refused(Refusal),
+    /// The request makes no sense.
+    Unreadable(String),
+    NoSuchPath(String),
+    TooLarge {
+        bytes_max: u64,
+    },
+    /// It came too slowly.
+    TooSlow(Duration),
+    Stopping,
+    TooLate(Duration),
+    /// As many imports as may be are under way.
+    ImportBusy,
+    /// The server answered another question: a fault of the program.
+    Unexpected,
+}
+
+impl Failure {
+    fn status(&self) -> StatusCode {
+        match self {
+            Failure::Refused(_) => StatusCode::CONFLICT,
+            Failure::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Failure::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Failure::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Failure::ImportBusy => StatusCode::TOO_MANY_REQUESTS,
+            Failure::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::TooLate(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Unexpected => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Failure::Refused(refusal) => refusal,
+            Failure::Unreadable(why) => Refusal::new(
+                codes::REQUEST_UNREADABLE,
+                why,
+                "src/edge/api lists what each path takes; is the program of another version?",
+            ),
+            Failure::NoSuchPath(path) => Refusal::new(
+                codes::NO_SUCH_PATH,
+                format!("there is no {path}"),
+                "is the program that asks newer than this server? See `lictree status`",
+            ),
+            Failure::TooLarge { bytes_max } => Refusal::new(
+                codes::BODY_TOO_LARGE,
+                format!("what was sent has more than {bytes_max} bytes"),
+                "send less at once, or raise the limit in the server's configuration",
+            ),
+            Failure::TooSlow(within) => Refusal::new(
+                codes::REQUEST_UNREADABLE,
+                format!("what was sent was not whole within {within:?}"),
+                "send it again",
+            ),
+            Failure::Stopping => {
+                Refusal::new(codes::STOPPING, "the server stops", "ask again once it is back")
+            }
+            Failure::TooLate(waited) => Refusal::new(
+                codes::TOO_LATE,
+                format!("the server did not answer within {waited:?}"),
+                "ask again; when it happens often, look at the load and at the server's log",
+            ),
+            Failure::ImportBusy => Refusal::new(
+                codes::IMPORT_BUSY,
+                "another import is under way",
+                "wait until it is done, then import again",
+            ),
+            Failure::Unexpected => Refusal::new(
+                codes::UNEXPECTED_ANSWER,
+                "the server answered another question than was asked",
+                "this is a fault of the program: report it with the server's log",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        (status, Json(ErrorBody { error: self.refusal() })).into_response()
+    }
+}
+
+pub(super) async fn no_such_path(method: Method, uri: Uri) -> Failure {
+    Failure::NoSuchPath(format!("{method} {}", uri.path()))
+}

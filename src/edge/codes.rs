@@ -1,0 +1,125 @@
+//! The codes of everything that can be refused, and the page of each.
+//!
+//! LT01xx configuration, LT02xx licenses and ranges, LT03xx devices, LT04xx network and identity,
+//! LT05xx storage, LT06xx requests. A code is never given another meaning.
+
+pub const CONFIG_FILE: &str = "LT0101";
+pub const CONFIG_SYNTAX: &str = "LT0102";
+pub const CONFIG_VALUE: &str = "LT0103";
+pub const CONFIG_MISSING: &str = "LT0104";
+pub const CONFIG_UNKNOWN: &str = "LT0105";
+pub const VENDOR_KEY: &str = "LT0106";
+
+pub const LICENSE_FILE_OTHER: &str = "LT0210";
+pub const LICENSE_FILE_FORMAT: &str = "LT0211";
+pub const LICENSE_FILE_DAMAGED: &str = "LT0212";
+pub const LICENSE_KEY_UNTRUSTED: &str = "LT0213";
+pub const LICENSE_FORGED: &str = "LT0214";
+pub const LICENSE_TERMS: &str = "LT0215";
+
+pub const IMPORT_TOO_LARGE: &str = "LT0310";
+pub const IMPORT_OTHER: &str = "LT0311";
+pub const IMPORT_DAMAGED: &str = "LT0312";
+pub const IMPORT_BUSY: &str = "LT0313";
+
+pub const IDENTITY_UNREADABLE: &str = "LT0401";
+pub const IDENTITY_LOOSE: &str = "LT0402";
+pub const IDENTITY_TIME: &str = "LT0403";
+pub const IDENTITY_OTHER: &str = "LT0404";
+
+pub const SOCKET: &str = "LT0507";
+
+pub const STOPPING: &str = "LT0691";
+pub const TOO_LATE: &str = "LT0692";
+pub const REQUEST_UNREADABLE: &str = "LT0693";
+pub const NO_SUCH_PATH: &str = "LT0694";
+pub const BODY_TOO_LARGE: &str = "LT0695";
+pub const UNEXPECTED_ANSWER: &str = "LT0697";
+
+macro_rules! pages {
+    ($($code:literal)*) => {
+        &[$(($code, include_str!(concat!("../../docs/errors/", $code, ".md")))),*]
+    };
+}
+
+/// Every code with its page, in order.
+const PAGES: &[(&str, &str)] = pages! {
+    "LT0101" "LT0102" "LT0103" "LT0104" "LT0105" "LT0106"
+    "LT0210" "LT0211" "LT0212" "LT0213" "LT0214" "LT0215"
+    "LT0310" "LT0311" "LT0312" "LT0313"
+    "LT0401" "LT0402" "LT0403" "LT0404" "LT0405"
+    "LT0501" "LT0502" "LT0503" "LT0504" "LT0505" "LT0506" "LT0507"
+    "LT0690" "LT0691" "LT0692" "LT0693" "LT0694" "LT0695" "LT0696" "LT0697"
+};
+
+/// What a code means, what to look at and what to do; nothing when there is no such code.
+pub fn explain(code: &str) -> Option<&'static str> {
+    let page = PAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code))?;
+    Some(page.1)
+}
+
+/// Every code that has a page, in order.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(code, _)| *code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_page_has_an_entry_and_says_what_it_is() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors");
+        let pages: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.file_name().is_some_and(|name| name != "README.md"))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        let entries: BTreeSet<String> = known().map(str::to_string).collect();
+        assert_eq!(pages, entries);
+        for (code, page) in PAGES {
+            assert!(page.starts_with(&format!("# {code}: ")), "{code} begins otherwise");
+            let lines = page.lines().count();
+            assert!((5..=14).contains(&lines), "{code} has {lines} lines");
+        }
+    }
+
+    #[test]
+    fn a_code_is_found_however_it_is_typed() {
+        assert!(explain("lt0690").unwrap().contains("socket"));
+        assert_eq!(explain("LT9999"), None);
+    }
+
+    /// A code in the source that nobody could look up is of no use.
+    #[test]
+    fn every_code_in_the_source_has_a_page() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut folders = vec![folder];
+        let mut missing = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.ends_with("tests") {
+                    folders.push(path);
+                    continue;
+                }
+                if path.is_dir() || path.ends_with("tests.rs") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                for part in code.split("\"LT").skip(1) {
+                    let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+                    let code = format!("LT{digits}");
+                    if part[digits.len()..].starts_with('"') && explain(&code).is_none() {
+                        missing.insert(format!("{code} of {}", path.display()));
+                    }
+                }
+            }
+        }
+        assert_eq!(missing, BTreeSet::new());
+    }
+}

@@ -1,0 +1,133 @@
+//! Every limit and time of the configuration by name, with the bounds within which it works.
+//!
+//! The upper bounds keep a slip of the finger from taking all memory; they are no advice.
+
+use crate::daemon::settings::DaemonLimits;
+use crate::edge::api::ApiLimits;
+use crate::edge::config::Limits;
+use crate::edge::config::document::Section;
+use crate::edge::import::ImportLimits;
+use crate::model::tuning::Tuning;
+use crate::net::NetLimits;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const HOUR_S: u64 = 3_600;
+const MILLION: u64 = 1_000_000;
+
+/// Reads `[times]` and `[limits]` with the tables in it.
+pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let mut times = whole.section("times");
+    tuning_times(&mut times, &mut limits.tuning);
+    daemon_times(&mut times, &mut limits.daemon);
+    net_times(&mut times, &mut limits.net);
+    api_times(&mut times, &mut limits.api);
+    times.finish();
+
+    let mut section = whole.section("limits");
+    tuning_limits(&mut section, &mut limits.tuning);
+    daemon_limits(&mut section, &mut limits.daemon);
+    let mut network = section.section("network");
+    net_limits(&mut network, &mut limits.net);
+    network.finish();
+    let mut api = section.section("api");
+    api_limits(&mut api, &mut limits.api);
+    api.finish();
+    let mut import = section.section("import");
+    import_limits(&mut import, &mut limits.import);
+    import.finish();
+    section.finish();
+    limits
+}
+
+fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
+    times.time("presence_interval_ms", &mut tuning.presence_interval, 10..=HOUR_S * 1_000);
+    times.time("retry_interval_ms", &mut tuning.retry_interval, 10..=HOUR_S * 1_000);
+    times.time("answer_wait_ms", &mut tuning.answer_wait, 10..=600_000);
+    times.time("checkpoint_interval_ms", &mut tuning.checkpoint_interval, 10..=HOUR_S * 1_000);
+}
+
+fn daemon_times(times: &mut Section<'_>, daemon: &mut DaemonLimits) {
+    times.time("hello_timeout_ms", &mut daemon.hello_timeout, 100..=600_000);
+    times.time("redial_first_ms", &mut daemon.redial_first, 1..=HOUR_S * 1_000);
+    times.time("redial_longest_ms", &mut daemon.redial_longest, 1..=HOUR_S * 1_000);
+    times.time("stop_grace_ms", &mut daemon.stop_grace, 0..=HOUR_S * 1_000);
+}
+
+fn net_times(times: &mut Section<'_>, net: &mut NetLimits) {
+    times.time("handshake_timeout_ms", &mut net.handshake_timeout, 100..=600_000);
+    times.time("idle_timeout_ms", &mut net.idle_timeout, 100..=HOUR_S * 1_000);
+    times.time("keep_alive_interval_ms", &mut net.keep_alive_interval, 10..=HOUR_S * 1_000);
+}
+
+fn api_times(times: &mut Section<'_>, api: &mut ApiLimits) {
+    times.time("api_header_timeout_ms", &mut api.header_timeout, 10..=600_000);
+    times.time("api_body_timeout_ms", &mut api.body_timeout, 10..=HOUR_S * 1_000);
+}
+
+fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
+    limits.number("checkpoint_log_bytes", &mut tuning.checkpoint_log_bytes, MIB..=64 * GIB);
+    limits.number("entry_commands_max", &mut tuning.entry_commands_max, 1..=65_536);
+    limits.number("entry_bytes_max", &mut tuning.entry_bytes_max, KIB..=512 * KIB);
+    limits.number("in_flight_bytes_max", &mut tuning.in_flight_bytes_max, MIB..=GIB);
+    limits.number("report_rows_max", &mut tuning.report_rows_max, 1..=4_096);
+    limits.number("report_window", &mut tuning.report_window, 1..=256);
+    limits.number("wishes_per_letter_max", &mut tuning.wishes_per_letter_max, 1..=4_096);
+    limits.number("wishes_repeated_max", &mut tuning.wishes_repeated_max, 1..=MILLION);
+    limits.number(
+        "pack_entries_per_letter_max",
+        &mut tuning.pack_entries_per_letter_max,
+        1..=4_096,
+    );
+    limits.number("pack_parts_max", &mut tuning.pack_parts_max, 1..=MILLION);
+    limits.number("servers_max", &mut tuning.servers_max, 1..=MILLION);
+    limits.number("depth_max", &mut tuning.depth_max, 1..=256);
+    limits.number("products_max", &mut tuning.products_max, 1..=MILLION);
+    limits.number("devices_max", &mut tuning.devices_max, 1..=100 * MILLION);
+    limits.number("licenses_max", &mut tuning.licenses_max, 1..=MILLION);
+    limits.number("events_kept", &mut tuning.events_kept, 1..=10 * MILLION);
+    limits.number("waiting_requests_max", &mut tuning.waiting_requests_max, 1..=MILLION);
+    limits.number("page_rows_max", &mut tuning.page_rows_max, 1..=100_000);
+}
+
+fn daemon_limits(limits: &mut Section<'_>, daemon: &mut DaemonLimits) {
+    limits.number("inbox_max", &mut daemon.inbox_max, 1..=65_536);
+    limits.number("log_queue_max", &mut daemon.log_queue_max, 1..=4_096);
+    limits.number("log_cache_bytes", &mut daemon.log_cache_bytes, 0..=4 * GIB);
+    limits.number("rows_cache_bytes", &mut daemon.rows_cache_bytes, 0..=64 * GIB);
+}
+
+fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
+    network.number("handshakes_max", &mut net.handshakes_max, 1..=65_536);
+    network.number("handshakes_retry_above", &mut net.handshakes_retry_above, 0..=65_536);
+    network.number("handshake_buffer_bytes", &mut net.handshake_buffer_bytes, 4 * KIB..=MIB);
+    network.number("handshake_buffers_bytes", &mut net.handshake_buffers_bytes, 64 * KIB..=GIB);
+    network.number("arrivals_max", &mut net.arrivals_max, 1..=65_536);
+    network.number("connections_max", &mut net.connections_max, 1..=100_000);
+    network.number("streams_max", &mut net.streams_max, 1..=1_024);
+    network.number("receive_window_bytes", &mut net.receive_window_bytes, 64 * KIB..=64 * MIB);
+    network.number("send_window_bytes", &mut net.send_window_bytes, 64 * KIB..=64 * MIB);
+    network.number("frame_bytes_max", &mut net.frame_bytes_max, 64 * KIB..=16 * MIB);
+    network.number("send_queue_frames_max", &mut net.send_queue_frames_max, 1..=MILLION);
+    network.number("send_queue_bytes_max", &mut net.send_queue_bytes_max, 64 * KIB..=GIB);
+}
+
+fn api_limits(section: &mut Section<'_>, api: &mut ApiLimits) {
+    section.number("connections_max", &mut api.connections_max, 1..=10_000);
+    section.number("header_bytes_max", &mut api.header_bytes_max, 8 * KIB..=MIB);
+    section.number("body_bytes_max", &mut api.body_bytes_max, KIB..=64 * MIB);
+    section.number("imports_max", &mut api.imports_max, 1..=16);
+    section.number("import_batch_max", &mut api.import_batch_max, 1..=10_000);
+}
+
+fn import_limits(section: &mut Section<'_>, import: &mut ImportLimits) {
+    section.number("bytes_max", &mut import.bytes_max, KIB..=4 * GIB);
+    section.number("rows_max", &mut import.rows_max, 1..=100 * MILLION);
+    section.number("host_names_max", &mut import.host_names_max, 0..=100 * MILLION);
+    section.number("skipped_listed_max", &mut import.skipped_listed_max, 0..=100_000);
+    section.number("line_bytes_max", &mut import.line_bytes_max, 80..=MIB);
+    section.number("xml_depth_max", &mut import.xml_depth_max, 4..=256);
+    section.number("xml_attributes_max", &mut import.xml_attributes_max, 8..=1_024);
+}

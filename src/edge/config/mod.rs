@@ -1,0 +1,98 @@
+//! A server's configuration: a TOML file, read and judged as a whole before anything is bound.
+//!
+//! ```text
+//!   file ─► Document (raw: every key with its line) ─► Configuration (resolved: every value
+//!                  │                                      │   in its bounds, defaults filled in)
+//!                  └── problems ◄── judged against ───────┤
+//!                        all of them at once              └─► identity files ─► Settings
+//! ```
+//!
+//! Keys that are not known are refused: a misspelt limit must not be a limit that does not hold.
+//! The defaults are stated beside what they bound; `config/primary.toml` and `config/relay.toml`
+//! show all of them, and a test compares.
+
+mod document;
+mod fields;
+mod judge;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{Problem, Problems};
+
+use crate::daemon::settings::{DaemonLimits, Parent, Settings};
+use crate::edge::api::ApiLimits;
+use crate::edge::import::ImportLimits;
+use crate::model::holding::Role;
+use crate::model::name::{ServerName, TreeName};
+use crate::model::time::Timestamp;
+use crate::model::tuning::Tuning;
+use crate::net::{Identity, NetLimits};
+use crate::wire::WireLimits;
+use crate::wire::license_file::VendorPublicKey;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Everything a configuration says, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    pub tree: TreeName,
+    pub name: ServerName,
+    pub role: Role,
+    /// A relative one is taken from where the file is.
+    pub data_dir: PathBuf,
+    pub listen: Option<SocketAddr>,
+    pub parent: Option<Parent>,
+    /// Whose license files are taken; all of them are tried.
+    pub vendor_keys: Vec<VendorPublicKey>,
+    pub limits: Limits,
+}
+
+/// Every bound and time, each with a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub tuning: Tuning,
+    pub daemon: DaemonLimits,
+    pub net: NetLimits,
+    pub wire: WireLimits,
+    pub api: ApiLimits,
+    pub import: ImportLimits,
+}
+
+/// Reads and judges a file and the identity it leads to.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn load(file: &Path, now: Timestamp) -> Result<(Configuration, Identity), Problems> {
+    let text = document::read(file)?;
+    let (configuration, mut problems) = judge::configuration(file, &text);
+    let Some(configuration) = configuration else { return Err(problems) };
+    match judge::identity(&configuration, now) {
+        Ok(identity) if problems.is_empty() => Ok((configuration, identity)),
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend(more);
+            Err(problems)
+        }
+    }
+}
+
+impl Configuration {
+    /// What a daemon is told of it.
+    pub fn settings(self, identity: Identity, software: String) -> Settings {
+        Settings {
+            tree: self.tree,
+            name: self.name,
+            role: self.role,
+            data_dir: self.data_dir,
+            listen: self.listen,
+            parent: self.parent,
+            identity,
+            tuning: self.limits.tuning,
+            net: self.limits.net,
+            wire: self.limits.wire,
+            limits: self.limits.daemon,
+            software,
+        }
+    }
+}

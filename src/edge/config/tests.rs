@@ -1,0 +1,175 @@
+//! Every wrong value is found in one reading; the shipped files say all there is to say.
+
+use crate::edge::config::document::Document;
+use crate::edge::config::{Configuration, Limits, Problem, judge};
+use crate::model::holding::Role;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const PRIMARY: &str = include_str!("../../../config/primary.toml");
+const RELAY: &str = include_str!("../../../config/relay.toml");
+
+fn read(text: &str) -> (Option<Configuration>, Vec<Problem>) {
+    judge::configuration(Path::new("conf/a.toml"), text)
+}
+
+fn sound(text: &str) -> Configuration {
+    let (configuration, problems) = read(text);
+    assert_eq!(problems, []);
+    configuration.unwrap()
+}
+
+/// Every problem as `line key code`.
+fn problems(text: &str) -> Vec<String> {
+    let (_, problems) = read(text);
+    let line = |problem: &Problem| problem.place.rsplit(':').next().unwrap_or_default().to_string();
+    problems.iter().map(|p| format!("{} {} {}", line(p), p.key, p.code)).collect()
+}
+
+/// The file with every shown default put into force.
+fn spelt_out(text: &str) -> String {
+    let shown = |line: &str| {
+        let rest = line.strip_prefix("# ")?;
+        let (key, _) = rest.split_once(" = ")?;
+        let is_key = key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        (is_key && key != "listen").then(|| rest.to_string())
+    };
+    text.lines().map(|line| shown(line).unwrap_or(line.to_string()) + "\n").collect()
+}
+
+#[test]
+fn the_shipped_files_are_sound_and_show_the_defaults_as_they_are() {
+    for (text, role) in [(PRIMARY, Role::Primary), (RELAY, Role::Relay)] {
+        let configuration = sound(text);
+        assert_eq!(configuration.role, role);
+        assert_eq!(configuration.limits, Limits::default());
+        assert_ne!(spelt_out(text), text);
+        assert_eq!(sound(&spelt_out(text)), configuration);
+    }
+}
+
+#[test]
+fn the_shipped_files_mention_every_key() {
+    for text in [PRIMARY, RELAY] {
+        let document = Document::new(Path::new("a.toml"), text);
+        judge::resolve(&document, Path::new("a.toml"));
+        let asked: BTreeSet<String> = document.asked().into_iter().collect();
+        assert!(asked.len() > 60, "{asked:?}");
+        let mentioned = mentioned(text);
+        let only_relays = |key: &String| key.starts_with("parent") && text == PRIMARY;
+        let missing: Vec<_> =
+            asked.iter().filter(|key| !mentioned.contains(*key) && !only_relays(key)).collect();
+        assert!(missing.is_empty(), "not mentioned: {missing:?}");
+    }
+}
+
+/// The full names of all keys and tables of a file, those in comments included.
+fn mentioned(text: &str) -> BTreeSet<String> {
+    let (mut found, mut table) = (BTreeSet::new(), String::new());
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            table = name.to_string();
+            found.insert(table.clone());
+        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
+            let dot = if table.is_empty() { "" } else { "." };
+            found.insert(format!("{table}{dot}{key}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn all_problems_are_found_at_once_each_with_its_line() {
+    let text = "\
+tree = \"Acme\"
+name = 7
+role = \"boss\"
+listen = \"here\"
+vendor_keys = [\"x\", 3]
+lisen = 1
+[times]
+retry_interval_ms = 0
+idle_timeout_ms = 5000
+[limits]
+inbox_max = \"many\"
+report_rows_max = -1
+[limits.network]
+streams_max = 99999999999999999999
+[limits.networks]
+[parent]
+address = \"hq\"
+";
+    let expected = "\
+1 tree LT0103
+2 name LT0103
+3 role LT0103
+18 data_dir LT0104
+4 listen LT0103
+5 vendor_keys LT0103
+5 vendor_keys LT0106
+18 parent.name LT0104
+17 parent.address LT0103
+8 times.retry_interval_ms LT0103
+11 limits.inbox_max LT0103
+12 limits.report_rows_max LT0103
+14 limits.network.streams_max LT0103
+15 limits.networks LT0105
+10 limits LT0103
+6 lisen LT0105";
+    let mut found = problems(text);
+    found.sort();
+    let mut expected: Vec<_> = expected.lines().map(str::to_string).collect();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
+    let (_, problems) = read(&PRIMARY.replace("[limits.api]", "[limits.api]\nconections_max = 3"));
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert_eq!(problem.remedy, "did you mean `connections_max`?");
+    assert!(problem.to_string().starts_with("LT0105 conf/a.toml:"), "{problem}");
+    let (_, problems) = read(&format!("zzz = 1\n{PRIMARY}"));
+    assert!(problems[0].remedy.contains("config/primary.toml"), "{}", problems[0].remedy);
+}
+
+#[test]
+fn a_role_is_told_what_it_needs_and_what_it_excludes() {
+    let base = "tree = \"t\"\nname = \"a\"\ndata_dir = \"d\"\n";
+    let parent = "[parent]\nname = \"p\"\naddress = \"[::1]:4747\"\n";
+    let primary = format!("{base}role = \"primary\"\n");
+    let relay = format!("{base}role = \"relay\"\n");
+    assert_eq!(problems(&primary), ["5 listen LT0104"]);
+    assert_eq!(problems(&relay), ["5 parent LT0104"]);
+    let both = format!("{primary}listen = \"[::]:0\"\n{parent}");
+    assert_eq!(problems(&both), ["6 parent LT0104"]);
+    let configuration = sound(&format!("{relay}{parent}"));
+    assert_eq!(configuration.data_dir, PathBuf::from("conf/d"));
+    assert_eq!(configuration.parent.unwrap().address, "[::1]:4747");
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line_and_what_stands_around_it_is_still_judged() {
+    let text = format!("{}\nx = = 1\n", PRIMARY.replace("role = \"primary\"", "role = \"x\""));
+    let found = problems(&text);
+    assert!(found.iter().any(|problem| problem.ends_with("LT0102")), "{found:?}");
+    assert!(found.iter().any(|problem| problem.ends_with("role LT0103")), "{found:?}");
+}
+
+#[test]
+fn changed_limits_are_in_force_and_contradictions_are_told() {
+    let changed = PRIMARY.replace("# idle_timeout_ms = 30000", "idle_timeout_ms = 60_000");
+    assert_eq!(sound(&changed).limits.net.idle_timeout, Duration::from_secs(60));
+    let deaf = PRIMARY.replace("# idle_timeout_ms = 30000", "idle_timeout_ms = 10_000");
+    let (_, problems) = read(&deaf);
+    assert!(problems[0].what.contains("keep_alive_interval"), "{problems:?}");
+    let slow = PRIMARY.replace("# redial_first_ms = 100", "redial_first_ms = 10_000");
+    assert_eq!(read(&slow).1.len(), 1);
+}
+
+#[test]
+fn a_folder_too_deep_for_a_socket_is_told_before_anything_is_bound() {
+    let deep = PRIMARY.replace("/var/lib/lictree", &format!("/{}", "x".repeat(100)));
+    assert!(problems(&deep).iter().any(|problem| problem.ends_with("data_dir LT0103")));
+}

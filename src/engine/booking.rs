@@ -1,0 +1,95 @@
+//! Deciding wishes: at the holder those that come up, at a managing source that holds its own.
+
+use super::{Deed, Engine};
+use crate::model::account::Wish;
+use crate::model::command::BookWishes;
+use crate::model::holding::{HoldingOption, Phase};
+use crate::model::letter::{Address, Body, Letter};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::row::RowKey;
+
+impl Engine {
+    /// Decides what one managing source asks, unless it belongs to another ledger: then nothing is
+    /// said, and it will be asked again where it belongs.
+    pub(super) fn book_wishes(&mut self, asked: &BookWishes) {
+        let BookWishes { product, origin, route, floor, wishes } = asked;
+        if self.state.phase(product) != Phase::Holding || self.is_elsewhere(product, route) {
+            return;
+        }
+        let verdicts = self.book(product, origin, route, *floor, wishes);
+        if !verdicts.is_empty() {
+            let body = Body::Verdicts { product: product.clone(), verdicts };
+            self.send_below(origin, body);
+        }
+    }
+
+    /// Decides wishes of own devices at once.
+    pub(super) fn book_own(&mut self, product: &ProductName, wishes: &[Wish]) {
+        let (name, floor) = (self.state.name().clone(), self.state.floor(product));
+        let verdicts = self.book(product, &name, &[], floor, wishes);
+        self.settle(product, &verdicts);
+    }
+
+    fn book(
+        &mut self,
+        product: &ProductName,
+        origin: &ServerName,
+        route: &[ServerName],
+        floor: u64,
+        wishes: &[Wish],
+    ) -> Vec<crate::model::account::WishVerdict> {
+        let own = self.balance(product).own;
+        #[cfg(feature = "mutants")]
+        let own = match self.tuning.mutant {
+            Some(crate::model::tuning::Mutant::GrantInFullRange) => u64::MAX,
+            _ => own,
+        };
+        let short = self.shortage(product);
+        let booked = self.state.ledger(product).book(own, origin, route, floor, wishes);
+        for device in booked.entries {
+            self.state.touch(RowKey::Entry(product.clone(), origin.clone(), device));
+        }
+        if booked.head {
+            self.state.touch(RowKey::Account(product.clone(), origin.clone()));
+        }
+        if !self.state.stirred.contains(product) {
+            self.state.stirred.insert(product.clone());
+        }
+        if cfg!(not(feature = "mutants")) {
+            assert!(
+                self.shortage(product) <= short,
+                "I11: a grant deepened the shortage of {product}; one license too many was about \
+                 to be given, so this server stops"
+            );
+        }
+        self.give_back(product);
+        booked.verdicts
+    }
+
+    /// Whether a relay on this way holds, or is about to: then its ledger decides, not this one.
+    pub(super) fn is_elsewhere(&self, product: &ProductName, route: &[ServerName]) -> bool {
+        if self.state.ledgers.get(product).is_some_and(|ledger| ledger.is_cut(route)) {
+            return true;
+        }
+        let promised = |relay: &ServerName| {
+            let edge = self.state.edges.get(&(product.clone(), relay.clone()));
+            edge.is_some_and(|edge| edge.level.option != HoldingOption::None)
+        };
+        self.state.is_primary() && !self.state.edges.is_empty() && route.iter().any(promised)
+    }
+
+    pub(super) fn send_below(&mut self, to: &ServerName, body: Body) {
+        let letter = Letter { to: Address::Below(to.clone()), route: Vec::new(), body };
+        if let Some(link) = self.links.way_down(to) {
+            self.deeds.push(Deed::Send { link, letter });
+        }
+    }
+
+    /// Sends up, as author.
+    pub(super) fn send_above(&mut self, to: Address, body: Body) {
+        if let Some(link) = self.links.uplink() {
+            let letter = Letter { to, route: vec![self.state.name().clone()], body };
+            self.deeds.push(Deed::Send { link, letter });
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Devices at their managing source: found, managed, ignored, deleted (JP1-40 to JP1-45).
+//!
+//! ```text
+//!   found ──► Discovered ──manage──► (wish) ──granted──► Managed
+//!                 ▲  │                  │                  │ ignore, delete
+//!                 │  └─ignore─► Ignored ◄─┘ refused: stays   ▼
+//!                 └───────────────────────  as it was     Ignored / gone, and a release wish
+//! ```
+//! Invariants
+//! - A state changes only here, at the managing source (JP1-44).
+//! - A wish is durable before it leaves, keeps its number, and is repeated until a verdict with
+//!   that number comes. At most one wish of a device is open; a newer one replaces it.
+//! - A device stops being managed here first, and its license is free there after.
+
+use super::Engine;
+use crate::model::account::{Verdict, Want, Wish, WishVerdict};
+use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
+use crate::model::discovery::{Found, MacAddress};
+use crate::model::holding::Phase;
+use crate::model::name::ProductName;
+use crate::model::row::{DeviceRow, RowKey};
+use crate::model::time::Timestamp;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// What makes two findings one device: the MAC where known, else the address.
+#[derive(Clone, Debug, Default)]
+pub struct Identities {
+    macs: BTreeMap<MacAddress, DeviceNumber>,
+    addresses: BTreeMap<IpAddr, DeviceNumber>,
+}
+
+impl Identities {
+    pub fn insert(&mut self, device: &Device, number: DeviceNumber) {
+        match device.mac {
+            Some(mac) => {
+                self.macs.insert(mac, number);
+            }
+            None => self.addresses.extend(device.addresses.iter().map(|a| (*a, number))),
+        }
+    }
+
+    pub fn remove(&mut self, device: &Device) {
+        match device.mac {
+            Some(mac) => {
+                self.macs.remove(&mac);
+            }
+            None => self.addresses.retain(|address, _| !device.addresses.contains(address)),
+        }
+    }
+
+    pub fn number_of(&self, found: &Found) -> Option<DeviceNumber> {
+        match found.mac {
+            Some(mac) => self.macs.get(&mac).copied(),
+            None => found.addresses.iter().find_map(|a| self.addresses.get(a).copied()),
+        }
+    }
+}
+
+/// Addresses one device may have; more are not remembered.
+const ADDRESSES_MAX: usize = 64;
+
+impl Engine {
+    /// Books what was found. A known device keeps its state (rule 12).
+    pub(super) fn discover(&mut self, found: &[Found], at: Timestamp) {
+        for one in found {
+            match self.state.identities.number_of(one) {
+                Some(number) => self.see_again(number, one, at),
+                None => self.see_first(one, at),
+            }
+        }
+    }
+
+    fn see_first(&mut self, found: &Found, at: Timestamp) {
+        if self.state.devices.len() >= self.tuning.devices_max {
+            return;
+        }
+        let number = DeviceNumber(self.state.server.device_last.0 + 1);
+        self.state.server.device_last = number;
+        let device = Device {
+            mac: found.mac,
+            addresses: found.addresses.iter().take(ADDRESSES_MAX).copied().collect(),
+            host_name: found.host_name.clone(),
+            first_seen: at,
+            last_seen: at,
+            ..Device::default()
+        };
+        self.state.identities.insert(&device, number);
+        self.state.devices.insert(number, DeviceRow { device, ..DeviceRow::default() });
+        self.number_device(number);
+    }
+
+    fn see_again(&mut self, number: DeviceNumber, found: &Found, at: Timestamp) {
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        let before = row.device.clone();
+        row.device.last_seen = row.device.last_seen.max(at);
+        if found.host_name.is_some() {
+            row.device.host_name = found.host_name.clone();
+        }
+        for address in &found.addresses {
+            let known = row.device.addresses.contains(address);
+            if !known && row.device.addresses.len() < ADDRESSES_MAX {
+                row.device.addresses.push(*address);
+            }
+        }
+        if row.device != before {
+            let device = row.device.clone();
+            self.state.identities.insert(&device, number);
+            self.number_device(number);
+        }
+    }
+
+    /// Gives a changed row its next version, so that it goes up.
+    fn number_device(&mut self, number: DeviceNumber) {
+        let version = self.state.server.nodes_version + 1;
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        self.state.server.nodes_version = version;
+        self.state.by_version.remove(&row.version);
+        row.version = version;
+        self.state.by_version.insert(version, number);
+        self.state.touch(RowKey::Device(number));
+        self.state.touch(RowKey::Server);
+    }
+
+    /// Asks for a license for each of these devices.
+    pub(super) fn manage(&mut self, devices: &[DeviceNumber], product: &ProductName) {
+        for number in devices {
+            let Some(row) = self.state.devices.get(number).filter(|row| !row.deleted) else {
+                continue;
+            };
+            let asked = row.wish.as_ref().is_some_and(|w| w.want == Want::Manage);
+            let other = row.wish.as_ref().is_some_and(|w| w.product != *product);
+            if row.device.state == DeviceState::Managed || asked || other {
+                continue;
+            }
+            self.wish(*number, product, Want::Manage);
+        }
+    }
+
+    /// Sets devices aside; what they used is released.
+    pub(super) fn ignore(&mut self, devices: &[DeviceNumber]) {
+        for number in devices {
+            let known = self.state.devices.get(number).filter(|row| !row.deleted);
+            if known
+                .is_none_or(|row| row.device.state == DeviceState::Ignored && row.wish.is_none())
+            {
+                continue;
+            }
+            self.set_aside(*number);
+        }
+    }
+
+    /// Forgets devices; what they used is released.
+    pub(super) fn delete(&mut self, devices: &[DeviceNumber]) {
+        for number in devices {
+            if !self.state.devices.get(number).is_some_and(|row| !row.deleted) {
+                continue;
+            }
+            self.set_aside(*number);
+            let Some(row) = self.state.devices.get_mut(number) else { continue };
+            row.deleted = true;
+            let (device, waits) = (row.device.clone(), row.wish.is_some());
+            self.state.identities.remove(&device);
+            self.number_device(*number);
+            if !waits {
+                self.forget(*number);
+            }
+        }
+    }
+
+    /// Ignored from now on. Whatever the device used, or may have been granted meanwhile, is
+    /// released.
+    fn set_aside(&mut self, number: DeviceNumber) {
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        let used = row.device.product.take();
+        let asked = row.wish.as_ref().map(|wish| wish.product.clone());
+        let was = std::mem::replace(&mut row.device.state, DeviceState::Ignored);
+        if was == DeviceState::Managed {
+            self.count_managed(used.as_ref(), -1);
+        }
+        self.number_device(number);
+        if let Some(product) = used.or(asked) {
+            self.wish(number, &product, Want::Release);
+        }
+    }
+
+    /// Opens a wish in place of an older one, and decides it here where this server holds.
+    fn wish(&mut self, number: DeviceNumber, product: &ProductName, want: Want) {
+        self.close_wish(number);
+        self.state.server.wish_last += 1;
+        let wish = OpenWish { product: product.clone(), number: self.state.server.wish_last, want };
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        let open = self.state.open.entry(product.clone()).or_default();
+        open.insert(wish.number, number);
+        let asked = Wish { device: number, number: wish.number, want };
+        row.wish = Some(wish);
+        self.state.touch(RowKey::Device(number));
+        self.state.touch(RowKey::Server);
+        match self.state.phase(product) {
+            Phase::Holding => self.book_own(product, &[asked]),
+            Phase::Sharing => self.fresh.entry(product.clone()).or_default().push(asked),
+            Phase::Taking | Phase::Yielding => {}
+        }
+    }
+
+    fn close_wish(&mut self, number: DeviceNumber) {
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        let Some(wish) = row.wish.take() else { return };
+        if let Some(open) = self.state.open.get_mut(&wish.product) {
+            open.remove(&wish.number);
+        }
+        self.state.touch(RowKey::Device(number));
+    }
+
+    /// Takes the verdicts of the range's source in.
+    pub(super) fn settle(&mut self, product: &ProductName, verdicts: &[WishVerdict]) {
+        for verdict in verdicts {
+            let number = verdict.device;
+            let Some(row) = self.state.devices.get(&number) else { continue };
+            let waits = row.wish.as_ref();
+            if !waits.is_some_and(|w| w.number == verdict.number && w.product == *product) {
+                continue;
+            }
+            self.close_wish(number);
+            match verdict.verdict {
+                Verdict::Granted => self.become_managed(number, product),
+                Verdict::RangeFull => {}
+                Verdict::Released => {
+                    if self.state.devices.get(&number).is_some_and(|row| row.deleted) {
+                        self.forget(number);
+                    }
+                }
+            }
+        }
+    }
+
+    fn become_managed(&mut self, number: DeviceNumber, product: &ProductName) {
+        let Some(row) = self.state.devices.get_mut(&number) else { return };
+        row.device.state = DeviceState::Managed;
+        row.device.product = Some(product.clone());
+        self.count_managed(Some(product), 1);
+        self.number_device(number);
+    }
+
+    fn count_managed(&mut self, product: Option<&ProductName>, by: i64) {
+        let Some(product) = product else { return };
+        let managed = self.state.managed.entry(product.clone()).or_default();
+        *managed = managed.saturating_add_signed(by);
+        self.state.stirred.insert(product.clone());
+    }
+
+    /// The row goes; its deletion stays known until the primary has it.
+    fn forget(&mut self, number: DeviceNumber) {
+        let Some(row) = self.state.devices.remove(&number) else { return };
+        self.state.gone.insert(number, row.version);
+        self.state.by_version.insert(row.version, number);
+        self.state.touch(RowKey::Device(number));
+        self.state.touch(RowKey::Gone(number));
+    }
+
+    /// Everything of a product that has no verdict yet, oldest first.
+    pub(super) fn open_wishes(&self, product: &ProductName, limit: usize) -> Vec<Wish> {
+        let open = self.state.open.get(product).into_iter().flatten().take(limit);
+        let wishes = open.filter_map(|(number, device)| {
+            let row = self.state.devices.get(device)?;
+            let wish = row.wish.as_ref().filter(|wish| wish.number == *number)?;
+            Some(Wish { device: *device, number: *number, want: wish.want })
+        });
+        wishes.collect()
+    }
+}

@@ -1,0 +1,439 @@
+//! Uses travel with counts (safety.md 1.9): how a relay becomes a holder or stops being one.
+//!
+//! ```text
+//!   relay b                                          the holder above, h
+//!   option set: Sharing → Taking, cycle k
+//!      ── TakeOver{k} ─────────────────────────────► HandOver: accounts that come through b leave
+//!                                                    the ledger into the outbox, b is "out"
+//!      ◄───────────────────────────── Handover{k} ──
+//!   BookHandover: in the ledger, → Holding
+//!      ── HandoverBooked{k} ───────────────────────► erased from the outbox
+//!
+//!   option removed: Holding → Yielding, accounts into the outbox
+//!      ── Yield{k} ────────────────────────────────► BookYield: in the ledger, b is no more "out"
+//!      ◄──────────────────────────── YieldBooked{k} ─
+//!   erased, → Sharing; then the counts go back to the primary
+//! ```
+//! Every message is repeated until its answer comes; cycle k makes every repeat do nothing.
+//! Between the two an account is in an outbox, and in no ledger (I12): nobody can be granted a
+//! license twice for it, and nobody can lose it.
+
+use super::{Deed, Engine};
+use crate::model::account::{Account, Below, Pack, PackPart};
+use crate::model::command::Command;
+use crate::model::holding::{HoldingOption, Phase};
+use crate::model::letter::{Address, Body};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::row::RowKey;
+
+impl Engine {
+    /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
+    pub(super) fn advance(&mut self, product: &ProductName) {
+        let licensed = self.state.ledgers.get(product).is_some_and(|l| l.registered > 0);
+        let Some(row) = self.state.holdings.get_mut(product) else { return };
+        let wants = row.level.option != HoldingOption::None;
+        row.declined = licensed && row.level.option != HoldingOption::Registered;
+        match row.phase {
+            Phase::Sharing if wants => {
+                row.phase = Phase::Taking;
+                row.cycle += 1;
+                let cycle = row.cycle;
+                self.ask_take_over(product, cycle);
+            }
+            Phase::Holding if !wants && !row.declined => {
+                row.phase = Phase::Yielding;
+                let cycle = row.cycle;
+                self.yield_all(product, cycle);
+            }
+            _ => {}
+        }
+        self.state.touch(RowKey::Holding(product.clone()));
+        self.state.stirred.insert(product.clone());
+        self.sources_changed = true;
+    }
+
+    fn ask_take_over(&mut self, product: &ProductName, cycle: u64) {
+        let body = Body::TakeOver { product: product.clone(), cycle };
+        self.send_above(Address::Holder(product.clone()), body);
+    }
+
+    fn yield_all(&mut self, product: &ProductName, cycle: u64) {
+        let name = self.state.name().clone();
+        let ledger = self.state.ledger(product);
+        let accounts = ledger.take_all();
+        let below: Vec<Below> = std::mem::take(&mut ledger.below).into_values().collect();
+        let pack = Pack {
+            product: product.clone(),
+            giver: name.clone(),
+            relay: name.clone(),
+            cycle,
+            accounts,
+            below,
+        };
+        self.touch_pack(&pack);
+        self.state.ledger(product).outbox.insert(name.clone(), pack);
+        self.state.touch(RowKey::Outbox(product.clone(), name.clone()));
+        self.send_pack(product, &name);
+    }
+
+    /// Holder: gives a lower relay the accounts that come through it.
+    pub(super) fn hand_over(
+        &mut self,
+        product: &ProductName,
+        relay: &ServerName,
+        route: &[ServerName],
+        cycle: u64,
+    ) {
+        if self.state.phase(product) != Phase::Holding || route.first() != Some(relay) {
+            return;
+        }
+        let ledger = self.state.ledger(product);
+        if ledger.is_cut(&route[1..]) {
+            return;
+        }
+        let known = ledger.below.get(relay).map_or(0, |below| below.cycle);
+        if cycle > known {
+            self.pack_for(product, relay, route, cycle);
+        }
+        self.send_pack(product, relay);
+    }
+
+    fn pack_for(
+        &mut self,
+        product: &ProductName,
+        relay: &ServerName,
+        route: &[ServerName],
+        cycle: u64,
+    ) {
+        let name = self.state.name().clone();
+        #[cfg(feature = "mutants")]
+        let stay = self.tuning.mutant == Some(crate::model::tuning::Mutant::UsesStay);
+        #[cfg(not(feature = "mutants"))]
+        let stay = false;
+        let ledger = self.state.ledger(product);
+        let accounts = if stay { Vec::new() } else { ledger.take_through(relay) };
+        let lower = ledger.below.values().filter(|b| b.relay != *relay && b.route.contains(relay));
+        let below: Vec<Below> = lower.cloned().collect();
+        below.iter().for_each(|b| drop(ledger.below.remove(&b.relay)));
+        let entry = Below { relay: relay.clone(), route: route.to_vec(), cycle, out: true };
+        ledger.below.insert(relay.clone(), entry);
+        let pack = Pack {
+            product: product.clone(),
+            giver: name,
+            relay: relay.clone(),
+            cycle,
+            accounts,
+            below,
+        };
+        self.touch_pack(&pack);
+        self.state.ledger(product).outbox.insert(relay.clone(), pack);
+        self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
+        self.state.touch(RowKey::Below(product.clone(), relay.clone()));
+        self.state.stirred.insert(product.clone());
+        self.give_back(product);
+    }
+
+    /// Taker: the accounts of its range are its own from now on.
+    pub(super) fn book_handover(&mut self, pack: &Pack) {
+        let product = &pack.product;
+        let Some(row) = self.state.holdings.get_mut(product) else { return };
+        let name = self.state.server.founding.name.clone();
+        let giver = pack.giver.clone();
+        let booked = Body::HandoverBooked { product: product.clone(), cycle: pack.cycle };
+        if row.phase == Phase::Taking && row.cycle == pack.cycle && pack.relay == name {
+            row.phase = Phase::Holding;
+            let lower = |route: &[ServerName]| {
+                route.iter().take_while(|server| **server != name).cloned().collect()
+            };
+            self.take_in(pack, lower);
+            self.state.touch(RowKey::Holding(product.clone()));
+            self.sources_changed = true;
+            self.settle_own(product);
+            self.advance(product);
+            self.give_back(product);
+            self.note_shortage(product);
+        } else if row.cycle < pack.cycle {
+            return;
+        }
+        self.send_above(Address::Above(giver), booked);
+    }
+
+    /// Decides every open wish of own devices, now that this server holds.
+    fn settle_own(&mut self, product: &ProductName) {
+        let open = self.open_wishes(product, usize::MAX);
+        if !open.is_empty() {
+            self.book_own(product, &open);
+        }
+    }
+
+    fn take_in(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
+        let product = &pack.product;
+        let ledger = self.state.ledger(product);
+        for account in &pack.accounts {
+            ledger.put(Account { route: way(&account.route), ..account.clone() });
+        }
+        for below in &pack.below {
+            let entry = Below { route: way(&below.route), ..below.clone() };
+            ledger.below.insert(below.relay.clone(), entry);
+        }
+        self.touch_pack(pack);
+        self.state.stirred.insert(product.clone());
+    }
+
+    /// Giver: the taker has them.
+    pub(super) fn handover_booked(
+        &mut self,
+        product: &ProductName,
+        relay: &ServerName,
+        cycle: u64,
+    ) {
+        let ledger = self.state.ledger(product);
+        if ledger.outbox.get(relay).is_some_and(|pack| pack.cycle == cycle && pack.relay == *relay)
+        {
+            ledger.outbox.remove(relay);
+            self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
+        }
+    }
+
+    /// Holder: takes in the accounts of a relay that holds no longer.
+    pub(super) fn book_yield(&mut self, pack: &Pack, route: &[ServerName]) {
+        let (product, relay) = (&pack.product, &pack.relay);
+        let lawful = route.first() == Some(relay) && pack.giver == *relay;
+        if self.state.phase(product) != Phase::Holding || !lawful {
+            return;
+        }
+        let ledger = self.state.ledger(product);
+        if ledger.is_cut(&route[1..]) {
+            return;
+        }
+        let Some(below) = ledger.below.get_mut(relay) else { return };
+        if below.cycle < pack.cycle {
+            return;
+        }
+        if below.cycle == pack.cycle && below.out {
+            below.out = false;
+            below.route = route.to_vec();
+            ledger.outbox.remove(relay);
+            self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
+            self.state.touch(RowKey::Below(product.clone(), relay.clone()));
+            let higher = |lower: &[ServerName]| lower.iter().chain(route).cloned().collect();
+            self.take_in(pack, higher);
+            self.note_shortage(product);
+        }
+        let body = Body::YieldBooked { product: product.clone(), cycle: pack.cycle };
+        self.send_below(relay, body);
+    }
+
+    /// Relay: the holder above has them; from now on this server shares.
+    pub(super) fn yield_booked(&mut self, product: &ProductName, cycle: u64) {
+        let name = self.state.name().clone();
+        let Some(row) = self.state.holdings.get_mut(product) else { return };
+        if row.phase != Phase::Yielding || row.cycle != cycle {
+            return;
+        }
+        row.phase = Phase::Sharing;
+        self.state.ledger(product).outbox.remove(&name);
+        self.state.touch(RowKey::Outbox(product.clone(), name));
+        self.state.touch(RowKey::Holding(product.clone()));
+        self.advance(product);
+        self.give_back(product);
+        self.resume_wishes(product);
+    }
+
+    fn touch_pack(&mut self, pack: &Pack) {
+        let product = &pack.product;
+        for account in &pack.accounts {
+            let origin = &account.origin;
+            self.state.touch(RowKey::Account(product.clone(), origin.clone()));
+            for device in account.entries.keys() {
+                self.state.touch(RowKey::Entry(product.clone(), origin.clone(), *device));
+            }
+        }
+        for below in &pack.below {
+            self.state.touch(RowKey::Below(product.clone(), below.relay.clone()));
+        }
+    }
+
+    /// Sends a pack of the outbox, cut into letters.
+    pub(super) fn send_pack(&mut self, product: &ProductName, relay: &ServerName) {
+        let outbox = self.state.ledgers.get(product).and_then(|ledger| ledger.outbox.get(relay));
+        let Some(pack) = outbox.cloned() else { return };
+        let up = pack.giver == pack.relay;
+        for part in cut(pack, self.tuning.pack_entries_per_letter_max) {
+            if up {
+                self.send_above(Address::Holder(product.clone()), Body::Yield(part));
+            } else {
+                self.send_below(relay, Body::Handover(part));
+            }
+        }
+    }
+
+    /// Says again what of all this has no answer (at each retry).
+    pub(super) fn repeat_turns(&mut self) -> bool {
+        let taking = self.state.holdings.iter().filter(|(_, row)| row.phase == Phase::Taking);
+        let taking: Vec<(ProductName, u64)> =
+            taking.map(|(product, row)| (product.clone(), row.cycle)).collect();
+        taking.iter().for_each(|(product, cycle)| self.ask_take_over(product, *cycle));
+        let mut packs: Vec<(ProductName, ServerName)> = Vec::new();
+        for (product, ledger) in &self.state.ledgers {
+            packs.extend(ledger.outbox.keys().map(|relay| (product.clone(), relay.clone())));
+        }
+        packs.iter().for_each(|(product, relay)| self.send_pack(product, relay));
+        !taking.is_empty() || !packs.is_empty()
+    }
+
+    /// Collects the letters of a pack; the last one makes the command.
+    pub(super) fn gather(&mut self, part: PackPart, route: Vec<ServerName>) {
+        if part.parts == 0 || part.part >= part.parts || part.parts > self.tuning.pack_parts_max {
+            return;
+        }
+        let key = (part.piece.product.clone(), part.piece.giver.clone());
+        let gathered = self.gathering.entry(key.clone()).or_default();
+        if gathered.0 != part.piece.cycle || gathered.1.len() != part.parts as usize {
+            *gathered = (part.piece.cycle, vec![None; part.parts as usize]);
+        }
+        let place = part.part as usize;
+        gathered.1[place] = Some(part.piece);
+        if gathered.1.iter().any(Option::is_none) {
+            return;
+        }
+        let pieces = self.gathering.remove(&key).map(|(_, pieces)| pieces).unwrap_or_default();
+        let Some(pack) = join(pieces.into_iter().flatten()) else { return };
+        self.propose(if pack.giver == pack.relay {
+            Command::BookYield { pack, route }
+        } else {
+            Command::BookHandover(pack)
+        });
+    }
+}
+
+/// Cuts a pack into letters of at most so many entries.
+fn cut(pack: Pack, entries_max: usize) -> Vec<PackPart> {
+    let Pack { product, giver, relay, cycle, accounts, below } = pack;
+    let piece = |accounts, below| Pack {
+        product: product.clone(),
+        giver: giver.clone(),
+        relay: relay.clone(),
+        cycle,
+        accounts,
+        below,
+    };
+    let mut pieces = vec![piece(Vec::new(), below)];
+    let mut space = entries_max;
+    for account in accounts {
+        let mut entries: Vec<_> = account.entries.clone().into_iter().collect();
+        loop {
+            if space == 0 {
+                pieces.push(piece(Vec::new(), Vec::new()));
+                space = entries_max;
+            }
+            let rest = entries.split_off(entries.len().min(space));
+            // An account costs as much as one entry, so that many empty ones are cut too.
+            space = space.saturating_sub(entries.len().max(1));
+            let part = Account { entries: entries.into_iter().collect(), ..account.clone() };
+            if let Some(last) = pieces.last_mut() {
+                last.accounts.push(part);
+            }
+            if rest.is_empty() {
+                break;
+            }
+            entries = rest;
+        }
+    }
+    let parts = pieces.len() as u32;
+    let numbered = pieces.into_iter().zip(0..);
+    numbered.map(|(piece, part)| PackPart { part, parts, piece }).collect()
+}
+
+/// Puts the pieces of a pack together again; accounts that were cut become one.
+fn join(pieces: impl Iterator<Item = Pack>) -> Option<Pack> {
+    let mut pieces = pieces;
+    let mut pack = pieces.next()?;
+    for piece in pieces {
+        pack.below.extend(piece.below);
+        for account in piece.accounts {
+            match pack.accounts.last_mut().filter(|last| last.origin == account.origin) {
+                Some(last) => last.entries.extend(account.entries),
+                None => pack.accounts.push(account),
+            }
+        }
+    }
+    Some(pack)
+}
+
+impl Engine {
+    fn note_shortage(&mut self, product: &ProductName) {
+        let shortage = self.shortage(product);
+        if shortage > 0 {
+            let name = self.state.name().clone();
+            let text = format!("range {name} of {product} lacks {shortage} licenses");
+            self.note("range.shortage", text);
+        }
+    }
+
+    /// Says all open wishes of a product, now that this server shares again.
+    pub(super) fn resume_wishes(&mut self, product: &ProductName) {
+        let open = self.open_wishes(product, self.tuning.wishes_repeated_max);
+        if !open.is_empty() {
+            self.fresh.insert(product.clone(), open);
+        }
+    }
+
+    /// Cuts fresh wishes into letters and sends them up.
+    pub(super) fn send_fresh(&mut self) {
+        for (product, wishes) in std::mem::take(&mut self.fresh) {
+            if self.state.phase(&product) != Phase::Sharing {
+                continue;
+            }
+            let floor = self.state.floor(&product);
+            for some in wishes.chunks(self.tuning.wishes_per_letter_max) {
+                let (product, wishes) = (product.clone(), some.to_vec());
+                let to = Address::Holder(product.clone());
+                self.send_above(to, Body::Wishes { product, floor, wishes });
+            }
+        }
+        for product in std::mem::take(&mut self.returning) {
+            self.send_edge_report(&product);
+        }
+    }
+
+    pub(super) fn refuse_link(&mut self, link: crate::model::letter::LinkId, why: &str) {
+        self.deeds.push(Deed::Close { link, why: why.to_string() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::account::{Entry, Verdict};
+    use crate::model::device::DeviceNumber;
+
+    #[test]
+    fn a_pack_cut_into_letters_and_joined_is_the_pack() {
+        let name = |text: &str| text.parse::<ServerName>().unwrap();
+        let entry = Entry { number: 1, verdict: Verdict::Granted };
+        let account = |origin: &str, entries: u64| Account {
+            origin: name(origin),
+            route: vec![name(origin)],
+            floor: 1,
+            entries: (0..entries).map(|n| (DeviceNumber(n), entry)).collect(),
+        };
+        for sizes in [vec![], vec![0], vec![3, 0, 0, 7], vec![10], vec![1, 2, 3, 4, 5, 6]] {
+            let accounts = sizes.iter().enumerate().map(|(i, n)| account(&format!("s{i}"), *n));
+            let pack = Pack {
+                product: "p".parse().unwrap(),
+                giver: name("h"),
+                relay: name("b"),
+                cycle: 4,
+                accounts: accounts.collect(),
+                below: vec![],
+            };
+            for entries_max in 1..5 {
+                let parts = cut(pack.clone(), entries_max);
+                let most = |p: &PackPart| p.piece.accounts.iter().map(|a| a.entries.len()).sum();
+                assert!(parts.iter().map(most).all(|n: usize| n <= entries_max));
+                assert_eq!(join(parts.into_iter().map(|p| p.piece)), Some(pack.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The only place where a use is counted.
+//!
+//! A ledger belongs to one holder and one product. Invariants:
+//! - own = registered + granted_seen − returned − given to relays (I2); `Balance` computes it.
+//! - used = the granted entries of all accounts, kept beside them and checked against them.
+//! - **No grant while used ≥ own** (I11): a shortage heals, it never deepens by a grant.
+//! - A wish is decided once: its number is remembered until the managing source says that it has
+//!   the verdict, and what is older than that is not heard any more.
+
+use crate::model::account::{
+    Account, Below, Entry, Pack, Verdict, Want, Wish, WishNumber, WishVerdict,
+};
+use crate::model::device::DeviceNumber;
+use crate::model::name::ServerName;
+use std::collections::BTreeMap;
+
+/// What a holder has, before uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    pub own: u64,
+    /// More is given away than there is: a license expired. Own is zero then.
+    pub deficit: u64,
+}
+
+impl Balance {
+    /// `arrived`: registered and received; `given`: to relays and not back.
+    pub fn of(arrived: u64, given: u64) -> Balance {
+        Balance { own: arrived.saturating_sub(given), deficit: given.saturating_sub(arrived) }
+    }
+}
+
+/// One account with what is derived from it.
+#[derive(Clone, Debug)]
+struct Kept {
+    account: Account,
+    used: u64,
+    /// Entries that are not uses, by wish number: to be forgotten when the floor passes them.
+    answered: BTreeMap<WishNumber, DeviceNumber>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    accounts: BTreeMap<ServerName, Kept>,
+    used: u64,
+    /// Relays that took their uses out of this ledger at some time.
+    pub below: BTreeMap<ServerName, Below>,
+    /// Accounts that left and are not yet known to be booked, by the relay whose turn it is.
+    pub outbox: BTreeMap<ServerName, Pack>,
+    /// Counted from the licenses and edges by `State`.
+    pub registered: u64,
+    pub given: u64,
+}
+
+/// What a wish did to the ledger, for the checkpoint.
+pub struct Booked {
+    pub verdicts: Vec<WishVerdict>,
+    /// Entries that changed or went.
+    pub entries: Vec<DeviceNumber>,
+    /// Route or floor changed, or the account is new.
+    pub head: bool,
+}
+
+impl Ledger {
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The uses of one managing source.
+    pub fn used_by(&self, origin: &ServerName) -> u64 {
+        self.accounts.get(origin).map_or(0, |kept| kept.used)
+    }
+
+    /// The managing sources with an account here, with the way their wishes come and their uses.
+    pub fn accounts(&self) -> impl Iterator<Item = (&Account, u64)> {
+        self.accounts.values().map(|kept| (&kept.account, kept.used))
+    }
+
+    pub fn account_head(&self, origin: &ServerName) -> Option<Account> {
+        let Account { origin, route, floor, .. } = &self.accounts.get(origin)?.account;
+        Some(Account {
+            origin: origin.clone(),
+            route: route.clone(),
+            floor: *floor,
+            entries: BTreeMap::new(),
+        })
+    }
+
+    pub fn entry(&self, origin: &ServerName, device: DeviceNumber) -> Option<Entry> {
+        self.accounts.get(origin)?.account.entries.get(&device).copied()
+    }
+
+    /// Whether what came this way belongs to another ledger: a relay on it holds.
+    pub fn is_cut(&self, route: &[ServerName]) -> bool {
+        route.iter().any(|server| self.below.get(server).is_some_and(|below| below.out))
+    }
+
+    /// Decides the wishes of one managing source against this many own licenses.
+    pub fn book(
+        &mut self,
+        own: u64,
+        origin: &ServerName,
+        route: &[ServerName],
+        floor: WishNumber,
+        wishes: &[Wish],
+    ) -> Booked {
+        let head = self.open_account(origin, route);
+        let mut booked = Booked { verdicts: Vec::new(), entries: Vec::new(), head };
+        let kept = self.accounts.get_mut(origin).expect("it was opened just above");
+        booked.head |= kept.raise_floor(floor, &mut booked.entries);
+        for wish in wishes {
+            let Some((verdict, changed)) = kept.decide(wish, &mut self.used, own) else { continue };
+            booked.verdicts.push(WishVerdict { device: wish.device, number: wish.number, verdict });
+            if changed {
+                booked.entries.push(wish.device);
+            }
+        }
+        booked
+    }
+
+    fn open_account(&mut self, origin: &ServerName, route: &[ServerName]) -> bool {
+        match self.accounts.get_mut(origin) {
+            Some(kept) if kept.account.route == route => false,
+            Some(kept) => {
+                kept.account.route = route.to_vec();
+                true
+            }
+            None => {
+                let account = Account {
+                    origin: origin.clone(),
+                    route: route.to_vec(),
+                    floor: 0,
+                    entries: BTreeMap::new(),
+                };
+                self.put(account);
+                true
+            }
+        }
+    }
+
+    /// Takes an account in, as it is.
+    pub fn put(&mut self, account: Account) {
+        let kept = Kept::of(account);
+        self.used += kept.used;
+        let twice = self.accounts.insert(kept.account.origin.clone(), kept);
+        assert!(
+            twice.is_none(),
+            "I12: an account came into a ledger that has it already; its uses would count twice"
+        );
+    }
+
+    /// Takes every account out that comes through this relay; what they used is free here.
+    pub fn take_through(&mut self, relay: &ServerName) -> Vec<Account> {
+        let through = |kept: &Kept| kept.account.route.contains(relay);
+        let origins: Vec<ServerName> = self
+            .accounts
+            .values()
+            .filter(|k| through(k))
+            .map(|k| k.account.origin.clone())
+            .collect();
+        origins.iter().filter_map(|origin| self.take(origin)).collect()
+    }
+
+    /// Takes every account out.
+    pub fn take_all(&mut self) -> Vec<Account> {
+        self.used = 0;
+        std::mem::take(&mut self.accounts).into_values().map(|kept| kept.account).collect()
+    }
+
+    fn take(&mut self, origin: &ServerName) -> Option<Account> {
+        let kept = self.accounts.remove(origin)?;
+        self.used -= kept.used;
+        Some(kept.account)
+    }
+
+    /// Uses of the managing sources whose wishes come through this relay.
+    pub fn used_through(&self, relay: &ServerName) -> u64 {
+        let through = self.accounts.values().filter(|kept| kept.account.route.contains(relay));
+        through.map(|kept| kept.used).sum()
+    }
+
+    /// Forgets everything but keeps what belongs to the counts; for a server that shares now.
+    pub fn load_head(&mut self, head: Account) {
+        match self.accounts.get_mut(&head.origin) {
+            Some(kept) => {
+                kept.account.route = head.route;
+                kept.account.floor = head.floor;
+            }
+            None => self.put(head),
+        }
+    }
+
+    pub fn load_entry(&mut self, origin: &ServerName, device: DeviceNumber, entry: Entry) {
+        if !self.accounts.contains_key(origin) {
+            let (origin, route) = (origin.clone(), Vec::new());
+            self.put(Account { origin, route, floor: 0, entries: BTreeMap::new() });
+        }
+        if let Some(kept) = self.accounts.get_mut(origin) {
+            kept.enter(device, entry, &mut self.used);
+        }
+    }
+
+    /// Counts again from the entries; for the checks.
+    pub fn used_counted(&self) -> u64 {
+        self.accounts.values().map(|kept| kept.account.used()).sum()
+    }
+}
+
+impl Kept {
+    fn of(account: Account) -> Kept {
+        let used = account.used();
+        let answered = account.entries.iter().filter(|(_, e)| e.verdict != Verdict::Granted);
+        let answered = answered.map(|(device, e)| (e.number, *device)).collect();
+        Kept { account, used, answered }
+    }
+
+    /// The verdict on a wish and whether anything changed; `None` for a late copy.
+    fn decide(&mut self, wish: &Wish, used: &mut u64, own: u64) -> Option<(Verdict, bool)> {
+        let known = self.account.entries.get(&wish.device).copied();
+        match known {
+            Some(entry) if entry.number == wish.number => return Some((entry.verdict, false)),
+            Some(entry) if entry.number > wish.number => return None,
+            _ if wish.number < self.account.floor => return None,
+            _ => {}
+        }
+        let uses = known.is_some_and(|entry| entry.verdict == Verdict::Granted);
+        let verdict = match wish.want {
+            Want::Release => Verdict::Released,
+            Want::Manage if uses => Verdict::Granted,
+            Want::Manage if room(own, *used) => Verdict::Granted,
+            Want::Manage => Verdict::RangeFull,
+        };
+        self.enter(wish.device, Entry { number: wish.number, verdict }, used);
+        Some((verdict, true))
+    }
+
+    fn enter(&mut self, device: DeviceNumber, entry: Entry, used: &mut u64) {
+        if let Some(old) = self.account.entries.insert(device, entry) {
+            self.uncount(&old, used);
+        }
+        if entry.verdict == Verdict::Granted {
+            self.used += 1;
+            *used += 1;
+        } else {
+            self.answered.insert(entry.number, device);
+        }
+    }
+
+    fn uncount(&mut self, old: &Entry, used: &mut u64) {
+        if old.verdict == Verdict::Granted {
+            self.used -= 1;
+            *used -= 1;
+        } else {
+            self.answered.remove(&old.number);
+        }
+    }
+
+    /// Forgets answers that the managing source has. Whether the floor rose.
+    fn raise_floor(&mut self, floor: WishNumber, gone: &mut Vec<DeviceNumber>) -> bool {
+        if floor <= self.account.floor {
+            return false;
+        }
+        self.account.floor = floor;
+        let kept = self.answered.split_off(&floor);
+        for device in std::mem::replace(&mut self.answered, kept).into_values() {
+            self.account.entries.remove(&device);
+            gone.push(device);
+        }
+        true
+    }
+}
+
+/// Whether one more use fits (I11).
+fn room(own: u64, used: u64) -> bool {
+    used < own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ServerName {
+        text.parse().unwrap()
+    }
+
+    fn wish(device: u64, number: u64, want: Want) -> Wish {
+        Wish { device: DeviceNumber(device), number, want }
+    }
+
+    fn book(ledger: &mut Ledger, own: u64, floor: u64, w: Wish) -> Vec<Verdict> {
+        let booked = ledger.book(own, &name("e"), &[name("e")], floor, &[w]);
+        booked.verdicts.iter().map(|v| v.verdict).collect()
+    }
+
+    #[test]
+    fn a_full_range_refuses_and_a_released_license_is_free_at_once() {
+        let mut ledger = Ledger::default();
+        assert_eq!(book(&mut ledger, 1, 1, wish(1, 1, Want::Manage)), [Verdict::Granted]);
+        assert_eq!(book(&mut ledger, 1, 1, wish(2, 2, Want::Manage)), [Verdict::RangeFull]);
+        assert_eq!(book(&mut ledger, 1, 1, wish(1, 3, Want::Release)), [Verdict::Released]);
+        assert_eq!(book(&mut ledger, 1, 1, wish(2, 4, Want::Manage)), [Verdict::Granted]);
+        assert_eq!((ledger.used(), ledger.used_counted()), (1, 1));
+    }
+
+    #[test]
+    fn a_repeat_gets_the_same_verdict_and_a_late_copy_gets_none() {
+        let mut ledger = Ledger::default();
+        let manage = wish(1, 1, Want::Manage);
+        assert_eq!(book(&mut ledger, 5, 1, manage), [Verdict::Granted]);
+        assert_eq!(book(&mut ledger, 5, 1, manage), [Verdict::Granted]);
+        assert_eq!(book(&mut ledger, 5, 1, wish(1, 2, Want::Release)), [Verdict::Released]);
+        assert_eq!(book(&mut ledger, 5, 1, manage), []);
+        // The managing source knows the verdict on 2: the ledger forgets, and 1 stays unheard.
+        assert_eq!(book(&mut ledger, 5, 3, manage), []);
+        assert_eq!(ledger.entry(&name("e"), DeviceNumber(1)), None);
+        assert_eq!(ledger.used(), 0);
+    }
+
+    #[test]
+    fn a_shortage_never_deepens_by_a_grant() {
+        let mut ledger = Ledger::default();
+        for n in 1..=3 {
+            book(&mut ledger, 3, 1, wish(n, n, Want::Manage));
+        }
+        assert_eq!(book(&mut ledger, 2, 1, wish(4, 4, Want::Manage)), [Verdict::RangeFull]);
+        assert_eq!(book(&mut ledger, 2, 1, wish(1, 5, Want::Release)), [Verdict::Released]);
+        assert_eq!(book(&mut ledger, 2, 1, wish(4, 6, Want::Manage)), [Verdict::RangeFull]);
+    }
+}

@@ -1,0 +1,387 @@
+//! Replication upward: every server's rows travel hop by hop to the primary (safety.md 1.11, I10).
+//!
+//! ```text
+//!   child                                          parent
+//!      ── ReportOffer{stream, incarnation} ──►     what do I have of it?
+//!      ◄── ReportAck{have, settled} ──
+//!      ── Report{after = have, upto, rows} ──►     merge (the primary: durable), note have
+//!      ◄── ReportAck{have, settled} ──             … at most `report_window` letters ahead
+//! ```
+//! Invariants
+//! - A row has one writer. Only its last version travels: what changed twice goes once.
+//! - Nothing waits in a queue: what must go is computed from the rows and what the parent has.
+//! - `settled` is what the primary has; deletions up to there are forgotten at their writer.
+
+use super::mirror::Merged;
+use super::{Deed, Engine};
+use crate::model::command::Command;
+use crate::model::holding::Role;
+use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Versions};
+use crate::model::name::ServerName;
+use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
+use crate::model::row::RowKey;
+use crate::model::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How far the parent is with one stream.
+#[derive(Debug, Default)]
+struct Sender {
+    /// What the parent has; unknown until it said so.
+    have: Option<u64>,
+    /// The last numbers of letters on their way.
+    ahead: VecDeque<u64>,
+}
+
+/// The volatile side of replication.
+#[derive(Debug, Default)]
+pub struct Reports {
+    senders: BTreeMap<StreamId, Sender>,
+    /// Streams with rows that the parent may not have.
+    stirred: BTreeSet<StreamId>,
+    /// What the primary has of each stream, as far as was said.
+    settled: BTreeMap<StreamId, u64>,
+    /// When a stream was last known to be complete here.
+    pub confirmed: BTreeMap<StreamId, Timestamp>,
+    /// Through which child a stream comes.
+    ways: BTreeMap<StreamId, LinkId>,
+}
+
+impl Reports {
+    /// The parent must be asked again what it has.
+    pub fn uplink_down(&mut self) {
+        self.senders.clear();
+    }
+}
+
+impl Engine {
+    pub(super) fn own_versions(&self) -> Versions {
+        [Table::Figures, Table::Nodes].map(|table| (table, self.state.version(table))).into()
+    }
+
+    fn stream_version(&self, stream: &StreamId) -> (u64, u64) {
+        if stream.origin == *self.state.name() {
+            (self.state.server.founding.incarnation, self.state.version(stream.table))
+        } else {
+            self.state.mirrors.get(stream).map_or((0, 0), |m| (m.incarnation, m.have))
+        }
+    }
+
+    /// Asks the parent, for every stream, what it has.
+    pub(super) fn offer_reports(&mut self) {
+        if self.state.is_primary() || self.links.uplink().is_none() {
+            return;
+        }
+        let own = StreamId::of(self.state.name());
+        let streams: Vec<StreamId> =
+            own.into_iter().chain(self.state.mirrors.keys().cloned()).collect();
+        streams.iter().for_each(|stream| self.offer(stream));
+    }
+
+    fn offer(&mut self, stream: &StreamId) {
+        let Some(link) = self.links.uplink() else { return };
+        self.reports.senders.insert(stream.clone(), Sender::default());
+        let (incarnation, version) = self.stream_version(stream);
+        self.send_neighbour(
+            link,
+            Body::ReportOffer { stream: stream.clone(), incarnation, version },
+        );
+    }
+
+    /// A stream has something new for the parent.
+    pub(super) fn stir(&mut self, stream: StreamId) {
+        if !self.state.is_primary() {
+            self.reports.stirred.insert(stream);
+        }
+    }
+
+    /// Sends what the parent lacks, figures before nodes, within the window.
+    pub(super) fn send_reports(&mut self) {
+        if self.state.is_primary() || self.links.uplink().is_none() {
+            return;
+        }
+        let mut stirred: Vec<StreamId> =
+            std::mem::take(&mut self.reports.stirred).into_iter().collect();
+        stirred.sort_by_key(|stream| stream.table);
+        for stream in stirred {
+            match self.reports.senders.get(&stream) {
+                Some(_) => self.send_stream(&stream),
+                None => self.offer(&stream),
+            }
+        }
+    }
+
+    fn send_stream(&mut self, stream: &StreamId) {
+        let Some(link) = self.links.uplink() else { return };
+        let (incarnation, version) = self.stream_version(stream);
+        loop {
+            let Some(sender) = self.reports.senders.get(stream) else { return };
+            let Some(have) = sender.have else { return };
+            let after = sender.ahead.back().copied().unwrap_or(have);
+            if after >= version || sender.ahead.len() >= self.tuning.report_window {
+                return;
+            }
+            let batch = self.batch(stream, incarnation, after, version);
+            let upto = batch.upto;
+            if let Some(sender) = self.reports.senders.get_mut(stream) {
+                sender.ahead.push_back(upto);
+            }
+            self.send_neighbour(link, Body::Report(batch));
+        }
+    }
+
+    /// The next rows after a number. Without rows it still says how far they are complete.
+    fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
+        let own = stream.origin == *self.state.name();
+        let forgotten =
+            if own && stream.table == Table::Nodes { self.state.server.nodes_floor } else { 0 };
+        let reset = after > 0 && after < forgotten;
+        let after = if reset { 0 } else { after };
+        let max = self.tuning.report_rows_max;
+        let rows = self.rows_after(stream, after, max);
+        let upto =
+            if rows.len() < max { version } else { rows.last().map_or(version, |row| row.version) };
+        ReportBatch { stream: stream.clone(), incarnation, after, upto, reset, rows }
+    }
+
+    fn rows_after(&self, stream: &StreamId, after: u64, max: usize) -> Vec<ReportRow> {
+        if stream.origin != *self.state.name() {
+            let mirror = self.state.mirrors.get(stream);
+            return mirror.into_iter().flat_map(|m| m.after(after)).take(max).collect();
+        }
+        match stream.table {
+            Table::Nodes => {
+                let changed = self.state.by_version.range(after + 1..).take(max);
+                changed.filter_map(|(_, number)| self.own_node(*number)).collect()
+            }
+            Table::Figures => {
+                let rows = self.state.own_figures.iter().filter(|(_, row)| row.version > after);
+                let mut rows: Vec<ReportRow> = rows
+                    .map(|(product, row)| ReportRow {
+                        name: RowName::Product(product.clone()),
+                        version: row.version,
+                        body: RowBody::Figures(row.figures),
+                    })
+                    .collect();
+                rows.sort_by_key(|row| row.version);
+                rows.truncate(max);
+                rows
+            }
+        }
+    }
+
+    fn own_node(&self, number: crate::model::device::DeviceNumber) -> Option<ReportRow> {
+        let name = RowName::Device(number);
+        match self.state.devices.get(&number) {
+            Some(row) if !row.deleted => {
+                let body = RowBody::Device(row.device.clone());
+                Some(ReportRow { name, version: row.version, body })
+            }
+            Some(row) => Some(ReportRow { name, version: row.version, body: RowBody::Gone }),
+            None => {
+                let version = *self.state.gone.get(&number)?;
+                Some(ReportRow { name, version, body: RowBody::Gone })
+            }
+        }
+    }
+
+    /// The parent says what it has.
+    pub(super) fn report_acked(
+        &mut self,
+        stream: &StreamId,
+        incarnation: u64,
+        have: u64,
+        settled: u64,
+    ) {
+        let (ours, version) = self.stream_version(stream);
+        let have = if ours == incarnation { have.min(version) } else { 0 };
+        let Some(sender) = self.reports.senders.get_mut(stream) else { return };
+        while sender.ahead.front().is_some_and(|upto| *upto <= have) {
+            sender.ahead.pop_front();
+        }
+        sender.have = Some(have);
+        let settled = if ours == incarnation { settled.min(version) } else { 0 };
+        let known = self.reports.settled.insert(stream.clone(), settled).unwrap_or(0);
+        if settled > known {
+            self.report_settled(stream, settled);
+        }
+        self.send_stream(stream);
+    }
+
+    fn report_settled(&mut self, stream: &StreamId, settled: u64) {
+        if stream.origin == *self.state.name() {
+            let table = stream.table;
+            let old = self.state.gone.values().any(|version| *version <= settled);
+            if old && table == Table::Nodes {
+                self.propose(Command::ForgetGone { table, upto: settled });
+            }
+        } else {
+            if let Some(mirror) = self.state.mirrors.get_mut(stream) {
+                mirror.forget_gone(settled);
+            }
+            self.ack(stream);
+        }
+    }
+
+    pub(super) fn forget_gone(&mut self, upto: u64) {
+        let old = self.state.gone.iter().filter(|(_, version)| **version <= upto);
+        let old: Vec<_> = old.map(|(number, version)| (*number, *version)).collect();
+        for (number, version) in old {
+            self.state.gone.remove(&number);
+            self.state.by_version.remove(&version);
+            self.state.touch(RowKey::Gone(number));
+        }
+        self.state.server.nodes_floor = self.state.server.nodes_floor.max(upto);
+        self.state.touch(RowKey::Server);
+    }
+
+    // === The receiving side ===
+
+    /// A child asks what is here of a stream.
+    pub(super) fn report_offered(
+        &mut self,
+        link: LinkId,
+        child: &ServerName,
+        stream: StreamId,
+        incarnation: u64,
+    ) {
+        if !self.may_report(link, child, &stream) {
+            return;
+        }
+        if !self.state.is_primary() {
+            let mirror = self.state.mirrors.entry(stream.clone()).or_default();
+            if mirror.incarnation != incarnation {
+                *mirror = super::mirror::Mirror::default();
+                mirror.incarnation = incarnation;
+            }
+        }
+        self.ack(&stream);
+    }
+
+    /// Only through the child it hangs below may a server's rows come.
+    fn may_report(&mut self, link: LinkId, child: &ServerName, stream: &StreamId) -> bool {
+        let way = self.links.way_down(&stream.origin);
+        let lawful = stream.origin == *child || way == Some(link);
+        let known = self.reports.ways.len() < 2 * self.tuning.servers_max;
+        if lawful && (known || self.reports.ways.contains_key(stream)) {
+            self.reports.ways.insert(stream.clone(), link);
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn report_came(
+        &mut self,
+        link: LinkId,
+        child: &ServerName,
+        batch: ReportBatch,
+        now: Timestamp,
+    ) {
+        if !self.may_report(link, child, &batch.stream) || !rows_fit(&batch) {
+            return;
+        }
+        if self.state.is_primary() {
+            return self.propose(Command::Merge(batch));
+        }
+        let mirror = self.state.mirrors.entry(batch.stream.clone()).or_default();
+        let merged = mirror.merge(&batch, now);
+        self.ack(&batch.stream);
+        if let Merged::Rows(_) = merged {
+            self.stir(batch.stream);
+        }
+    }
+
+    /// Primary: rows from below become durable.
+    pub(super) fn merge(&mut self, batch: &ReportBatch, at: Timestamp) {
+        let known = self.state.mirrors.contains_key(&batch.stream);
+        if !known && self.state.mirrors.len() >= 2 * self.tuning.servers_max {
+            return;
+        }
+        let mirror = self.state.mirrors.entry(batch.stream.clone()).or_default();
+        if let Merged::Rows(names) = mirror.merge(batch, at) {
+            let gone = mirror.forget_gone(batch.upto);
+            for name in names.into_iter().chain(gone) {
+                self.state.touch(RowKey::Mirrored(batch.stream.clone(), name));
+            }
+            self.state.touch(RowKey::Stream(batch.stream.clone()));
+            self.reports.confirmed.insert(batch.stream.clone(), at);
+        }
+        self.ack(&batch.stream);
+    }
+
+    fn ack(&mut self, stream: &StreamId) {
+        let Some(link) = self.reports.ways.get(stream).copied() else { return };
+        if self.links.child(link).is_none() {
+            return;
+        }
+        let (incarnation, have) = self.stream_version(stream);
+        let settled = match self.state.role() {
+            Role::Primary => have,
+            Role::Relay => self.reports.settled.get(stream).copied().unwrap_or(0),
+        };
+        let body = Body::ReportAck { stream: stream.clone(), incarnation, have, settled };
+        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        self.deeds.push(Deed::Send { link, letter });
+    }
+
+    /// A presence that names the versions we have confirms the figures as of now.
+    pub(super) fn confirm_streams(&mut self, presence: &Presence, now: Timestamp) {
+        for (table, version) in &presence.versions {
+            let stream = StreamId { origin: presence.name.clone(), table: *table };
+            let mirror = self.state.mirrors.get(&stream);
+            let complete =
+                mirror.is_some_and(|m| m.incarnation == presence.incarnation && m.have >= *version);
+            if complete || *version == 0 {
+                self.reports.confirmed.insert(stream, now);
+            }
+        }
+    }
+
+    /// Begins again where a letter may have been lost (at each retry). Whether anything waits.
+    pub(super) fn repeat_reports(&mut self) -> bool {
+        if self.state.is_primary() || self.links.uplink().is_none() {
+            return false;
+        }
+        let waits = |(stream, sender): (&StreamId, &Sender)| {
+            let (_, version) = self.stream_version(stream);
+            sender.have.is_none_or(|have| have < version).then(|| stream.clone())
+        };
+        let waiting: Vec<StreamId> = self.reports.senders.iter().filter_map(waits).collect();
+        waiting.iter().for_each(|stream| self.offer(stream));
+        !waiting.is_empty()
+    }
+
+    /// Whether the parent lacks anything of any stream.
+    pub(super) fn reports_lag(&self) -> bool {
+        let waits = |(stream, sender): (&StreamId, &Sender)| {
+            sender.have.is_none_or(|have| have < self.stream_version(stream).1)
+        };
+        self.reports.senders.iter().any(waits)
+    }
+
+    /// Rows that the parent does not have yet, as numbers of versions.
+    pub fn report_lag(&self) -> u64 {
+        if self.state.is_primary() {
+            return 0;
+        }
+        let lag = |stream: &StreamId| {
+            let (_, version) = self.stream_version(stream);
+            let have = self.reports.senders.get(stream).and_then(|sender| sender.have);
+            version.saturating_sub(have.unwrap_or(0))
+        };
+        StreamId::of(self.state.name()).iter().map(lag).sum()
+    }
+}
+
+/// Every row is of the stream's table and within the batch's numbers.
+fn rows_fit(batch: &ReportBatch) -> bool {
+    let fits = |row: &ReportRow| match (&row.name, &row.body, batch.stream.table) {
+        (RowName::Product(_), RowBody::Figures(_), Table::Figures) => true,
+        (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes) => true,
+        _ => false,
+    };
+    batch.after <= batch.upto
+        && batch
+            .rows
+            .iter()
+            .all(|row| fits(row) && row.version <= batch.upto && row.version > batch.after)
+}

@@ -1,0 +1,263 @@
+//! What people ask: answered at once, or after the command it makes is applied.
+
+use super::waiting::Hope;
+use super::{Engine, permission, view};
+use crate::model::account::Want;
+use crate::model::command::Command;
+use crate::model::count::LicenseCount;
+use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::discovery::Found;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+use crate::model::request::{Answer, Doing, HoldingChange, HoldingOutcome, Request, RequestId};
+use crate::model::time::Timestamp;
+
+impl Engine {
+    pub fn request(&mut self, id: RequestId, request: Request, now: Timestamp) {
+        let answer = permission::permit(self.state.role(), self.state.name(), &request)
+            .and_then(|()| self.ask(id, request, now));
+        match answer {
+            Ok(Some(answer)) => self.answer(id, answer),
+            Ok(None) => {}
+            Err(refusal) => self.answer(id, Answer::Refused(refusal)),
+        }
+    }
+
+    /// The answer, or nothing yet.
+    fn ask(
+        &mut self,
+        id: RequestId,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        if self.waiting.len() >= self.tuning.waiting_requests_max {
+            return Err(Refusal::new(
+                "LT0604",
+                "too many requests wait for other servers",
+                "ask again in a moment; or raise waiting_requests_max in [limits]",
+            ));
+        }
+        match request {
+            Request::RegisterLicense(license) => {
+                self.registration_check(&license, now)?;
+                let serial = license.serial.clone();
+                self.propose(Command::RegisterLicense(license));
+                self.await_answer(id, Hope::Registered { serial }, now);
+                Ok(None)
+            }
+            Request::SetHolding(change) => self.ask_holding(id, &change, now),
+            Request::Manage { devices, product } => self.ask_manage(id, &devices, product, now),
+            Request::Ignore { devices } => {
+                let devices = self.own(&devices)?;
+                self.propose(Command::Ignore { devices: devices.clone() });
+                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+            }
+            Request::Delete { devices } => {
+                let devices = self.own(&devices)?;
+                self.propose(Command::Delete { devices: devices.clone() });
+                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+            }
+            Request::Import { found } => self.ask_import(id, found, now),
+            read => self.look(read, now).map(Some),
+        }
+    }
+
+    fn look(&self, request: Request, now: Timestamp) -> Result<Answer, Refusal> {
+        Ok(match request {
+            Request::Licenses => {
+                Answer::Licenses(self.state.licenses.values().map(view::license_view).collect())
+            }
+            Request::Servers => Answer::Servers(self.servers(now)),
+            Request::Server(name) => Answer::Server(self.server(&name, now).ok_or_else(|| {
+                Refusal::new(
+                    "LT0207",
+                    format!("no server named {name} has ever connected"),
+                    "see who is known: lictree server list",
+                )
+            })?),
+            Request::Ranges => Answer::Ranges(self.ranges(now)?),
+            Request::Range(source) => self.look_range(&source, now)?,
+            Request::Nodes(filter) => Answer::Nodes(self.nodes(&filter, now)),
+            Request::Node(id) => Answer::Node(self.node(&id).ok_or_else(|| no_node(&id))?),
+            Request::Events { after, limit } => Answer::Events(self.events(after, limit)),
+            _ => Answer::Status(self.status(now)),
+        })
+    }
+
+    fn look_range(&self, source: &ServerName, now: Timestamp) -> Result<Answer, Refusal> {
+        let mut view = self.ranges(now)?;
+        let destination = view.ranges.iter().find(|range| range.destinations.contains(source));
+        let hint = match destination {
+            Some(range) => format!("{source} shares with {}: lictree range show {0}", range.source),
+            None => "see the ranges there are: lictree range list".to_string(),
+        };
+        view.ranges.retain(|range| range.source == *source);
+        if view.ranges.is_empty() {
+            return Err(Refusal::new("LT0225", format!("{source} is not a sharing source"), hint));
+        }
+        Ok(Answer::Ranges(view))
+    }
+
+    /// The product meant: the one named, or the only one there is.
+    fn product(&self, named: Option<ProductName>) -> Result<ProductName, Refusal> {
+        if let Some(product) = named {
+            return Ok(product);
+        }
+        let mut known = self.state.products();
+        known.extend(self.sources_above.keys().cloned());
+        let mut known = known.into_iter();
+        match (known.next(), known.next()) {
+            (Some(product), None) => Ok(product),
+            (None, _) => Err(Refusal::new(
+                "LT0226",
+                "no product is known here yet",
+                "register a license first: lictree license register FILE",
+            )),
+            (Some(one), Some(two)) => Err(Refusal::new(
+                "LT0227",
+                format!("there are several products ({one}, {two}, …)"),
+                "name one with --product",
+            )),
+        }
+    }
+
+    fn ask_holding(
+        &mut self,
+        id: RequestId,
+        change: &HoldingChange,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let product = self.product(change.product.clone())?;
+        let plan = self.plan(change, product.clone(), now);
+        let force = change.doing == Doing::Force;
+        let refusal = plan.hard.or(if force { None } else { plan.soft });
+        let outcome = HoldingOutcome {
+            product,
+            relay: change.relay.clone(),
+            option: plan.change.option,
+            before: self.ranges_view(plan.before, now),
+            after: self.ranges_view(plan.after, now),
+            refusal,
+            in_transit: LicenseCount::ZERO,
+        };
+        if change.doing == Doing::Preview || outcome.refusal.is_some() {
+            return Ok(Some(Answer::Holding(outcome)));
+        }
+        #[cfg(feature = "mutants")]
+        self.say_before_durable(&plan.change);
+        self.propose(Command::SetHolding(plan.change));
+        let hope = Hope::Holding { outcome: Box::new(outcome), applied: false };
+        self.await_answer(id, hope, now);
+        Ok(None)
+    }
+
+    /// The mutant without R1.
+    #[cfg(feature = "mutants")]
+    fn say_before_durable(&mut self, change: &crate::model::command::SetHolding) {
+        use crate::model::letter::Body;
+        if self.tuning.mutant != Some(crate::model::tuning::Mutant::NoDebitFirst) {
+            return;
+        }
+        let crate::model::command::SetHolding { relay, product, option, target, .. } = change;
+        let Some(attach) = self.state.met.get(relay).and_then(|met| met.attach) else { return };
+        let edge = self.state.edges.get(&(product.clone(), relay.clone()));
+        let mut level = edge.map(|edge| edge.level).unwrap_or_default();
+        level.option = *option;
+        level.target = *target;
+        level.version += 1;
+        level.granted += target.0.saturating_sub(level.granted - level.returned_seen);
+        self.send_below(&relay.clone(), Body::Level { attach, product: product.clone(), level });
+    }
+
+    /// The numbers of own devices; others are changed where they were found (JP1-44).
+    fn own(&self, ids: &[DeviceId]) -> Result<Vec<DeviceNumber>, Refusal> {
+        let number = |id: &DeviceId| {
+            if id.managing_source != *self.state.name() {
+                return Err(Refusal::new(
+                    "LT0303",
+                    format!(
+                        "{id} was found by {}; its state changes only there",
+                        id.managing_source
+                    ),
+                    format!("run the command with --data of {}'s folder", id.managing_source),
+                ));
+            }
+            let known = self.state.devices.get(&id.number).is_some_and(|row| !row.deleted);
+            known.then_some(id.number).ok_or_else(|| no_node(id))
+        };
+        ids.iter().map(number).collect()
+    }
+
+    fn ask_manage(
+        &mut self,
+        id: RequestId,
+        devices: &[DeviceId],
+        product: Option<ProductName>,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let product = self.product(product)?;
+        let devices = self.own(devices)?;
+        for number in &devices {
+            let row = &self.state.devices[number];
+            let other = row.device.product.as_ref().filter(|other| **other != product);
+            let releasing = row.wish.as_ref().filter(|w| w.want == Want::Release);
+            let releasing = releasing.map(|w| &w.product).filter(|other| **other != product);
+            if let Some(other) = other.or(releasing) {
+                return Err(Refusal::new(
+                    "LT0304",
+                    format!("{}:{number} is managed under {other}", self.state.name()),
+                    "a device is managed under one product; ignore it first",
+                ));
+            }
+        }
+        let command = Command::Manage { devices: devices.clone(), product: product.clone() };
+        self.propose(command);
+        self.await_devices(id, devices, DeviceState::Managed, Some(product), now)
+    }
+
+    fn await_devices(
+        &mut self,
+        id: RequestId,
+        devices: Vec<DeviceNumber>,
+        wanted: DeviceState,
+        product: Option<ProductName>,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        self.await_answer(id, Hope::Devices { devices, wanted, product }, now);
+        Ok(None)
+    }
+
+    fn ask_import(
+        &mut self,
+        id: RequestId,
+        found: Vec<Found>,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let known = found.iter().filter(|one| self.state.identities.number_of(one).is_some());
+        let known = known.count() as u64;
+        let new = found.len() as u64 - known;
+        if self.state.devices.len() as u64 + new > self.tuning.devices_max as u64 {
+            return Err(Refusal::new(
+                "LT0305",
+                format!("at most {} devices of one site are kept", self.tuning.devices_max),
+                "delete what is gone, or raise devices_max in [limits]",
+            ));
+        }
+        for some in found.chunks(IMPORT_CHUNK) {
+            self.propose(Command::Discover { found: some.to_vec() });
+        }
+        self.await_answer(id, Hope::Imported { known, new }, now);
+        Ok(None)
+    }
+}
+
+/// Found devices in one command, so that a log entry stays small.
+const IMPORT_CHUNK: usize = 256;
+
+fn no_node(id: &DeviceId) -> Refusal {
+    Refusal::new(
+        "LT0306",
+        format!("no node {id} is known here"),
+        "see what there is: lictree node list",
+    )
+}

@@ -1,0 +1,321 @@
+//! The escrow edge: counts between the primary and a relay (safety.md 1.3, R1 to R4, R7).
+//!
+//! ```text
+//!   primary                                   relay
+//!   SetHolding: granted += n, durable   (R1)
+//!      ── Level{attach, granted, …} ────────► TakeLevel: granted_seen = granted, durable
+//!      ◄── EdgeReport{attach, granted_seen, returned} ──
+//!                                             GiveBack: returned += what is free, durable (R1)
+//!   BookEdge: returned_seen = returned  ◄──── EdgeReport
+//! ```
+//! Invariants
+//! - 0 ≤ returned_seen ≤ returned ≤ granted_seen ≤ granted (I4); what breaks it is not booked (R7).
+//! - Only what carries the attachment in force counts (R3, R4); everything is cumulative (R2).
+//! - A message leaves only after the change it tells of was applied, so it is durable (R1).
+
+use super::{Deed, Engine, ledger::Balance};
+use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::holding::{HoldingOption, Phase};
+use crate::model::letter::{Address, Body};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::row::{EdgeRow, HoldingRow, RowKey};
+
+impl Engine {
+    /// What this server has of a product, before uses (I2).
+    pub fn balance(&self, product: &ProductName) -> Balance {
+        let ledger = self.state.ledgers.get(product);
+        let (registered, given) = ledger.map_or((0, 0), |l| (l.registered, l.given));
+        let received = self.state.holdings.get(product).map_or(0, |h| h.granted_seen - h.returned);
+        Balance::of(registered + received, given)
+    }
+
+    pub fn used(&self, product: &ProductName) -> u64 {
+        self.state.ledgers.get(product).map_or(0, |ledger| ledger.used())
+    }
+
+    pub fn shortage(&self, product: &ProductName) -> u64 {
+        self.used(product).saturating_sub(self.balance(product).own)
+    }
+
+    // === The primary's end ===
+
+    /// Primary: a relay is attached anew. Returns why not, when its word cannot be true.
+    pub(super) fn attach(
+        &mut self,
+        relay: &ServerName,
+        nonce: u64,
+        attach: AttachId,
+        incarnation: u64,
+        edges: &[(ProductName, EdgeReport)],
+    ) {
+        if let Err(why) = self.attach_check(relay, incarnation, edges) {
+            self.note("server.attach-refused", format!("{relay} is not attached: {why}"));
+            return;
+        }
+        let Some(met) = self.state.met.get_mut(relay) else { return };
+        met.attach = Some(attach);
+        self.state.server.attach_last = self.state.server.attach_last.max(attach.counter);
+        self.state.touch(RowKey::Met(relay.clone()));
+        self.state.touch(RowKey::Server);
+        for (product, report) in edges {
+            self.book_report(relay, product, report);
+        }
+        let body = Body::Attached { nonce, attach, levels: self.levels(relay) };
+        self.send_below(relay, body);
+    }
+
+    /// R7, and that the relay did not go back behind what it said before.
+    fn attach_check(
+        &self,
+        relay: &ServerName,
+        incarnation: u64,
+        edges: &[(ProductName, EdgeReport)],
+    ) -> Result<(), String> {
+        let met = self.state.met.get(relay).ok_or("it never said that it is there")?;
+        let said =
+            |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
+        let known = self.state.edges.iter().filter(|((_, name), _)| name == relay);
+        for ((product, _), edge) in known {
+            let report = said(product).unwrap_or_default();
+            if met.incarnation != incarnation && edge.level.granted > 0 {
+                return Err(format!("its data is another than before, and {product} was given"));
+            }
+            if report.granted_seen < edge.granted_seen {
+                return Err(format!("it forgot counts of {product} that it had confirmed"));
+            }
+        }
+        for (product, report) in edges {
+            let granted = self.state.edges.get(&(product.clone(), relay.clone()));
+            let granted = granted.map_or(0, |edge| edge.level.granted);
+            if report.granted_seen > granted || report.returned > report.granted_seen {
+                return Err(format!("it claims counts of {product} that were never given"));
+            }
+        }
+        Ok(())
+    }
+
+    fn levels(&self, relay: &ServerName) -> Vec<(ProductName, Level)> {
+        let edges = self.state.edges.iter().filter(|((_, name), _)| name == relay);
+        edges.map(|((product, _), edge)| (product.clone(), edge.level)).collect()
+    }
+
+    /// Primary: what a relay says of an edge under its attachment.
+    pub(super) fn book_edge(
+        &mut self,
+        relay: &ServerName,
+        attach: AttachId,
+        product: &ProductName,
+        report: &EdgeReport,
+    ) {
+        let current = self.state.met.get(relay).and_then(|met| met.attach);
+        #[cfg(feature = "mutants")]
+        let current = match self.tuning.mutant {
+            Some(crate::model::tuning::Mutant::NoAttachFence) => Some(attach),
+            _ => current,
+        };
+        if current != Some(attach) {
+            return;
+        }
+        if self.book_report(relay, product, report) {
+            self.send_level(relay, product);
+        }
+    }
+
+    /// Takes a report in; whether the relay should hear the level again.
+    fn book_report(
+        &mut self,
+        relay: &ServerName,
+        product: &ProductName,
+        report: &EdgeReport,
+    ) -> bool {
+        let key = (product.clone(), relay.clone());
+        let Some(edge) = self.state.edges.get_mut(&key) else { return false };
+        let level = &mut edge.level;
+        if report.granted_seen > level.granted || report.returned > report.granted_seen {
+            let text = format!("{relay} claims counts of {product} that were never given (R7)");
+            self.note("edge.refused", text);
+            return false;
+        }
+        let came = report.returned > level.returned_seen;
+        level.returned_seen = level.returned_seen.max(report.returned);
+        edge.granted_seen = edge.granted_seen.max(report.granted_seen);
+        edge.version_seen = edge.version_seen.max(report.version);
+        let declined = report.declined && report.version == level.version;
+        if declined && level.option != HoldingOption::Registered {
+            level.option = HoldingOption::Registered;
+            level.target = crate::model::count::LicenseCount::ZERO;
+            level.version += 1;
+            let text =
+                format!("{relay} keeps registering {product}: licenses are registered there");
+            self.note("holding.declined", text);
+        }
+        self.state.touch(RowKey::Edge(key.0, key.1));
+        self.state.count_given(product);
+        let topped = self.top_up(relay, product);
+        let edge = &self.state.edges[&(product.clone(), relay.clone())];
+        let behind =
+            report.granted_seen < edge.level.granted || report.version < edge.level.version;
+        came || topped || behind || declined
+    }
+
+    /// Gives what the target still lacks, as far as it is free here (R1: durable before said).
+    pub(super) fn top_up(&mut self, relay: &ServerName, product: &ProductName) -> bool {
+        let free = self.balance(product).own.saturating_sub(self.used(product));
+        let key = (product.clone(), relay.clone());
+        let Some(edge) = self.state.edges.get_mut(&key) else { return false };
+        let outstanding = edge.level.granted - edge.level.returned_seen;
+        let more = edge.level.target.0.saturating_sub(outstanding).min(free);
+        if more == 0 {
+            return false;
+        }
+        edge.level.granted += more;
+        self.state.touch(RowKey::Edge(key.0, key.1));
+        self.state.count_given(product);
+        true
+    }
+
+    /// Says the level of an edge, when the relay is attached.
+    pub(super) fn send_level(&mut self, relay: &ServerName, product: &ProductName) {
+        let Some(attach) = self.state.met.get(relay).and_then(|met| met.attach) else { return };
+        let key = (product.clone(), relay.clone());
+        let Some(edge) = self.state.edges.get(&key) else { return };
+        let body = Body::Level { attach, product: product.clone(), level: edge.level };
+        self.send_below(relay, body);
+    }
+
+    /// Whether both ends agree, as far as the primary knows.
+    pub fn edge_is_settled(edge: &EdgeRow) -> bool {
+        let outstanding = edge.level.granted - edge.level.returned_seen;
+        edge.granted_seen == edge.level.granted
+            && edge.version_seen == edge.level.version
+            && outstanding <= edge.level.target.0
+    }
+
+    // === The relay's end ===
+
+    /// Relay: ask for an attachment; from its durable `Fence` on, nothing older counts.
+    pub(super) fn fence(&mut self, nonce: u64) {
+        self.state.server.fenced = Some(nonce);
+        self.state.touch(RowKey::Server);
+        let incarnation = self.state.server.founding.incarnation;
+        let edges = self.state.holdings.iter();
+        let edges = edges.map(|(product, row)| (product.clone(), edge_report(row))).collect();
+        self.send_above(Address::Primary, Body::AttachRequest { nonce, incarnation, edges });
+    }
+
+    pub(super) fn attached(
+        &mut self,
+        nonce: u64,
+        attach: AttachId,
+        levels: &[(ProductName, Level)],
+    ) {
+        if self.state.server.fenced != Some(nonce) {
+            return;
+        }
+        self.state.server.fenced = None;
+        self.state.server.attach = Some(attach);
+        self.state.touch(RowKey::Server);
+        for (product, level) in levels {
+            self.take_level(attach, product, level);
+        }
+    }
+
+    /// Relay: what the primary gave and wants.
+    pub(super) fn take_level(&mut self, attach: AttachId, product: &ProductName, level: &Level) {
+        let server = &self.state.server;
+        #[allow(unused_mut)]
+        let mut in_force = server.fenced.is_none() && server.attach == Some(attach);
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoOlderGrantFence) {
+            in_force = true;
+        }
+        if !in_force {
+            return;
+        }
+        if !self.state.holdings.contains_key(product)
+            && self.state.holdings.len() >= self.tuning.products_max
+        {
+            return;
+        }
+        let row = self.state.holdings.entry(product.clone()).or_default();
+        if level.epoch != row.level.epoch || level.granted < row.granted_seen {
+            return;
+        }
+        row.granted_seen = level.granted;
+        let seen = row.level.returned_seen.max(level.returned_seen);
+        if level.version > row.level.version {
+            row.level = *level;
+            row.declined = false;
+        }
+        row.level.returned_seen = seen;
+        self.state.touch(RowKey::Holding(product.clone()));
+        self.state.stirred.insert(product.clone());
+        self.advance(product);
+        self.give_back(product);
+        self.send_edge_report(product);
+    }
+
+    /// Relay: returns what is free above the target. Counts under uses stay until those end.
+    pub(super) fn give_back(&mut self, product: &ProductName) {
+        if self.state.is_primary() {
+            return;
+        }
+        let free = self.balance(product).own.saturating_sub(self.used(product));
+        let Some(row) = self.state.holdings.get_mut(product) else { return };
+        let target = match (row.phase, row.level.option) {
+            (Phase::Taking | Phase::Yielding, _) => return,
+            (Phase::Holding, HoldingOption::Distributed) => row.level.target.0,
+            _ => 0,
+        };
+        let excess = (row.granted_seen - row.returned).saturating_sub(target);
+        let more = excess.min(free);
+        if more > 0 {
+            row.returned += more;
+            self.state.touch(RowKey::Holding(product.clone()));
+            self.state.stirred.insert(product.clone());
+            self.returning.insert(product.clone());
+        }
+    }
+
+    pub(super) fn send_edge_report(&mut self, product: &ProductName) {
+        let server = &self.state.server;
+        let Some(attach) = server.attach.filter(|_| server.fenced.is_none()) else { return };
+        let Some(row) = self.state.holdings.get(product) else { return };
+        let report = edge_report(row);
+        let body = Body::EdgeReport { attach, product: product.clone(), report };
+        self.send_above(Address::Primary, body);
+    }
+
+    /// Says again whatever the other end may not have (both ends; at each retry).
+    pub(super) fn repeat_edges(&mut self) -> bool {
+        let behind = |row: &HoldingRow| row.returned > row.level.returned_seen;
+        let holdings = self.state.holdings.iter().filter(|(_, row)| behind(row));
+        let products: Vec<ProductName> = holdings.map(|(product, _)| product.clone()).collect();
+        products.iter().for_each(|product| self.send_edge_report(product));
+        let edges = self.state.edges.iter().filter(|(_, edge)| !Engine::edge_is_settled(edge));
+        let edges: Vec<(ProductName, ServerName)> = edges.map(|(key, _)| key.clone()).collect();
+        edges.iter().for_each(|(product, relay)| self.send_level(relay, product));
+        !products.is_empty() || !edges.is_empty()
+    }
+
+    /// A challenge was answered by this relay: it may attach once with it.
+    pub(super) fn challenge(&mut self, relay: &ServerName, nonce: u64) {
+        self.challenges.insert(relay.clone(), nonce);
+        self.send_below(relay, Body::Challenge { nonce });
+    }
+
+    pub(super) fn propose(&mut self, command: crate::model::command::Command) {
+        self.deeds.push(Deed::Propose(command));
+        self.proposed += 1;
+    }
+}
+
+fn edge_report(row: &HoldingRow) -> EdgeReport {
+    EdgeReport {
+        version: row.level.version,
+        epoch: row.level.epoch,
+        granted_seen: row.granted_seen,
+        returned: row.returned,
+        declined: row.declined,
+    }
+}

@@ -1,0 +1,344 @@
+//! The tree as one server sees it: its neighbours, the ways down, who is there.
+//!
+//! All of it is volatile. Children say who they are and who is below them; a presence that goes up
+//! teaches every server it passes the way down. Asks go up until somebody answers; nothing goes
+//! sideways.
+
+use super::{Deed, Engine};
+use crate::model::command::Command;
+use crate::model::holding::Phase;
+use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Connections to neighbours, and through which of them a server below is reached.
+#[derive(Debug, Default)]
+pub struct Links {
+    uplink: Option<(LinkId, ServerName)>,
+    downlinks: BTreeMap<LinkId, ServerName>,
+    ways: BTreeMap<ServerName, LinkId>,
+}
+
+/// A presence as last heard, and when.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub presence: Presence,
+    pub at: Timestamp,
+}
+
+impl Links {
+    pub fn uplink(&self) -> Option<LinkId> {
+        self.uplink.as_ref().map(|(link, _)| *link)
+    }
+
+    pub fn parent(&self) -> Option<&ServerName> {
+        self.uplink.as_ref().map(|(_, name)| name)
+    }
+
+    pub fn way_down(&self, to: &ServerName) -> Option<LinkId> {
+        self.ways.get(to).copied()
+    }
+
+    pub fn downlinks(&self) -> impl Iterator<Item = LinkId> {
+        self.downlinks.keys().copied()
+    }
+
+    pub fn child(&self, link: LinkId) -> Option<&ServerName> {
+        self.downlinks.get(&link)
+    }
+
+    fn is_uplink(&self, link: LinkId) -> bool {
+        self.uplink() == Some(link)
+    }
+}
+
+impl Engine {
+    /// A connection to the parent. Everything without an answer is said again.
+    pub fn uplink_up(&mut self, link: LinkId, parent: ServerName, now: Timestamp) {
+        self.links.uplink = Some((link, parent));
+        self.resume(now);
+    }
+
+    /// A connection from a child. It learns whether the way up is open.
+    pub fn downlink_up(&mut self, link: LinkId, child: ServerName) {
+        self.links.downlinks.insert(link, child.clone());
+        self.links.ways.insert(child, link);
+        self.send_neighbour(link, Body::Sources(self.sources()));
+        if self.reaches_primary() {
+            self.send_neighbour(link, Body::Resume);
+        }
+    }
+
+    pub fn link_down(&mut self, link: LinkId) {
+        if self.links.is_uplink(link) {
+            self.links.uplink = None;
+            self.way_up_open = false;
+            self.reports.uplink_down();
+        } else {
+            self.links.downlinks.remove(&link);
+            self.links.ways.retain(|_, way| *way != link);
+        }
+    }
+
+    /// Whether letters get to the primary, as far as is known here.
+    pub fn reaches_primary(&self) -> bool {
+        self.state.is_primary() || self.way_up_open
+    }
+
+    /// The way up is open (again): attach anew, and repeat what has no answer.
+    fn resume(&mut self, now: Timestamp) {
+        self.send_presences(now);
+        if self.links.uplink().is_none() {
+            return;
+        }
+        self.send_above(Address::Primary, Body::AttachHello);
+        let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
+        products.iter().for_each(|product| self.resume_wishes(product));
+        self.repeat_turns();
+        self.reports.uplink_down();
+        self.offer_reports();
+    }
+
+    pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
+        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        self.deeds.push(Deed::Send { link, letter });
+    }
+
+    // === Presence ===
+
+    /// Says that this server and those below it are there.
+    pub(super) fn send_presences(&mut self, now: Timestamp) {
+        let Some(parent) = self.links.parent().cloned() else { return };
+        let presence = self.presence(parent);
+        self.send_above(Address::Primary, Body::Presence(presence));
+        let interval = self.tuning.presence_interval;
+        let fresh = self.heard.values().filter(|heard| now.since(heard.at) <= 2 * interval);
+        let below: Vec<Presence> = fresh.map(|heard| heard.presence.clone()).collect();
+        for presence in below {
+            let route = vec![presence.name.clone(), self.state.name().clone()];
+            self.send_on(Letter { to: Address::Primary, route, body: Body::Presence(presence) });
+        }
+        self.presence_due = now.after(interval);
+    }
+
+    fn presence(&self, parent: ServerName) -> Presence {
+        Presence {
+            name: self.state.name().clone(),
+            parent,
+            incarnation: self.state.server.founding.incarnation,
+            interval_ms: crate::model::time::duration_ms(self.tuning.presence_interval),
+            versions: self.own_versions(),
+            software: self.software.clone(),
+        }
+    }
+
+    fn hear(&mut self, link: LinkId, presence: &Presence, now: Timestamp) {
+        let known = self.heard.contains_key(&presence.name);
+        if !known && self.heard.len() >= self.tuning.servers_max {
+            return;
+        }
+        self.links.ways.insert(presence.name.clone(), link);
+        if self.state.is_primary() {
+            self.meet(presence);
+        }
+        self.confirm_streams(presence, now);
+        let heard = Heard { presence: presence.clone(), at: now };
+        self.heard.insert(presence.name.clone(), heard);
+    }
+
+    fn meet(&mut self, presence: &Presence) {
+        let Presence { name, parent, incarnation, .. } = presence;
+        let known = self.state.met.get(name);
+        if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
+            return;
+        }
+        let (name, parent) = (name.clone(), parent.clone());
+        self.propose(Command::MeetServer { name, parent, incarnation: *incarnation });
+    }
+
+    /// Whether a server below is there: strictly after two silent intervals it is offline.
+    pub fn is_online(&self, name: &ServerName, now: Timestamp) -> bool {
+        self.heard.get(name).is_some_and(|heard| {
+            now.since(heard.at).as_millis() <= 2 * u128::from(heard.presence.interval_ms)
+        })
+    }
+
+    // === Sources ===
+
+    /// The sharing source of every product, for those who hold nothing below.
+    pub(super) fn sources(&self) -> Vec<(ProductName, ServerName)> {
+        let mut sources = self.sources_above.clone();
+        for product in self.state.products() {
+            if self.state.phase(&product) != Phase::Sharing {
+                sources.insert(product, self.state.name().clone());
+            }
+        }
+        sources.into_iter().collect()
+    }
+
+    /// The sharing source of a product for devices of this server.
+    pub fn source(&self, product: &ProductName) -> Option<ServerName> {
+        match self.state.phase(product) {
+            Phase::Sharing => self.sources_above.get(product).cloned(),
+            _ => Some(self.state.name().clone()),
+        }
+    }
+
+    pub(super) fn send_sources(&mut self) {
+        let sources = self.sources();
+        if sources != self.sources_sent {
+            let links: Vec<LinkId> = self.links.downlinks().collect();
+            for link in links {
+                self.send_neighbour(link, Body::Sources(sources.clone()));
+            }
+            self.sources_sent = sources;
+        }
+    }
+
+    // === Letters ===
+
+    /// Takes a letter from a neighbour: for this server, or on its way.
+    pub fn receive(&mut self, link: LinkId, mut letter: Letter, now: Timestamp) {
+        let from_child = self.links.child(link).cloned();
+        if from_child.is_none() && !self.links.is_uplink(link) {
+            return;
+        }
+        match (&letter.to, from_child) {
+            (Address::Neighbour, child) => self.receive_neighbour(link, child, letter.body, now),
+            (Address::Below(to), None) => {
+                if to == self.state.name() {
+                    self.receive_down(letter.body);
+                } else if let Some(way) = self.links.way_down(&to.clone()) {
+                    self.deeds.push(Deed::Send { link: way, letter });
+                }
+            }
+            (_, Some(child)) => {
+                if letter.route.last() != Some(&child) {
+                    return self.refuse_link(link, "a letter that does not say who passed it on");
+                }
+                if letter.route.len() > self.tuning.depth_max {
+                    return self.refuse_link(link, "a letter that came through too many servers");
+                }
+                if let Body::Presence(presence) = &letter.body {
+                    self.hear(link, presence, now);
+                }
+                if self.is_for_me(&letter.to) {
+                    self.receive_up(letter.route, letter.body);
+                } else {
+                    letter.route.push(self.state.name().clone());
+                    self.send_on(letter);
+                }
+            }
+            (_, None) => self.refuse_link(link, "a letter from above that goes up"),
+        }
+    }
+
+    fn is_for_me(&self, to: &Address) -> bool {
+        match to {
+            Address::Primary => self.state.is_primary(),
+            Address::Holder(product) => self.state.phase(product) != Phase::Sharing,
+            Address::Above(name) => name == self.state.name() || self.state.is_primary(),
+            Address::Neighbour | Address::Below(_) => false,
+        }
+    }
+
+    fn send_on(&mut self, letter: Letter) {
+        if let Some(link) = self.links.uplink() {
+            self.deeds.push(Deed::Send { link, letter });
+        }
+    }
+
+    fn receive_neighbour(
+        &mut self,
+        link: LinkId,
+        child: Option<ServerName>,
+        body: Body,
+        now: Timestamp,
+    ) {
+        match (body, child) {
+            (Body::Resume, None) => {
+                self.way_up_open = true;
+                self.resume(now);
+                let links: Vec<LinkId> = self.links.downlinks().collect();
+                links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
+            }
+            (Body::Sources(sources), None) => {
+                let known = sources.into_iter().take(self.tuning.products_max);
+                self.sources_above = known.collect();
+                self.sources_changed = true;
+            }
+            (Body::ReportAck { stream, incarnation, have, settled }, None) => {
+                self.report_acked(&stream, incarnation, have, settled);
+            }
+            (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
+                self.report_offered(link, &child, stream, incarnation);
+            }
+            (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),
+            _ => self.refuse_link(link, "a letter that a neighbour does not send"),
+        }
+    }
+
+    /// From above, for this relay.
+    fn receive_down(&mut self, body: Body) {
+        match body {
+            Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
+            Body::Attached { nonce, attach, levels } => {
+                if self.state.server.fenced == Some(nonce) {
+                    self.propose(Command::Attached { nonce, attach, levels });
+                }
+            }
+            Body::Level { attach, product, level } => {
+                self.propose(Command::TakeLevel { attach, product, level });
+            }
+            Body::Verdicts { product, verdicts } => {
+                self.propose(Command::Settle { product, verdicts });
+            }
+            Body::Handover(part) => self.gather(part, Vec::new()),
+            Body::YieldBooked { product, cycle } => {
+                self.propose(Command::YieldBooked { product, cycle });
+            }
+            _ => {}
+        }
+    }
+
+    /// From below, for this server.
+    fn receive_up(&mut self, route: Vec<ServerName>, body: Body) {
+        let Some(author) = route.first().cloned() else { return };
+        match body {
+            Body::AttachHello => {
+                let nonce = self.entropy.draw();
+                self.challenge(&author, nonce);
+            }
+            Body::AttachRequest { nonce, incarnation, edges } => {
+                // The newest challenge counts, and once (R3).
+                if self.challenges.remove(&author) == Some(nonce) {
+                    let attach = self.next_attach();
+                    let relay = author;
+                    self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
+                }
+            }
+            Body::EdgeReport { attach, product, report } => {
+                self.propose(Command::BookEdge { relay: author, attach, product, report });
+            }
+            Body::Wishes { product, floor, wishes } => {
+                let asked = crate::model::command::BookWishes {
+                    product,
+                    origin: author,
+                    route,
+                    floor,
+                    wishes,
+                };
+                self.propose(Command::BookWishes(asked));
+            }
+            Body::TakeOver { product, cycle } => {
+                self.propose(Command::HandOver { product, relay: author, route, cycle });
+            }
+            Body::HandoverBooked { product, cycle } => {
+                self.propose(Command::HandoverBooked { product, relay: author, cycle });
+            }
+            Body::Yield(part) => self.gather(part, route),
+            _ => {}
+        }
+    }
+}

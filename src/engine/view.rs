@@ -1,0 +1,358 @@
+//! What people are shown: ranges, servers, nodes, status. Reads only.
+
+use super::distribution::range_view;
+use super::{Engine, range};
+use crate::model::count::LicenseCount;
+use crate::model::device::{Device, DeviceId, DeviceState};
+use crate::model::holding::{HoldingOption, Phase, Role};
+use crate::model::license::Metric;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+use crate::model::report::{Figures, RowBody, RowName, StreamId, Table};
+use crate::model::request::NodeFilter;
+use crate::model::row::LicenseRow;
+use crate::model::time::Timestamp;
+use crate::model::view::{
+    HoldingView, LicenseView, NodeCounts, NodePage, NodeView, RangeView, RangesView, ServerView,
+    ServersView, StatusView,
+};
+use std::collections::BTreeSet;
+
+impl Engine {
+    // === Figures ===
+
+    /// What this server is for a product, as of now.
+    pub(super) fn own_figures_now(&self, product: &ProductName) -> Figures {
+        let holding = self.state.holdings.get(product);
+        let phase = self.state.phase(product);
+        let registered = self.state.ledgers.get(product).map_or(0, |l| l.registered);
+        Figures {
+            option: holding.map_or(HoldingOption::None, |h| h.level.option),
+            phase,
+            version: holding.map_or(0, |h| h.level.version),
+            registered: LicenseCount(registered),
+            held: LicenseCount(self.balance(product).own),
+            used: LicenseCount(self.used(product)),
+            managed: LicenseCount(self.state.managed.get(product).copied().unwrap_or(0)),
+            granted_seen: holding.map_or(0, |h| h.granted_seen),
+            returned: holding.map_or(0, |h| h.returned),
+        }
+    }
+
+    fn as_of(&self, server: &ServerName, now: Timestamp) -> Option<Timestamp> {
+        if server == self.state.name() {
+            return Some(now);
+        }
+        let stream = StreamId { origin: server.clone(), table: Table::Figures };
+        let confirmed = self.reports.confirmed.get(&stream).copied();
+        let merged = self.state.mirrors.get(&stream).filter(|m| m.have > 0).map(|m| m.merged_at);
+        confirmed.max(merged)
+    }
+
+    // === Ranges ===
+
+    /// All ranges at the primary; its own range at a sharing source (JP1-31); elsewhere the name of
+    /// the source (JP1-32, A-09).
+    pub(super) fn ranges(&self, now: Timestamp) -> Result<RangesView, Refusal> {
+        let ranges: Vec<RangeView> = match self.state.role() {
+            Role::Primary => {
+                let products = self.all_products();
+                products.iter().flat_map(|product| self.ranges_of(product, now)).collect()
+            }
+            Role::Relay => {
+                let held = self.state.products();
+                let held = held.iter().filter(|p| self.state.phase(p) != Phase::Sharing);
+                held.map(|product| self.own_range(product, now)).collect()
+            }
+        };
+        if ranges.is_empty() && !self.state.is_primary() {
+            return Err(self.no_range());
+        }
+        Ok(self.ranges_view(ranges, now))
+    }
+
+    fn no_range(&self) -> Refusal {
+        let sources = self.sources_above.iter();
+        let sources: Vec<String> =
+            sources.map(|(product, source)| format!("{product} with {source}")).collect();
+        let shares = match sources.is_empty() {
+            true => "no sharing source is known yet".to_string(),
+            false => format!("it shares {}", sources.join(", ")),
+        };
+        Refusal::new(
+            "LT0603",
+            format!("{} holds no licenses; {shares}", self.state.name()),
+            "ask there, or at the primary: lictree range list",
+        )
+    }
+
+    fn all_products(&self) -> BTreeSet<ProductName> {
+        let mut products = self.state.products();
+        for (stream, mirror) in &self.state.mirrors {
+            if stream.table == Table::Figures {
+                let names = mirror.rows().filter_map(|(name, _)| match name {
+                    RowName::Product(product) => Some(product.clone()),
+                    RowName::Device(_) => None,
+                });
+                products.extend(names);
+            }
+        }
+        products
+    }
+
+    /// The primary's view of the ranges of a product: by the options set here, with the figures
+    /// that each source last reported.
+    fn ranges_of(&self, product: &ProductName, now: Timestamp) -> Vec<RangeView> {
+        let holds = |server: &ServerName| {
+            let edge = self.state.edges.get(&(product.clone(), server.clone()));
+            let set = edge.is_some_and(|edge| edge.level.option != HoldingOption::None);
+            set || self.outstanding(server, product) > 0
+                || self.figures_of(server, product).phase != Phase::Sharing
+        };
+        let tree = self.tree();
+        let me = self.state.name();
+        let view = |range: range::Range| {
+            let (source, figures) = (&range.source, self.figures_of(&range.source, product));
+            let in_transit = match source == me {
+                true => LicenseCount::ZERO,
+                false => self.in_transit(source, product),
+            };
+            let as_of = self.as_of(source, now);
+            let (held, used) = (figures.held, figures.used);
+            range_view(product, range, held, used, in_transit, as_of)
+        };
+        range::ranges(&tree, |s| s != me && holds(s)).into_iter().map(view).collect()
+    }
+
+    /// A sharing source's view: itself and the managing sources with an account in its ledger.
+    fn own_range(&self, product: &ProductName, now: Timestamp) -> RangeView {
+        let me = self.state.name();
+        let ledger = self.state.ledgers.get(product);
+        let origins = ledger.into_iter().flat_map(|ledger| ledger.accounts());
+        let destinations = origins.map(|(account, _)| account.origin.clone());
+        let range = range::Range {
+            source: me.clone(),
+            destinations: destinations.filter(|origin| origin != me).collect(),
+        };
+        let Figures { held, used, .. } = self.own_figures_now(product);
+        range_view(product, range, held, used, LicenseCount::ZERO, Some(now))
+    }
+
+    // === Servers ===
+
+    pub(super) fn servers(&self, now: Timestamp) -> ServersView {
+        let below: BTreeSet<ServerName> =
+            self.state.met.keys().chain(self.heard.keys()).cloned().collect();
+        let servers = below.iter().filter_map(|name| self.server(name, now));
+        let me = self.server(self.state.name(), now);
+        ServersView { as_of: now, servers: me.into_iter().chain(servers).collect() }
+    }
+
+    pub(super) fn server(&self, name: &ServerName, now: Timestamp) -> Option<ServerView> {
+        if name == self.state.name() {
+            return Some(ServerView {
+                name: name.clone(),
+                role: self.state.role(),
+                parent: self.links.parent().cloned(),
+                online: true,
+                last_seen: Some(now),
+                software: self.software.clone(),
+                holdings: self.holdings_of(name),
+                nodes: self.node_counts(name),
+            });
+        }
+        let heard = self.heard.get(name);
+        let met = self.state.met.get(name);
+        let parent = heard.map(|h| &h.presence.parent).or(met.map(|m| &m.parent))?;
+        Some(ServerView {
+            name: name.clone(),
+            role: Role::Relay,
+            parent: Some(parent.clone()),
+            online: self.is_online(name, now),
+            last_seen: heard.map(|heard| heard.at).or(self.as_of(name, now)),
+            software: heard.map_or(String::new(), |heard| heard.presence.software.clone()),
+            holdings: self.holdings_of(name),
+            nodes: self.node_counts(name),
+        })
+    }
+
+    fn holdings_of(&self, server: &ServerName) -> Vec<HoldingView> {
+        let me = server == self.state.name();
+        let view = |product: ProductName| {
+            let Figures { option, phase, held, used, managed, .. } =
+                self.figures_of(server, &product);
+            let edge = self.state.edges.get(&(product.clone(), server.clone()));
+            let option = edge.map_or(option, |edge| edge.level.option);
+            let in_transit = match self.state.is_primary() && !me {
+                true => self.in_transit(server, &product),
+                false => LicenseCount::ZERO,
+            };
+            let source =
+                if me { self.source(&product) } else { self.source_below(server, &product) };
+            HoldingView { product, option, phase, source, held, used, managed, in_transit }
+        };
+        self.all_products().into_iter().map(view).collect()
+    }
+
+    /// The primary's knowledge of another server's source.
+    fn source_below(&self, server: &ServerName, product: &ProductName) -> Option<ServerName> {
+        let mut at = server;
+        for _ in 0..=self.tuning.depth_max {
+            let edge = self.state.edges.get(&(product.clone(), at.clone()));
+            let set = edge.is_some_and(|edge| edge.level.option != HoldingOption::None);
+            if set || at == self.state.name() {
+                return Some(at.clone());
+            }
+            at = self.state.met.get(at).map(|met| &met.parent)?;
+        }
+        None
+    }
+
+    fn node_counts(&self, source: &ServerName) -> NodeCounts {
+        let mut counts = NodeCounts::default();
+        self.each_node(source, |_, device| match device.state {
+            DeviceState::Discovered => counts.discovered += 1,
+            DeviceState::Managed => counts.managed += 1,
+            DeviceState::Ignored => counts.ignored += 1,
+        });
+        counts
+    }
+
+    // === Nodes ===
+
+    fn each_node(
+        &self,
+        source: &ServerName,
+        mut visit: impl FnMut(crate::model::device::DeviceNumber, &Device),
+    ) {
+        if source == self.state.name() {
+            let own = self.state.devices.iter().filter(|(_, row)| !row.deleted);
+            own.for_each(|(number, row)| visit(*number, &row.device));
+            return;
+        }
+        let stream = StreamId { origin: source.clone(), table: Table::Nodes };
+        for (name, body) in self.state.mirrors.get(&stream).into_iter().flat_map(|m| m.rows()) {
+            if let (RowName::Device(number), RowBody::Device(device)) = (name, body) {
+                visit(*number, device);
+            }
+        }
+    }
+
+    fn managing_sources(&self) -> BTreeSet<ServerName> {
+        let mirrored = self.state.mirrors.keys().map(|stream| stream.origin.clone());
+        mirrored.chain([self.state.name().clone()]).collect()
+    }
+
+    pub(super) fn nodes(&self, filter: &NodeFilter, now: Timestamp) -> NodePage {
+        let sources = match filter.managing_sources.is_empty() {
+            true => self.managing_sources(),
+            false => filter.managing_sources.iter().cloned().collect(),
+        };
+        let limit = filter.limit.clamp(1, self.tuning.page_rows_max);
+        let text = filter.text.as_ref().map(|text| text.to_lowercase());
+        let mut page = NodePage { as_of: now, nodes: Vec::new(), total: 0, next: None };
+        let mut more = false;
+        for source in &sources {
+            self.each_node(source, |number, device| {
+                let wrong_state = filter.state.is_some_and(|state| state != device.state);
+                if wrong_state || !text.as_ref().is_none_or(|text| matches(device, text)) {
+                    return;
+                }
+                page.total += 1;
+                let id = DeviceId { managing_source: source.clone(), number };
+                if filter.after.as_ref().is_some_and(|after| id <= *after) {
+                    return;
+                }
+                match page.nodes.len() < limit {
+                    true => page.nodes.push(self.node_view(id, device)),
+                    false => more = true,
+                }
+            });
+        }
+        if more {
+            page.next = page.nodes.last().map(|node| node.id.clone());
+        }
+        page
+    }
+
+    pub(super) fn node(&self, id: &DeviceId) -> Option<NodeView> {
+        if id.managing_source == *self.state.name() {
+            let row = self.state.devices.get(&id.number).filter(|row| !row.deleted)?;
+            return Some(self.node_view(id.clone(), &row.device));
+        }
+        let stream = StreamId { origin: id.managing_source.clone(), table: Table::Nodes };
+        match self.state.mirrors.get(&stream)?.body(&RowName::Device(id.number))? {
+            RowBody::Device(device) => Some(self.node_view(id.clone(), device)),
+            _ => None,
+        }
+    }
+
+    fn node_view(&self, id: DeviceId, device: &Device) -> NodeView {
+        let own = id.managing_source == *self.state.name();
+        let row = own.then(|| self.state.devices.get(&id.number)).flatten();
+        let waiting = row.and_then(|row| row.wish.as_ref()).map(|wish| match wish.want {
+            crate::model::account::Want::Manage => "manage".to_string(),
+            crate::model::account::Want::Release => "release".to_string(),
+        });
+        NodeView {
+            managing_source: id.managing_source.clone(),
+            id,
+            state: device.state,
+            product: device.product.clone(),
+            waiting,
+            host_name: device.host_name.clone(),
+            addresses: device.addresses.clone(),
+            mac: device.mac.map(|mac| mac.to_string()),
+            first_seen: device.first_seen,
+            last_seen: device.last_seen,
+        }
+    }
+
+    // === Status ===
+
+    pub(super) fn status(&self, now: Timestamp) -> StatusView {
+        let servers = self.servers(now).servers;
+        let online = servers.iter().filter(|server| server.online).count() as u64;
+        StatusView {
+            as_of: now,
+            tree: self.state.server.founding.tree.clone(),
+            name: self.state.name().clone(),
+            role: self.state.role(),
+            software: self.software.clone(),
+            connected: self.reaches_primary(),
+            parent: self.links.parent().cloned(),
+            servers_online: online,
+            servers_offline: servers.len() as u64 - online,
+            products: self.holdings_of(self.state.name()),
+            nodes: self.node_counts(self.state.name()),
+            waiting: self.state.open.values().map(|open| open.len() as u64).sum(),
+            report_lag: self.report_lag(),
+        }
+    }
+}
+
+fn matches(device: &Device, text: &str) -> bool {
+    let name = device.host_name.as_ref();
+    name.is_some_and(|name| name.to_lowercase().contains(text))
+        || device.addresses.iter().any(|address| address.to_string().contains(text))
+        || device.mac.is_some_and(|mac| mac.to_string().contains(text))
+}
+
+pub(super) fn license_view(row: &LicenseRow) -> LicenseView {
+    let license = &row.license;
+    LicenseView {
+        serial: license.serial.as_str().to_string(),
+        vendor: license.vendor.clone(),
+        product: license.product.clone(),
+        count: license.count,
+        metric: match license.metric {
+            Metric::ManagedDevices => "managed-devices".to_string(),
+            Metric::Sessions => "sessions".to_string(),
+        },
+        not_before: license.not_before,
+        not_after: license.not_after,
+        registered_at: row.registered_at,
+        expired: row.expired,
+        note: license.note.clone(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Requests that cannot be answered at once: what they wait for, and until when.
+//!
+//! All of it is volatile: whoever asked and got no answer asks again.
+
+use super::{Deed, Engine};
+use crate::model::count::LicenseCount;
+use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::license::Serial;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+use crate::model::request::{Answer, DeviceOutcome, HoldingOutcome, RequestId};
+use crate::model::time::Timestamp;
+
+/// What a request waits for after its command was proposed.
+#[derive(Debug)]
+pub(super) enum Hope {
+    Registered {
+        serial: Serial,
+    },
+    /// The other end of the edge has booked the change.
+    Holding {
+        outcome: Box<HoldingOutcome>,
+        applied: bool,
+    },
+    /// Every device has its verdict.
+    Devices {
+        devices: Vec<DeviceNumber>,
+        wanted: DeviceState,
+        product: Option<ProductName>,
+    },
+    Imported {
+        known: u64,
+        new: u64,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub id: RequestId,
+    pub hope: Hope,
+    /// Its command is the so-many-th proposed in this start.
+    pub proposed: u64,
+    pub until: Timestamp,
+}
+
+impl Engine {
+    pub(super) fn await_answer(&mut self, id: RequestId, hope: Hope, now: Timestamp) {
+        let until = now.after(self.tuning.answer_wait);
+        self.waiting.push(Waiting { id, hope, proposed: self.proposed, until });
+    }
+
+    /// Answers every request whose wait is over.
+    pub(super) fn answer_waiting(&mut self, now: Timestamp) {
+        let refusals = std::mem::take(&mut self.refusals);
+        let waiting = std::mem::take(&mut self.waiting);
+        for mut one in waiting {
+            if one.proposed > self.applied {
+                self.waiting.push(one);
+                continue;
+            }
+            let refusal = refusals.get(&one.proposed).cloned();
+            let late = now >= one.until;
+            match self.fulfilled(&mut one.hope, refusal, late, now) {
+                Some(answer) => self.answer(one.id, answer),
+                None => self.waiting.push(one),
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, id: RequestId, answer: Answer) {
+        self.deeds.push(Deed::Answer { id, answer: Box::new(answer) });
+    }
+
+    fn fulfilled(
+        &self,
+        hope: &mut Hope,
+        refusal: Option<Refusal>,
+        late: bool,
+        now: Timestamp,
+    ) -> Option<Answer> {
+        match hope {
+            Hope::Registered { serial } => Some(match self.state.licenses.get(serial) {
+                Some(row) => Answer::LicenseRegistered(super::view::license_view(row)),
+                None => Answer::Refused(refusal.unwrap_or_else(not_applied)),
+            }),
+            Hope::Imported { known, new } => Some(Answer::Imported { new: *new, known: *known }),
+            Hope::Holding { outcome, applied } => {
+                self.holding_done(outcome, applied, refusal, late, now)
+            }
+            Hope::Devices { devices, wanted, product } => {
+                let open = |number: &DeviceNumber| {
+                    let row = self.state.devices.get(number);
+                    row.is_some_and(|row| row.wish.is_some())
+                };
+                if devices.iter().any(open) && !late {
+                    return None;
+                }
+                Some(Answer::DevicesDone(self.device_outcomes(devices, *wanted, product.as_ref())))
+            }
+        }
+    }
+
+    fn holding_done(
+        &self,
+        outcome: &mut HoldingOutcome,
+        applied: &mut bool,
+        refusal: Option<Refusal>,
+        late: bool,
+        now: Timestamp,
+    ) -> Option<Answer> {
+        if !*applied {
+            *applied = true;
+            outcome.refusal = refusal;
+        }
+        if outcome.refusal.is_none() {
+            let key = (outcome.product.clone(), outcome.relay.clone());
+            let settled = self.state.edges.get(&key).is_none_or(Engine::edge_is_settled);
+            let away = !self.is_online(&outcome.relay, now);
+            if !settled && !late && !away {
+                return None;
+            }
+            outcome.in_transit = self.in_transit(&outcome.relay, &outcome.product);
+        }
+        Some(Answer::Holding(outcome.clone()))
+    }
+
+    /// Counts of an edge that only one end is known to have booked.
+    pub(super) fn in_transit(&self, relay: &ServerName, product: &ProductName) -> LicenseCount {
+        let outstanding = self.outstanding(relay, product);
+        let said = self.figures_of(relay, product);
+        let there = said.granted_seen.saturating_sub(said.returned);
+        LicenseCount(outstanding.abs_diff(there).min(outstanding.max(there)))
+    }
+
+    fn device_outcomes(
+        &self,
+        devices: &[DeviceNumber],
+        wanted: DeviceState,
+        product: Option<&ProductName>,
+    ) -> Vec<DeviceOutcome> {
+        let source = product.and_then(|product| self.source(product));
+        let outcomes = devices.iter().map(|number| {
+            let id = DeviceId { managing_source: self.state.name().clone(), number: *number };
+            let row = self.state.devices.get(number).filter(|row| !row.deleted);
+            let state = row.map_or(DeviceState::Ignored, |row| row.device.state);
+            let waits = row.is_some_and(|row| row.wish.is_some());
+            let refusal = match (state == wanted || row.is_none(), waits) {
+                (true, _) => None,
+                (false, true) => Some(unanswered(product, source.as_ref())),
+                (false, false) => Some(self.range_full(product, source.as_ref())),
+            };
+            DeviceOutcome { id, state, refusal }
+        });
+        outcomes.collect()
+    }
+
+    fn range_full(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
+        let product = product.map_or("the product", ProductName::as_str);
+        let source = source.map_or("?", ServerName::as_str);
+        let figures = if source == self.state.name().as_str() {
+            let view = product.parse().map(|p| self.own_figures_now(&p)).unwrap_or_default();
+            format!(": it holds {}, {} used", view.held, view.used)
+        } else {
+            String::new()
+        };
+        Refusal::new(
+            "LT0301",
+            format!("range {source} of {product} has no license left{figures}"),
+            "free one (node ignore), or ask the primary's operator for more",
+        )
+    }
+}
+
+fn unanswered(product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
+    let product = product.map_or("the product", ProductName::as_str);
+    let source = source.map_or("not known yet", ServerName::as_str);
+    Refusal::new(
+        "LT0302",
+        format!("the sharing source of {product} ({source}) has not answered yet"),
+        "it is asked again until it answers; look with: lictree node list",
+    )
+}
+
+fn not_applied() -> Refusal {
+    Refusal::new("LT0602", "the change was overtaken by another one", "look, and ask again")
+}

@@ -1,0 +1,105 @@
+//! Arbitrary commands, and what only they hold.
+
+use crate::model::command::{BookWishes, Command, CommandBatch, Founding, SetHolding};
+use crate::model::holding::Role;
+use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
+use crate::record::arbitrary::{
+    attach_id, count, device_numbers, edge_report, edges, level, levels, number, option, pack,
+    product, report, route, server, table, timestamp, verdicts, wishes,
+};
+use crate::record::sample::named;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+pub fn batch() -> impl Strategy<Value = CommandBatch> {
+    (timestamp(), vec(command(), 0..6)).prop_map(|(at, commands)| CommandBatch { at, commands })
+}
+
+pub fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![attaching(), using(), moving(), finding(), standing()]
+}
+
+pub fn founding() -> impl Strategy<Value = Founding> {
+    let role = prop_oneof![Just(Role::Primary), Just(Role::Relay)];
+    let all = (server(), server(), role, any::<u64>());
+    all.prop_map(|(tree, name, role, incarnation)| Founding {
+        tree: named(tree.as_str()),
+        name,
+        role,
+        incarnation,
+    })
+}
+
+fn standing() -> impl Strategy<Value = Command> {
+    let change = (server(), product(), option(), count(), any::<bool>());
+    let change = change.prop_map(|(relay, product, option, target, forced)| {
+        Command::SetHolding(SetHolding { relay, product, option, target, forced })
+    });
+    let meet = (server(), server(), any::<u64>());
+    prop_oneof![
+        founding().prop_map(Command::Found),
+        any_license().prop_map(Command::RegisterLicense),
+        any_serial().prop_map(Command::ExpireLicense),
+        change,
+        meet.prop_map(|(name, parent, incarnation)| {
+            Command::MeetServer { name, parent, incarnation }
+        }),
+    ]
+}
+
+fn attaching() -> impl Strategy<Value = Command> {
+    let attach = (server(), any::<u64>(), attach_id(), any::<u64>(), edges());
+    let book = (server(), attach_id(), product(), edge_report());
+    let attached = (any::<u64>(), attach_id(), levels());
+    let level = (attach_id(), product(), level());
+    prop_oneof![
+        attach.prop_map(|(relay, nonce, attach, incarnation, edges)| {
+            Command::Attach { relay, nonce, attach, incarnation, edges }
+        }),
+        book.prop_map(|(relay, attach, product, report)| {
+            Command::BookEdge { relay, attach, product, report }
+        }),
+        any::<u64>().prop_map(|nonce| Command::Fence { nonce }),
+        attached.prop_map(|(nonce, attach, levels)| Command::Attached { nonce, attach, levels }),
+        level.prop_map(|(attach, product, level)| Command::TakeLevel { attach, product, level }),
+    ]
+}
+
+fn using() -> impl Strategy<Value = Command> {
+    let book = (product(), server(), route(), number(), wishes());
+    let settle = (product(), verdicts());
+    prop_oneof![
+        book.prop_map(|(product, origin, route, floor, wishes)| {
+            Command::BookWishes(BookWishes { product, origin, route, floor, wishes })
+        }),
+        settle.prop_map(|(product, verdicts)| Command::Settle { product, verdicts }),
+    ]
+}
+
+fn moving() -> impl Strategy<Value = Command> {
+    let hand_over = (product(), server(), route(), number());
+    let booked = (product(), server(), number());
+    prop_oneof![
+        hand_over.prop_map(|(product, relay, route, cycle)| {
+            Command::HandOver { product, relay, route, cycle }
+        }),
+        pack().prop_map(Command::BookHandover),
+        booked.prop_map(|(product, relay, cycle)| {
+            Command::HandoverBooked { product, relay, cycle }
+        }),
+        (pack(), route()).prop_map(|(pack, route)| Command::BookYield { pack, route }),
+        (product(), number()).prop_map(|(product, cycle)| Command::YieldBooked { product, cycle }),
+    ]
+}
+
+fn finding() -> impl Strategy<Value = Command> {
+    let manage = (device_numbers(), product());
+    prop_oneof![
+        vec(any_found(), 0..6).prop_map(|found| Command::Discover { found }),
+        manage.prop_map(|(devices, product)| Command::Manage { devices, product }),
+        device_numbers().prop_map(|devices| Command::Ignore { devices }),
+        device_numbers().prop_map(|devices| Command::Delete { devices }),
+        report().prop_map(Command::Merge),
+        (table(), number()).prop_map(|(table, upto)| Command::ForgetGone { table, upto }),
+    ]
+}

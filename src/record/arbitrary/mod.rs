@@ -1,0 +1,236 @@
+//! Arbitrary values of the model, for tests that hold for all of them.
+
+pub mod command;
+pub mod outside;
+pub mod row;
+
+use crate::model::account::{
+    Account, Below, Entry, Pack, PackPart, Verdict, Want, Wish, WishVerdict,
+};
+use crate::model::count::LicenseCount;
+use crate::model::device::{Device, DeviceNumber, DeviceState};
+use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::holding::{HoldingOption, Phase};
+use crate::model::name::{NameError, ProductName, ServerName};
+use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
+use crate::model::time::Timestamp;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+fn named<N: FromStr<Err = NameError> + Debug>() -> impl Strategy<Value = N> {
+    "[a-z0-9][a-z0-9._-]{0,11}".prop_map(|text| text.parse().unwrap())
+}
+
+pub fn server() -> impl Strategy<Value = ServerName> {
+    named()
+}
+
+pub fn product() -> impl Strategy<Value = ProductName> {
+    named()
+}
+
+pub fn route() -> impl Strategy<Value = Vec<ServerName>> {
+    vec(server(), 0..6)
+}
+
+/// Mostly small, sometimes any.
+pub fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, any::<u64>(), Just(u64::MAX)]
+}
+
+pub fn count() -> impl Strategy<Value = LicenseCount> {
+    number().prop_map(LicenseCount)
+}
+
+pub fn timestamp() -> impl Strategy<Value = Timestamp> {
+    number().prop_map(Timestamp)
+}
+
+pub fn device_number() -> impl Strategy<Value = DeviceNumber> {
+    number().prop_map(DeviceNumber)
+}
+
+pub fn device_numbers() -> impl Strategy<Value = Vec<DeviceNumber>> {
+    vec(device_number(), 0..20)
+}
+
+pub fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,20}"
+}
+
+pub fn option() -> impl Strategy<Value = HoldingOption> {
+    use HoldingOption::{Distributed, None, Registered};
+    prop_oneof![Just(None), Just(Distributed), Just(Registered)]
+}
+
+pub fn phase() -> impl Strategy<Value = Phase> {
+    use Phase::{Holding, Sharing, Taking, Yielding};
+    prop_oneof![Just(Sharing), Just(Taking), Just(Holding), Just(Yielding)]
+}
+
+pub fn table() -> impl Strategy<Value = Table> {
+    prop_oneof![Just(Table::Figures), Just(Table::Nodes)]
+}
+
+pub fn want() -> impl Strategy<Value = Want> {
+    prop_oneof![Just(Want::Manage), Just(Want::Release)]
+}
+
+pub fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![Just(Verdict::Granted), Just(Verdict::RangeFull), Just(Verdict::Released)]
+}
+
+pub fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let wish = (device_number(), number(), want());
+    vec(wish.prop_map(|(device, number, want)| Wish { device, number, want }), 0..40)
+}
+
+pub fn verdicts() -> impl Strategy<Value = Vec<WishVerdict>> {
+    let verdict = (device_number(), number(), verdict());
+    let verdict =
+        verdict.prop_map(|(device, number, verdict)| WishVerdict { device, number, verdict });
+    vec(verdict, 0..40)
+}
+
+pub fn entry() -> impl Strategy<Value = Entry> {
+    (number(), verdict()).prop_map(|(number, verdict)| Entry { number, verdict })
+}
+
+pub fn account() -> impl Strategy<Value = Account> {
+    let entries = btree_map(device_number(), entry(), 0..20);
+    (server(), route(), number(), entries).prop_map(|(origin, route, floor, entries)| Account {
+        origin,
+        route,
+        floor,
+        entries,
+    })
+}
+
+pub fn below() -> impl Strategy<Value = Below> {
+    (server(), route(), number(), any::<bool>()).prop_map(|(relay, route, cycle, out)| Below {
+        relay,
+        route,
+        cycle,
+        out,
+    })
+}
+
+pub fn pack() -> impl Strategy<Value = Pack> {
+    let lists = (vec(account(), 0..5), vec(below(), 0..5));
+    let all = (product(), server(), server(), number(), lists);
+    all.prop_map(|(product, giver, relay, cycle, (accounts, below))| Pack {
+        product,
+        giver,
+        relay,
+        cycle,
+        accounts,
+        below,
+    })
+}
+
+pub fn pack_part() -> impl Strategy<Value = PackPart> {
+    (any::<u32>(), any::<u32>(), pack()).prop_map(|(part, parts, piece)| PackPart {
+        part,
+        parts,
+        piece,
+    })
+}
+
+pub fn attach_id() -> impl Strategy<Value = AttachId> {
+    (number(), any::<u64>()).prop_map(|(counter, random)| AttachId { counter, random })
+}
+
+pub fn level() -> impl Strategy<Value = Level> {
+    let all = (option(), number(), count(), number(), number(), number());
+    all.prop_map(|(option, version, target, epoch, granted, returned_seen)| Level {
+        option,
+        version,
+        target,
+        epoch,
+        granted,
+        returned_seen,
+    })
+}
+
+pub fn edge_report() -> impl Strategy<Value = EdgeReport> {
+    let all = (number(), number(), number(), number(), any::<bool>());
+    all.prop_map(|(version, epoch, granted_seen, returned, declined)| EdgeReport {
+        version,
+        epoch,
+        granted_seen,
+        returned,
+        declined,
+    })
+}
+
+pub fn levels() -> impl Strategy<Value = Vec<(ProductName, Level)>> {
+    vec((product(), level()), 0..5)
+}
+
+pub fn edges() -> impl Strategy<Value = Vec<(ProductName, EdgeReport)>> {
+    vec((product(), edge_report()), 0..5)
+}
+
+pub fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
+    vec(any::<IpAddr>(), 0..4)
+}
+
+pub fn state() -> impl Strategy<Value = DeviceState> {
+    use DeviceState::{Discovered, Ignored, Managed};
+    prop_oneof![Just(Discovered), Just(Managed), Just(Ignored)]
+}
+
+pub fn device() -> impl Strategy<Value = Device> {
+    let seen = (option::of(outside::any_mac()), addresses(), option::of(text()));
+    let all = (seen, state(), option::of(product()), timestamp(), timestamp());
+    all.prop_map(|((mac, addresses, host_name), state, product, first_seen, last_seen)| Device {
+        mac,
+        addresses,
+        host_name,
+        state,
+        product,
+        first_seen,
+        last_seen,
+    })
+}
+
+pub fn figures() -> impl Strategy<Value = Figures> {
+    let counts = [count(), count(), count(), count()];
+    let all = (option(), phase(), number(), counts, number(), number());
+    all.prop_map(|(option, phase, version, counts, granted_seen, returned)| {
+        let [registered, held, used, managed] = counts;
+        Figures { option, phase, version, registered, held, used, managed, granted_seen, returned }
+    })
+}
+
+pub fn stream() -> impl Strategy<Value = StreamId> {
+    (server(), table()).prop_map(|(origin, table)| StreamId { origin, table })
+}
+
+pub fn row_name() -> impl Strategy<Value = RowName> {
+    let device = device_number().prop_map(RowName::Device);
+    prop_oneof![product().prop_map(RowName::Product), device]
+}
+
+pub fn report_row() -> impl Strategy<Value = ReportRow> {
+    let device = device().prop_map(RowBody::Device);
+    let body = prop_oneof![figures().prop_map(RowBody::Figures), device, Just(RowBody::Gone)];
+    (row_name(), number(), body).prop_map(|(name, version, body)| ReportRow { name, version, body })
+}
+
+pub fn report() -> impl Strategy<Value = ReportBatch> {
+    let span = (number(), number(), any::<bool>());
+    let all = (stream(), any::<u64>(), span, vec(report_row(), 0..6));
+    all.prop_map(|(stream, incarnation, (after, upto, reset), rows)| ReportBatch {
+        stream,
+        incarnation,
+        after,
+        upto,
+        reset,
+        rows,
+    })
+}

@@ -1,0 +1,73 @@
+//! Licenses and found devices, sampled and arbitrary.
+
+use crate::model::count::LicenseCount;
+use crate::model::discovery::{Found, MacAddress};
+use crate::model::license::{License, LicenseTerms, Metric, Serial};
+use crate::model::time::Timestamp;
+use crate::record::arbitrary::{addresses, product, text};
+use crate::record::sample::named;
+use proptest::option;
+use proptest::prelude::*;
+
+pub fn mac(bytes: [u8; 6]) -> MacAddress {
+    MacAddress(bytes)
+}
+
+pub fn serial(text: &str) -> Serial {
+    text.parse().unwrap()
+}
+
+pub fn license_sample() -> License {
+    License::try_from(LicenseTerms {
+        serial: serial("A-17"),
+        vendor: "Vendor AG".to_string(),
+        product: named("cad"),
+        count: LicenseCount(300),
+        metric: Metric::Sessions,
+        not_before: Timestamp(1_794_000_000_000),
+        not_after: Some(Timestamp(1_799_000_000_000)),
+        note: "für 3 Räume".to_string(),
+    })
+    .unwrap()
+}
+
+pub fn found_sample() -> Found {
+    Found {
+        mac: Some(mac([2, 0, 0x5e, 0x10, 0, 0xff])),
+        addresses: vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+        host_name: Some("press-7".to_string()),
+    }
+}
+
+pub fn any_mac() -> impl Strategy<Value = MacAddress> {
+    any::<[u8; 6]>().prop_map(mac)
+}
+
+pub fn any_serial() -> impl Strategy<Value = Serial> {
+    "[A-Za-z0-9-]{1,64}".prop_map(|text| serial(&text))
+}
+
+pub fn any_found() -> impl Strategy<Value = Found> {
+    let all = (option::of(any_mac()), addresses(), option::of(text()));
+    all.prop_map(|(mac, addresses, host_name)| Found { mac, addresses, host_name })
+}
+
+pub fn any_license() -> impl Strategy<Value = License> {
+    let metric = prop_oneof![Just(Metric::ManagedDevices), Just(Metric::Sessions)];
+    let dates = (0..1_000_000_u64, option::of(1_000_000..2_000_000_u64));
+    let texts = ("[a-z]{1,255}", "[a-z]{0,300}");
+    let all = (any_serial(), texts, product(), 1..=u64::from(u32::MAX), metric, dates);
+    all.prop_map(|(serial, (vendor, note), product, count, metric, (from, to))| {
+        License::try_from(LicenseTerms {
+            serial,
+            vendor,
+            product,
+            count: LicenseCount(count),
+            metric,
+            not_before: Timestamp(from),
+            not_after: to.map(Timestamp),
+            note,
+        })
+        .unwrap()
+    })
+}

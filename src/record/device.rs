@@ -1,0 +1,126 @@
+//! Forms of devices and of what is wished for them.
+
+use crate::model::device::{Device, OpenWish};
+use crate::model::time::Timestamp;
+use crate::record::error::RecordError;
+use crate::record::form::Form;
+use crate::record::name::name;
+use crate::record::number::Numbered;
+use crate::record::outside::{mac, mac_number};
+use crate::record::room::Room;
+use prost::Message;
+use std::net::IpAddr;
+
+/// Each address with its length before it: 4 or 16, and as many bytes.
+pub fn addresses_bytes(addresses: &[IpAddr]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(addresses.len() * 5);
+    for address in addresses {
+        match address {
+            IpAddr::V4(address) => {
+                bytes.push(4);
+                bytes.extend(address.octets());
+            }
+            IpAddr::V6(address) => {
+                bytes.push(16);
+                bytes.extend(address.octets());
+            }
+        }
+    }
+    bytes
+}
+
+/// The addresses of such bytes.
+pub fn addresses(mut bytes: &[u8]) -> Result<Vec<IpAddr>, RecordError> {
+    // Five bytes or more for each, so this sets aside less than four times the bytes.
+    let mut addresses = Vec::with_capacity(bytes.len() / 5);
+    while !bytes.is_empty() {
+        let (address, rest) =
+            take_address(bytes).ok_or(RecordError::Torn { what: "network addresses" })?;
+        addresses.push(address);
+        bytes = rest;
+    }
+    Ok(addresses)
+}
+
+fn take_address(bytes: &[u8]) -> Option<(IpAddr, &[u8])> {
+    let (len, rest) = bytes.split_first()?;
+    match len {
+        4 => rest.split_first_chunk::<4>().map(|(octets, rest)| (IpAddr::from(*octets), rest)),
+        16 => rest.split_first_chunk::<16>().map(|(octets, rest)| (IpAddr::from(*octets), rest)),
+        _ => None,
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct DeviceForm {
+    #[prost(uint64, optional, tag = "1")]
+    mac: Option<u64>,
+    #[prost(bytes = "vec", tag = "2")]
+    addresses: Vec<u8>,
+    #[prost(string, optional, tag = "3")]
+    host_name: Option<String>,
+    #[prost(uint32, tag = "4")]
+    state: u32,
+    #[prost(string, optional, tag = "5")]
+    product: Option<String>,
+    #[prost(uint64, tag = "6")]
+    first_seen_ms: u64,
+    #[prost(uint64, tag = "7")]
+    last_seen_ms: u64,
+}
+
+impl Form for DeviceForm {
+    type Value = Device;
+    const WHAT: &'static str = "a device";
+
+    fn of(device: &Device) -> Self {
+        DeviceForm {
+            mac: device.mac.map(mac_number),
+            addresses: addresses_bytes(&device.addresses),
+            host_name: device.host_name.clone(),
+            state: device.state.number(),
+            product: device.product.as_ref().map(|product| product.to_string()),
+            first_seen_ms: device.first_seen.0,
+            last_seen_ms: device.last_seen.0,
+        }
+    }
+
+    fn value(self, room: &mut Room) -> Result<Device, RecordError> {
+        let host_name = self.host_name.map(|text| room.text("a host name", text));
+        let product = self.product.map(|product| name(Self::WHAT, &product));
+        Ok(Device {
+            mac: self.mac.map(mac).transpose()?,
+            addresses: addresses(&self.addresses)?,
+            host_name: host_name.transpose()?,
+            state: Numbered::numbered(self.state)?,
+            product: product.transpose()?,
+            first_seen: Timestamp(self.first_seen_ms),
+            last_seen: Timestamp(self.last_seen_ms),
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct OpenWishForm {
+    #[prost(string, tag = "1")]
+    product: String,
+    #[prost(uint64, tag = "2")]
+    number: u64,
+    #[prost(uint32, tag = "3")]
+    want: u32,
+}
+
+impl Form for OpenWishForm {
+    type Value = OpenWish;
+    const WHAT: &'static str = "an open wish";
+
+    fn of(wish: &OpenWish) -> Self {
+        let (product, want) = (wish.product.to_string(), wish.want.number());
+        OpenWishForm { product, number: wish.number, want }
+    }
+
+    fn value(self, _: &mut Room) -> Result<OpenWish, RecordError> {
+        let product = name(Self::WHAT, &self.product)?;
+        Ok(OpenWish { product, number: self.number, want: Numbered::numbered(self.want)? })
+    }
+}

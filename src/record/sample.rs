@@ -1,0 +1,321 @@
+//! One value of every kind, for the golden bytes: every field says something, no two the same.
+
+use crate::model::account::{
+    Account, Below, Entry, Pack, PackPart, Verdict, Want, Wish, WishVerdict,
+};
+use crate::model::command::{BookWishes, Command, Founding, SetHolding};
+use crate::model::count::LicenseCount;
+use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
+use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::event::Event;
+use crate::model::holding::{HoldingOption, Phase, Role};
+use crate::model::name::{NameError, ServerName};
+use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
+use crate::model::row::{
+    DeviceRow, EdgeRow, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey, ServerRow,
+    StreamRow,
+};
+use crate::model::time::Timestamp;
+use crate::record::arbitrary::outside;
+use std::str::FromStr;
+
+/// A name, whatever of.
+pub fn named<N: FromStr<Err = NameError>>(text: &str) -> N {
+    text.parse().unwrap()
+}
+
+pub fn servers(names: &[&str]) -> Vec<ServerName> {
+    names.iter().map(|name| named(name)).collect()
+}
+
+pub fn attach() -> AttachId {
+    AttachId { counter: 12, random: 0x0123_4567_89ab_cdef }
+}
+
+pub fn level() -> Level {
+    Level {
+        option: HoldingOption::Distributed,
+        version: 4,
+        target: LicenseCount(300),
+        epoch: 2,
+        granted: 1_000,
+        returned_seen: 70,
+    }
+}
+
+pub fn edge_report() -> EdgeReport {
+    EdgeReport { version: 3, epoch: 2, granted_seen: 950, returned: 71, declined: true }
+}
+
+pub fn wishes() -> Vec<Wish> {
+    let wish = |device, number, want| Wish { device: DeviceNumber(device), number, want };
+    vec![
+        wish(17, 90, Want::Manage),
+        wish(18, 91, Want::Release),
+        wish(5, 400, Want::Manage),
+        wish(u64::MAX, 0, Want::Manage),
+    ]
+}
+
+pub fn verdicts() -> Vec<WishVerdict> {
+    let verdict =
+        |device, number, verdict| WishVerdict { device: DeviceNumber(device), number, verdict };
+    vec![
+        verdict(17, 90, Verdict::Granted),
+        verdict(18, 91, Verdict::Released),
+        verdict(5, 400, Verdict::RangeFull),
+    ]
+}
+
+pub fn account() -> Account {
+    let entries = [(17, 90, Verdict::Granted), (300, 91, Verdict::RangeFull)];
+    let entry = |(device, number, verdict)| (DeviceNumber(device), Entry { number, verdict });
+    Account {
+        origin: named("site-e"),
+        route: servers(&["site-e", "relay-d"]),
+        floor: 88,
+        entries: entries.into_iter().map(entry).collect(),
+    }
+}
+
+pub fn below() -> Below {
+    Below { relay: named("relay-f"), route: servers(&["relay-f"]), cycle: 6, out: true }
+}
+
+pub fn pack() -> Pack {
+    Pack {
+        product: named("cad"),
+        giver: named("primary"),
+        relay: named("relay-c"),
+        cycle: 7,
+        accounts: vec![account()],
+        below: vec![below()],
+    }
+}
+
+pub fn pack_part() -> PackPart {
+    PackPart { part: 2, parts: 9, piece: pack() }
+}
+
+pub fn device() -> Device {
+    Device {
+        mac: Some(outside::mac([2, 0, 0x5e, 0x10, 0, 0xff])),
+        addresses: vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+        host_name: Some("press-7".to_string()),
+        state: DeviceState::Managed,
+        product: Some(named("cad")),
+        first_seen: Timestamp(1_795_000_000_000),
+        last_seen: Timestamp(1_795_000_060_000),
+    }
+}
+
+pub fn figures() -> Figures {
+    Figures {
+        option: HoldingOption::Registered,
+        phase: Phase::Yielding,
+        version: 5,
+        registered: LicenseCount(11),
+        held: LicenseCount(12),
+        used: LicenseCount(13),
+        managed: LicenseCount(14),
+        granted_seen: 15,
+        returned: 16,
+    }
+}
+
+pub fn stream() -> StreamId {
+    StreamId { origin: named("relay-d"), table: Table::Nodes }
+}
+
+pub fn report() -> ReportBatch {
+    let row = |name, version, body| ReportRow { name, version, body };
+    ReportBatch {
+        stream: stream(),
+        incarnation: 0xfeed_f00d,
+        after: 410,
+        upto: 418,
+        reset: true,
+        rows: vec![
+            row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(device())),
+            row(RowName::Device(DeviceNumber(18)), 417, RowBody::Gone),
+            row(RowName::Product(named("cad")), 418, RowBody::Figures(figures())),
+        ],
+    }
+}
+
+pub fn founding() -> Founding {
+    let (tree, name) = (named("works"), named("relay-c"));
+    Founding { tree, name, role: Role::Relay, incarnation: 0xfeed_f00d }
+}
+
+pub fn commands() -> Vec<(&'static str, Command)> {
+    let holder = Command::BookWishes(BookWishes {
+        product: named("cad"),
+        origin: named("site-e"),
+        route: servers(&["site-e", "relay-d"]),
+        floor: 88,
+        wishes: wishes(),
+    });
+    let devices = [1, 2, 300].map(DeviceNumber).to_vec();
+    let (cad, relay) = (named("cad"), named("relay-c"));
+    vec![
+        ("found", Command::Found(founding())),
+        ("register-license", Command::RegisterLicense(outside::license_sample())),
+        ("expire-license", Command::ExpireLicense(outside::serial("A-17"))),
+        ("set-holding", Command::SetHolding(set_holding())),
+        ("meet-server", meet_server()),
+        ("attach", attach_command()),
+        ("book-edge", book_edge()),
+        ("fence", Command::Fence { nonce: 0xabcd }),
+        ("attached", attached()),
+        (
+            "take-level",
+            Command::TakeLevel { attach: attach(), product: named("cad"), level: level() },
+        ),
+        ("book-wishes", holder),
+        ("settle", Command::Settle { product: named("cad"), verdicts: verdicts() }),
+        ("hand-over", hand_over()),
+        ("book-handover", Command::BookHandover(pack())),
+        ("handover-booked", Command::HandoverBooked { product: cad, relay, cycle: 7 }),
+        ("book-yield", Command::BookYield { pack: pack(), route: servers(&["relay-c"]) }),
+        ("yield-booked", Command::YieldBooked { product: named("cad"), cycle: 7 }),
+        ("discover", Command::Discover { found: vec![outside::found_sample()] }),
+        ("manage", Command::Manage { devices: devices.clone(), product: named("cad") }),
+        ("ignore", Command::Ignore { devices: devices.clone() }),
+        ("delete", Command::Delete { devices }),
+        ("merge", Command::Merge(report())),
+        ("forget-gone", Command::ForgetGone { table: Table::Figures, upto: 400 }),
+    ]
+}
+
+fn set_holding() -> SetHolding {
+    SetHolding {
+        relay: named("relay-c"),
+        product: named("cad"),
+        option: HoldingOption::Distributed,
+        target: LicenseCount(300),
+        forced: true,
+    }
+}
+
+fn meet_server() -> Command {
+    let (name, parent) = (named("relay-d"), named("relay-c"));
+    Command::MeetServer { name, parent, incarnation: 0xfeed_f00d }
+}
+
+fn attach_command() -> Command {
+    let edges = vec![(named("cad"), edge_report()), (named("cam"), EdgeReport::default())];
+    let (relay, nonce, incarnation) = (named("relay-c"), 77, 0x0123_4567_89ab_cdef);
+    Command::Attach { relay, nonce, attach: attach(), incarnation, edges }
+}
+
+fn book_edge() -> Command {
+    let (relay, product) = (named("relay-c"), named("cad"));
+    Command::BookEdge { relay, attach: attach(), product, report: edge_report() }
+}
+
+fn attached() -> Command {
+    let levels = vec![(named("cad"), level()), (named("cam"), Level::default())];
+    Command::Attached { nonce: 0xabcd, attach: attach(), levels }
+}
+
+fn hand_over() -> Command {
+    let route = servers(&["relay-d", "relay-c"]);
+    Command::HandOver { product: named("cad"), relay: named("relay-d"), route, cycle: 7 }
+}
+
+pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
+    let number = DeviceNumber(17);
+    let row = report().rows.remove(0);
+    let head = Account { entries: Default::default(), ..account() };
+    let entry = Entry { number: 90, verdict: Verdict::Released };
+    let license = RowKey::License(outside::serial("A-17"));
+    let entry_key = RowKey::Entry(named("cad"), named("site-e"), number);
+    let product_row = RowKey::Mirrored(stream(), RowName::Product(named("cad")));
+    let figures_row = report().rows.remove(2);
+    vec![
+        ("server", RowKey::Server, Row::Server(server_row())),
+        ("license", license, Row::License(license_row())),
+        ("edge", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(edge_row())),
+        ("met", RowKey::Met(named("relay-d")), Row::Met(met_row())),
+        ("holding", RowKey::Holding(named("cad")), Row::Holding(holding_row())),
+        ("account", RowKey::Account(named("cad"), named("site-e")), Row::Account(head)),
+        ("entry", entry_key, Row::Entry(entry)),
+        ("below", RowKey::Below(named("cad"), named("relay-f")), Row::Below(below())),
+        ("outbox", RowKey::Outbox(named("cad"), named("relay-c")), Row::Outbox(pack())),
+        ("device", RowKey::Device(number), Row::Device(device_row())),
+        ("gone", RowKey::Gone(number), Row::Gone(419)),
+        ("own-figures", RowKey::OwnFigures(named("cad")), Row::OwnFigures(own_figures_row())),
+        ("stream", RowKey::Stream(stream()), Row::Stream(stream_row())),
+        ("mirrored", RowKey::Mirrored(stream(), RowName::Device(number)), Row::Mirrored(row)),
+        ("mirrored-product", product_row, Row::Mirrored(figures_row)),
+        ("event", RowKey::Event(21), Row::Event(event())),
+    ]
+}
+
+fn server_row() -> ServerRow {
+    ServerRow {
+        founding: founding(),
+        device_last: DeviceNumber(31),
+        wish_last: 32,
+        event_last: 33,
+        figures_version: 34,
+        nodes_version: 35,
+        nodes_floor: 36,
+        attach: Some(attach()),
+        fenced: Some(0xabcd),
+        attach_last: 37,
+    }
+}
+
+fn license_row() -> LicenseRow {
+    let license = outside::license_sample();
+    LicenseRow { license, registered_at: Timestamp(1_795_000_000_000), expired: true }
+}
+
+fn edge_row() -> EdgeRow {
+    EdgeRow { level: level(), granted_seen: 950, version_seen: 3 }
+}
+
+fn met_row() -> MetRow {
+    MetRow {
+        name: named("relay-d"),
+        parent: named("relay-c"),
+        incarnation: 0xfeed_f00d,
+        attach: Some(attach()),
+    }
+}
+
+fn holding_row() -> HoldingRow {
+    HoldingRow {
+        phase: Phase::Taking,
+        level: level(),
+        granted_seen: 950,
+        returned: 71,
+        cycle: 7,
+        declined: true,
+    }
+}
+
+fn device_row() -> DeviceRow {
+    let wish = OpenWish { product: named("cad"), number: 90, want: Want::Release };
+    DeviceRow { device: device(), version: 411, wish: Some(wish), deleted: true }
+}
+
+fn own_figures_row() -> OwnFiguresRow {
+    OwnFiguresRow { figures: figures(), version: 418 }
+}
+
+fn stream_row() -> StreamRow {
+    let merged_at = Timestamp(1_795_000_000_000);
+    StreamRow { incarnation: 0xfeed_f00d, have: 418, merged_at }
+}
+
+fn event() -> Event {
+    Event {
+        number: 21,
+        at: Timestamp(1_795_000_000_000),
+        kind: "license.registered".to_string(),
+        text: "A-17: 300 of cad.".to_string(),
+    }
+}
