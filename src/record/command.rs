@@ -125,15 +125,15 @@ struct MeetServerForm {
 struct AttachForm {
     #[prost(string, tag = "1")]
     relay: String,
-    #[prost(message, optional, tag = "2")]
-    attach: Option<AttachIdForm>,
-    /// A list of [`ProductReportForm`].
-    #[prost(bytes = "vec", tag = "3")]
-    edges: Vec<u8>,
-    #[prost(fixed64, tag = "4")]
+    #[prost(fixed64, tag = "2")]
     nonce: u64,
-    #[prost(fixed64, tag = "5")]
+    #[prost(message, optional, tag = "3")]
+    attach: Option<AttachIdForm>,
+    #[prost(fixed64, tag = "4")]
     incarnation: u64,
+    /// A list of [`ProductReportForm`].
+    #[prost(bytes = "vec", tag = "5")]
+    edges: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -241,13 +241,9 @@ fn kind(command: &Command) -> Kind {
         Command::MeetServer { name, parent, incarnation } => {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
         }
-        Command::Attach { relay, nonce, attach, incarnation, edges } => Kind::Attach(AttachForm {
-            relay: relay.to_string(),
-            attach: Some(AttachIdForm::of(attach)),
-            edges: list::<ProductReportForm>(edges),
-            nonce: *nonce,
-            incarnation: *incarnation,
-        }),
+        Command::Attach { relay, nonce, attach, incarnation, edges } => {
+            Kind::Attach(AttachForm::of(relay, *nonce, attach, *incarnation, edges))
+        }
         Command::BookEdge { relay, attach, product, report } => {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
         }
@@ -297,7 +293,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
     Ok(match kind {
         Kind::Found(form) => Command::Found(form.value(room)?),
         Kind::RegisterLicense(form) => Command::RegisterLicense(form.value(room)?),
-        Kind::ExpireLicense(text) => Command::ExpireLicense(serial(text)?),
+        Kind::ExpireLicense(text) => Command::ExpireLicense(serial(&text)?),
         Kind::SetHolding(form) => Command::SetHolding(form.value()?),
         Kind::MeetServer(form) => form.value()?,
         Kind::Attach(form) => form.value(room)?,
@@ -411,13 +407,29 @@ impl MeetServerForm {
 }
 
 impl AttachForm {
+    fn of(
+        relay: &ServerName,
+        nonce: u64,
+        attach: &AttachId,
+        incarnation: u64,
+        edges: &[(ProductName, EdgeReport)],
+    ) -> Self {
+        AttachForm {
+            relay: relay.to_string(),
+            nonce,
+            attach: Some(AttachIdForm::of(attach)),
+            incarnation,
+            edges: list::<ProductReportForm>(edges),
+        }
+    }
+
     fn value(self, room: &mut Room) -> Result<Command, RecordError> {
         let what = "a command to attach";
         Ok(Command::Attach {
-            nonce: self.nonce,
-            incarnation: self.incarnation,
             relay: name(what, &self.relay)?,
+            nonce: self.nonce,
             attach: need(what, self.attach, room)?,
+            incarnation: self.incarnation,
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
         })
     }

@@ -1,5 +1,6 @@
 //! Why bytes are not the value they should be.
 
+use crate::model::license::LicenseError;
 use crate::model::name::NameError;
 use prost::DecodeError;
 
@@ -19,8 +20,8 @@ pub enum RecordError {
     Unknown { what: &'static str, found: u64 },
     #[error("reading {what}: {source}")]
     Name { what: &'static str, source: NameError },
-    #[error("reading a license: {found:?} is none that a vendor could have issued")]
-    License { found: String },
+    #[error("reading {what}: {source}")]
+    License { what: &'static str, source: LicenseError },
     #[error("reading {what}: its columns hold different numbers of values")]
     Columns { what: &'static str },
     #[error("reading {what}: device {device} stands out of order, or twice")]

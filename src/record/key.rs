@@ -170,7 +170,7 @@ impl KeyParts<'_> {
     fn key(&mut self, table: u8) -> Option<RowKey> {
         Some(match table {
             table::SERVER => RowKey::Server,
-            table::LICENSE => RowKey::License(serial(self.text()?).ok()?),
+            table::LICENSE => RowKey::License(serial(&self.text()?).ok()?),
             table::EDGE => RowKey::Edge(self.name()?, self.name()?),
             table::MET => RowKey::Met(self.name()?),
             table::HOLDING => RowKey::Holding(self.name()?),

@@ -18,9 +18,8 @@ pub fn serial_text(serial: &Serial) -> &str {
     serial.as_str()
 }
 
-pub fn serial(text: String) -> Result<Serial, RecordError> {
-    let found = text.chars().take(80).collect();
-    text.parse().map_err(|_| RecordError::License { found })
+pub fn serial(text: &str) -> Result<Serial, RecordError> {
+    text.parse().map_err(|source| RecordError::License { what: "a serial", source })
 }
 
 /// The six bytes of an address as a number of 48 bits.
@@ -75,7 +74,7 @@ impl Form for LicenseForm {
 
     fn value(self, _: &mut Room) -> Result<License, RecordError> {
         let terms = LicenseTerms {
-            serial: serial(self.serial)?,
+            serial: serial(&self.serial)?,
             vendor: self.vendor,
             product: name(Self::WHAT, &self.product)?,
             count: LicenseCount(self.count),
@@ -84,8 +83,8 @@ impl Form for LicenseForm {
             not_after: self.not_after_ms.map(Timestamp),
             note: self.note,
         };
-        let found = terms.serial.as_str().to_string();
-        License::try_from(terms).map_err(|_| RecordError::License { found })
+        // Checked again: only what was a license comes back as one.
+        License::try_from(terms).map_err(|source| RecordError::License { what: Self::WHAT, source })
     }
 }
 

@@ -326,9 +326,9 @@ impl Form for DeviceRowForm {
     }
 
     fn value(self, room: &mut Room) -> Result<DeviceRow, RecordError> {
+        let (version, deleted) = (self.version, self.deleted);
         let device = need(Self::WHAT, self.device, room)?;
-        let (wish, deleted) = (perhaps(self.wish, room)?, self.deleted);
-        Ok(DeviceRow { device, version: self.version, wish, deleted })
+        Ok(DeviceRow { device, version, wish: perhaps(self.wish, room)?, deleted })
     }
 }
 

@@ -205,8 +205,13 @@ fn meet_server() -> Command {
 
 fn attach_command() -> Command {
     let edges = vec![(named("cad"), edge_report()), (named("cam"), EdgeReport::default())];
-    let (relay, nonce, incarnation) = (named("relay-c"), 77, 0x0123_4567_89ab_cdef);
-    Command::Attach { relay, nonce, attach: attach(), incarnation, edges }
+    Command::Attach {
+        relay: named("relay-c"),
+        nonce: 0xabcd,
+        attach: attach(),
+        incarnation: 0xfeed_f00d,
+        edges,
+    }
 }
 
 fn book_edge() -> Command {

@@ -18,7 +18,7 @@ pub fn serial(text: &str) -> Serial {
 }
 
 pub fn license_sample() -> License {
-    License::try_from(LicenseTerms {
+    let terms = LicenseTerms {
         serial: serial("A-17"),
         vendor: "Vendor AG".to_string(),
         product: named("cad"),
@@ -27,8 +27,8 @@ pub fn license_sample() -> License {
         not_before: Timestamp(1_794_000_000_000),
         not_after: Some(Timestamp(1_799_000_000_000)),
         note: "für 3 Räume".to_string(),
-    })
-    .unwrap()
+    };
+    terms.try_into().unwrap()
 }
 
 pub fn found_sample() -> Found {
@@ -58,7 +58,7 @@ pub fn any_license() -> impl Strategy<Value = License> {
     let texts = ("[a-z]{1,255}", "[a-z]{0,300}");
     let all = (any_serial(), texts, product(), 1..=u64::from(u32::MAX), metric, dates);
     all.prop_map(|(serial, (vendor, note), product, count, metric, (from, to))| {
-        License::try_from(LicenseTerms {
+        let terms = LicenseTerms {
             serial,
             vendor,
             product,
@@ -67,7 +67,7 @@ pub fn any_license() -> impl Strategy<Value = License> {
             not_before: Timestamp(from),
             not_after: to.map(Timestamp),
             note,
-        })
-        .unwrap()
+        };
+        terms.try_into().unwrap()
     })
 }

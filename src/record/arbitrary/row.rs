@@ -126,6 +126,6 @@ fn holding_row() -> impl Strategy<Value = HoldingRow> {
 fn device_row() -> impl Strategy<Value = DeviceRow> {
     let wish = (product(), number(), want());
     let wish = wish.prop_map(|(product, number, want)| OpenWish { product, number, want });
-    let all = (device(), number(), option::of(wish), any::<bool>());
-    all.prop_map(|(device, version, wish, deleted)| DeviceRow { device, version, wish, deleted })
+    (device(), number(), option::of(wish), any::<bool>())
+        .prop_map(|(device, version, wish, deleted)| DeviceRow { deleted, device, version, wish })
 }
