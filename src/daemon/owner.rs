@@ -170,7 +170,11 @@ impl Owner {
     }
 
     async fn carry_out(&mut self, now: Timestamp) -> Result<(), DaemonError> {
-        for effect in self.parts.server.effects(now) {
+        let effects = self.parts.server.effects(now);
+        if let Some(why) = self.parts.server.fatal() {
+            return Err(DaemonError::Broken(why.to_string()));
+        }
+        for effect in effects {
             match effect {
                 Effect::Persist(batch) => {
                     self.handed_out = batch.number;

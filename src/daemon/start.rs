@@ -43,10 +43,11 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         founding: founding(&settings, &recovered)?,
         software: settings.software.clone(),
         rows_at: recovered.rows.at,
+        // The log is read from where the rows stand, wherever it was cut.
+        cut: recovered.rows.at,
         rows: recovered.rows.rows,
         hard_state: recovered.hard_state,
         entries: recovered.entries,
-        cut: recovered.cut,
         entropy: random_bits()?,
         now: clock.now(),
     })?;
