@@ -1,6 +1,7 @@
 //! Choosing discovered nodes where a person says how many, not which.
 
 use crate::client::Client;
+use crate::edge::codes;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::ServerName;
@@ -34,7 +35,7 @@ pub async fn first_discovered(
     if ids.len() < count {
         let message = format!("{source} has {} discovered nodes, not {count}", ids.len());
         let hint = format!("ask for fewer, or find more: `lictree node import FILE` at {source}");
-        return Err(Failure::new(Exit::Refused, "LT0136", message, hint));
+        return Err(Failure::new(Exit::Refused, codes::TOO_FEW_NODES, message, hint));
     }
     Ok(ids)
 }

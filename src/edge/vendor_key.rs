@@ -1,5 +1,6 @@
 //! A vendor's key as two files: the secret half (0600), and the public half beside it.
 
+use crate::edge::codes;
 use crate::edge::private_file;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::license::Serial;
@@ -8,14 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
 
-/// A vendor's key cannot be read or written.
-const NO_KEY: &str = "LT0130";
 const KEY_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const KEY_END: &str = "-----END PRIVATE KEY-----";
 
 /// 64 random bits: two of a vendor's licenses would meet only after billions.
 pub fn random_serial() -> Result<Serial, Failure> {
-    let failed = |why: String| Failure::new(Exit::Refused, NO_KEY, why, "name a `--serial`");
+    let failed =
+        |why: String| Failure::new(Exit::Refused, codes::VENDOR_KEY_FILE, why, "name a `--serial`");
     let mut bits = [0; 8];
     aws_lc_rs::rand::fill(&mut bits).map_err(|_| failed("no random serial was drawn".into()))?;
     let text = format!("L-{:016x}", u64::from_be_bytes(bits));
@@ -31,8 +31,9 @@ pub fn public_half(key: &Path) -> PathBuf {
 
 /// Makes a new key and writes both halves. A file that is there is never overwritten.
 pub fn make_key(path: &Path) -> Result<VendorKey, Failure> {
-    let no_key =
-        |why: String| Failure::new(Exit::Refused, NO_KEY, why, "name another `--out FILE`");
+    let no_key = |why: String| {
+        Failure::new(Exit::Refused, codes::VENDOR_KEY_FILE, why, "name another `--out FILE`")
+    };
     let key = VendorKey::generate().map_err(|error| no_key(error.to_string()))?;
     let secret = key.to_pkcs8().map_err(|error| no_key(error.to_string()))?;
     let pem = format!("{KEY_BEGIN}\n{}\n{KEY_END}\n", STANDARD.encode(secret));
@@ -50,7 +51,12 @@ pub fn make_key(path: &Path) -> Result<VendorKey, Failure> {
 pub fn read_key(path: &Path) -> Result<VendorKey, Failure> {
     let no_key = |why: String| {
         let message = format!("{} holds no vendor's key: {why}", path.display());
-        Failure::new(Exit::Refused, NO_KEY, message, "make one: `lictree vendor keygen --out FILE`")
+        Failure::new(
+            Exit::Refused,
+            codes::VENDOR_KEY_FILE,
+            message,
+            "make one: `lictree vendor keygen --out FILE`",
+        )
     };
     let text = private_file::read(path).map_err(|error| no_key(error.to_string()))?;
     let body = text.trim().strip_prefix(KEY_BEGIN).and_then(|rest| rest.strip_suffix(KEY_END));

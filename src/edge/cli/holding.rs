@@ -61,11 +61,13 @@ pub(super) async fn change(
     let preview = client.set_holding(&wanted.with(Doing::Preview)).await?;
     let before = tree::ranges(&preview.before, terminal.ink);
     terminal.say(&format!("before\n{before}\n"))?;
+    if preview.refusal.is_none() || preview.after.ranges != preview.before.ranges {
+        let after = tree::ranges(&preview.after, terminal.ink);
+        terminal.say(&format!("after\n{after}\n"))?;
+    }
     if let Some(refusal) = preview.refusal.clone().filter(|_| !consent.force) {
         return Err(refusal.into());
     }
-    let after = tree::ranges(&preview.after, terminal.ink);
-    terminal.say(&format!("after\n{after}\n"))?;
     let described = wanted.described(&preview);
     if !consent.yes && !terminal.ask(&format!("{described}?"))? {
         terminal.note("nothing was changed\n");

@@ -1,5 +1,6 @@
 //! `lictree init`: the folders of new servers, with identities and commented configurations.
 
+use crate::edge::codes;
 use crate::edge::founding::{self, CONFIG_NAME, PORT, ServerPlan};
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
@@ -11,9 +12,6 @@ use crate::wire::license_file::VendorPublicKey;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-/// A server's folder cannot be made.
-const NOT_MADE: &str = "LT0132";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -65,7 +63,7 @@ pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
             let authority =
                 Authority::load(&founding::authority_dir(primary)).map_err(|error| {
                     let hint = "name the primary's folder: `--data DIR`; identities are made there";
-                    Failure::new(Exit::Refused, NOT_MADE, error.to_string(), hint)
+                    Failure::new(Exit::Refused, codes::NOT_FOUNDED, error.to_string(), hint)
                 })?;
             free_folder(&place.at)?;
             let address = parent_address.unwrap_or_else(|| format!("{parent}:{PORT}"));
@@ -94,7 +92,7 @@ fn make(
     let config = folder.join(CONFIG_NAME);
     private_file::create(&config, &plan.configuration()).map_err(|error| {
         let message = format!("cannot write {}: {error}", config.display());
-        Failure::new(Exit::Refused, NOT_MADE, message, "name another folder: `--at DIR`")
+        Failure::new(Exit::Refused, codes::NOT_FOUNDED, message, "name another folder: `--at DIR`")
     })?;
     let answer = json!({
         "tree": plan.tree,
@@ -120,9 +118,14 @@ fn free_folder(folder: &Path) -> Result<PathBuf, Failure> {
         return Ok(folder.to_path_buf());
     }
     let message = format!("{} is not an empty folder", folder.display());
-    Err(Failure::new(Exit::Refused, NOT_MADE, message, "name another: `--at DIR`"))
+    Err(Failure::new(Exit::Refused, codes::NOT_FOUNDED, message, "name another: `--at DIR`"))
 }
 
 fn refused(error: IdentityError) -> Failure {
-    Failure::new(Exit::Refused, NOT_MADE, error.to_string(), "put that right and try again")
+    Failure::new(
+        Exit::Refused,
+        codes::NOT_FOUNDED,
+        error.to_string(),
+        "put that right and try again",
+    )
 }

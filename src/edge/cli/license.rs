@@ -1,6 +1,7 @@
 //! `lictree license`: what is registered, and who holds how much of it.
 
 use crate::edge::cli::holding::{Consent, Wanted, change};
+use crate::edge::codes;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
@@ -15,9 +16,6 @@ use clap::Subcommand;
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// A file that was named on the command line cannot be read.
-pub(super) const NO_FILE: &str = "LT0135";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -101,7 +99,12 @@ pub(super) fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure
         Ok(_) => Ok(bytes),
         Err(error) => {
             let message = format!("cannot read {}: {error}", path.display());
-            Err(Failure::new(Exit::Refused, NO_FILE, message, "name a file that you can read"))
+            Err(Failure::new(
+                Exit::Refused,
+                codes::NO_FILE,
+                message,
+                "name a file that you can read",
+            ))
         }
     }
 }

@@ -23,7 +23,7 @@ mod vendor;
 
 use crate::edge::codes;
 use crate::edge::draw::ink::Ink;
-use crate::edge::terminal::failure::{Exit, Failure, NOT_WRITTEN, USAGE};
+use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::terminal::{Form, Terminal};
 use clap::{Parser, Subcommand};
 use serde_json::json;
@@ -128,7 +128,7 @@ fn online(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         let message = format!("the system gives this process too little: {error}");
-        Failure::new(Exit::Refused, NOT_WRITTEN, message, "try again later")
+        Failure::new(Exit::Refused, codes::SYSTEM, message, "try again later")
     })?;
     runtime.block_on(work)
 }
@@ -156,7 +156,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && wants_json {
         let text = error.to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::new(Exit::Usage, USAGE, message, "see `lictree --help`");
+        let failure = Failure::new(Exit::Usage, codes::USAGE, message, "see `lictree --help`");
         eprintln!("{}", failure.json());
     } else {
         // Nowhere is left to say that this failed.

@@ -231,7 +231,10 @@ fn node_text(node: &NodeView, _: Ink) -> String {
         ("first seen", age::moment(node.first_seen)),
         ("last seen", age::moment(node.last_seen)),
     ];
-    let lines = rows.iter().map(|(title, value)| format!("{title:<16} {value}\n"));
+    let lines = rows
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(title, value)| format!("{title:<16} {value}\n"));
     let state = match &node.waiting {
         Some(what) => format!("{} ({what} asked for)", state_word(node.state)),
         None => state_word(node.state).to_string(),

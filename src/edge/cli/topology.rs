@@ -1,5 +1,6 @@
 //! `lictree topology`: the ranges of a topology folder, with nothing running.
 
+use crate::edge::codes;
 use crate::edge::draw::ink::Ink;
 use crate::edge::draw::tree::{self, Columns};
 use crate::edge::terminal::Terminal;
@@ -12,9 +13,6 @@ use crate::model::time::Timestamp;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
-
-/// A planned change that a primary would refuse.
-const WOULD_REFUSE: &str = "LT0125";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -120,13 +118,13 @@ fn show_plan(plan: &Plan, terminal: &Terminal) -> Result<(), Failure> {
         Verdict::Done => Ok(()),
         Verdict::NeedsForce => Err(Failure::new(
             Exit::Refused,
-            WOULD_REFUSE,
+            codes::PLAN_REFUSED,
             "a primary would refuse this: it makes or deepens a shortage",
             "`--force` would let it through, and the shortage would be shown",
         )),
         Verdict::Refused(why) => Err(Failure::new(
             Exit::Refused,
-            WOULD_REFUSE,
+            codes::PLAN_REFUSED,
             format!("a primary would refuse this: {why}"),
             "`--force` would not help",
         )),

@@ -1,5 +1,6 @@
 //! `lictree vendor`: what a vendor does, far from any server: keys and license files.
 
+use crate::edge::codes;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::vendor_key::{make_key, public_half, random_serial, read_key};
@@ -11,9 +12,6 @@ use crate::wire::license_file;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-
-/// What was asked for is no license.
-const NO_LICENSE: &str = "LT0131";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -97,7 +95,12 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
         note: issue.note,
     };
     let license = License::try_from(terms).map_err(|error| {
-        Failure::new(Exit::Refused, NO_LICENSE, error.to_string(), "correct it and issue again")
+        Failure::new(
+            Exit::Refused,
+            codes::LICENSE_NOT_ISSUED,
+            error.to_string(),
+            "correct it and issue again",
+        )
     })?;
     let file = license_file::issue(&license, &key);
     match issue.out {
@@ -105,7 +108,12 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
         Some(path) => {
             std::fs::write(&path, &file).map_err(|error| {
                 let message = format!("cannot write {}: {error}", path.display());
-                Failure::new(Exit::Refused, NO_LICENSE, message, "name another `--out FILE`")
+                Failure::new(
+                    Exit::Refused,
+                    codes::LICENSE_NOT_ISSUED,
+                    message,
+                    "name another `--out FILE`",
+                )
             })?;
             let (count, product) = (license.count, &license.product);
             let serial = license.serial.to_string();

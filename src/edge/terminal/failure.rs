@@ -1,15 +1,11 @@
 //! Why a command did not do what was asked, and how that leaves the program.
 
 use crate::client::ClientError;
+use crate::edge::codes;
 use crate::edge::topology::problem::Problem;
 use crate::model::refusal::Refusal;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-
-/// What a command line that cannot be understood is told.
-pub const USAGE: &str = "LT0139";
-/// Standard output or a file could not be written.
-pub const NOT_WRITTEN: &str = "LT0138";
 
 /// How the program ends. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +51,7 @@ impl Failure {
     }
 
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure::new(Exit::Usage, USAGE, message, hint)
+        Failure::new(Exit::Usage, codes::USAGE, message, hint)
     }
 
     /// The contract of `--json`: `{"error":{"code","message","hint"}}`.
@@ -91,7 +87,7 @@ impl Failure {
 
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Failure {
-        let code = problems.first().map_or(USAGE, |problem| problem.code);
+        let code = problems.first().map_or(codes::USAGE, |problem| problem.code);
         let message = match problems.len() {
             1 => "the topology cannot be used: 1 problem".to_string(),
             many => format!("the topology cannot be used: {many} problems"),

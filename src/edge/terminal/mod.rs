@@ -5,9 +5,11 @@
 
 pub mod failure;
 
-use crate::client::{Client, SOCKET_NAME};
+use crate::client::Client;
+use crate::edge::codes;
 use crate::edge::draw::ink::Ink;
-use crate::edge::terminal::failure::{Exit, Failure, NOT_WRITTEN};
+use crate::edge::founding::CONFIG_NAME;
+use crate::edge::terminal::failure::{Exit, Failure};
 use serde::Serialize;
 use std::io::{BufRead, ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
@@ -35,18 +37,18 @@ impl Terminal {
     /// A client of the server that `--data` names.
     pub fn client(&self) -> Result<Client, Failure> {
         let folder = self.data_dir()?;
-        if !folder.join(SOCKET_NAME).exists() {
-            let inside = servers_in(folder);
-            if let Some(first) = inside.first() {
+        let inside = servers_in(folder);
+        match inside.first() {
+            Some(first) if !folder.join(CONFIG_NAME).exists() => {
                 let found = format!("{} holds a whole tree, not one server", folder.display());
-                let names: Vec<String> =
-                    inside.iter().map(|path| format!("`--data {}`", path.display())).collect();
-                let first = first.display();
-                let hint = format!("say which: {}, such as `--data {first}`", names.join(", "));
-                return Err(Failure::usage(found, hint));
+                let names: Vec<&str> =
+                    inside.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+                let (names, first) = (names.join(", "), first.display());
+                let hint = format!("say which of {names}, such as `--data {first}`");
+                Err(Failure::usage(found, hint))
             }
+            _ => Ok(Client::of_data_dir(folder)),
         }
-        Ok(Client::of_data_dir(folder))
     }
 
     /// The folder that `--data` names.
@@ -101,7 +103,7 @@ impl Terminal {
             let hint = "add `--yes` to do it without a question";
             return Err(Failure::new(
                 Exit::Refused,
-                "LT0134",
+                codes::NOBODY_ANSWERS,
                 format!("nobody is there to answer: {question}"),
                 hint,
             ));
@@ -115,14 +117,14 @@ impl Terminal {
 }
 
 fn not_written(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Refused, NOT_WRITTEN, format!("cannot write the answer: {error}"), "")
+    Failure::new(Exit::Refused, codes::SYSTEM, format!("cannot write the answer: {error}"), "")
 }
 
 /// Folders in this one that are servers' data folders, at most 100, by name.
 fn servers_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(100);
     let mut found: Vec<PathBuf> =
-        entries.map(|e| e.path()).filter(|p| p.join(SOCKET_NAME).exists()).collect();
+        entries.map(|e| e.path()).filter(|p| p.join(CONFIG_NAME).exists()).collect();
     found.sort();
     found
 }

@@ -1,10 +1,9 @@
 //! Whether a topology makes sense. Nothing stops at the first problem.
 
+use crate::edge::codes;
 use crate::edge::import::{self, ImportLimits};
 use crate::edge::topology::file::{RawManaged, RawOption, RawServer, RawTable, RawTopology};
-use crate::edge::topology::problem::{
-    ABSURD, Complaints, NO_TABLE, NO_TREE, NOT_THE_FORM, Problem,
-};
+use crate::edge::topology::problem::{Complaints, Problem};
 use crate::edge::topology::{
     DiscoveryTable, Holding, SERVERS_MAX, Topology, TopologyLicense, TopologyServer, figures,
 };
@@ -42,7 +41,7 @@ pub(super) fn judge(
                 at: license.at,
             }),
             None => complaints.add(
-                NOT_THE_FORM,
+                codes::TOPOLOGY_FORM,
                 format!("license at {}", license.at),
                 "no product is named, and there is not exactly one",
                 "add `product = \"…\"`",
@@ -54,7 +53,12 @@ pub(super) fn judge(
         let server = convert(folder, server, &only, &mut complaints);
         if topology.servers.insert(name.clone(), server).is_some() {
             let remedy = "give each server a name of its own";
-            complaints.add(NO_TREE, format!("server {name}"), "there are two of this name", remedy);
+            complaints.add(
+                codes::TOPOLOGY_TREE,
+                format!("server {name}"),
+                "there are two of this name",
+                remedy,
+            );
         }
     }
     check_shape(&topology, &mut complaints);
@@ -76,7 +80,7 @@ fn tree_name(folder: &Path, raw: &RawTopology, complaints: &mut Complaints) -> T
         absolute.file_name()?.to_str()?.parse().ok()
     };
     raw.tree.clone().or_else(by_folder).unwrap_or_else(|| {
-        complaints.add(NOT_THE_FORM, "tree", "the tree has no name", "add `tree = \"…\"`");
+        complaints.add(codes::TOPOLOGY_FORM, "tree", "the tree has no name", "add `tree = \"…\"`");
         "tree".parse().expect("`tree` is a plain name")
     })
 }
@@ -86,12 +90,17 @@ fn products(raw: &RawTopology, complaints: &mut Complaints) -> BTreeMap<ProductN
     for product in &raw.products {
         if products.insert(product.name.clone(), product.metric.into()).is_some() {
             let key = format!("product {}", product.name);
-            complaints.add(ABSURD, key, "it is named twice", "leave one of them out");
+            complaints.add(
+                codes::TOPOLOGY_COUNT,
+                key,
+                "it is named twice",
+                "leave one of them out",
+            );
         }
     }
     if products.is_empty() {
         let remedy = "add `[[product]]` with `name = \"…\"`";
-        complaints.add(NOT_THE_FORM, "product", "there is none", remedy);
+        complaints.add(codes::TOPOLOGY_FORM, "product", "there is none", remedy);
     }
     products
 }
@@ -113,7 +122,12 @@ fn convert(
         (RawManaged::Count(count), Some(product)) => BTreeMap::from([(product.clone(), count)]),
         (RawManaged::Count(_), None) => {
             let found = "it is one number, and there is not exactly one product";
-            complaints.add(NOT_THE_FORM, key("managed"), found, "write `{ product = number }`");
+            complaints.add(
+                codes::TOPOLOGY_FORM,
+                key("managed"),
+                found,
+                "write `{ product = number }`",
+            );
             BTreeMap::new()
         }
     };
@@ -144,14 +158,24 @@ fn found_in(folder: &Path, table: &RawTable, key: &str, complaints: &mut Complai
     let inside = table.file.components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
         let remedy = "name it relative to the folder, without `..`";
-        complaints.add(NO_TABLE, key, format!("{shown} lies outside the folder"), remedy);
+        complaints.add(
+            codes::TOPOLOGY_TABLE,
+            key,
+            format!("{shown} lies outside the folder"),
+            remedy,
+        );
         return Vec::new();
     }
     let path = folder.join(&table.file);
     match import::read_file(&path, table.format.into(), &ImportLimits::default()) {
         Ok(import) => import.found,
         Err(error) => {
-            complaints.add(NO_TABLE, key, format!("{shown}: {error}"), "put the table there");
+            complaints.add(
+                codes::TOPOLOGY_TABLE,
+                key,
+                format!("{shown}: {error}"),
+                "put the table there",
+            );
             Vec::new()
         }
     }
@@ -177,21 +201,31 @@ fn machines(found: impl Iterator<Item = Found>) -> u64 {
 fn check_shape(topology: &Topology, complaints: &mut Complaints) {
     let servers = topology.servers.len();
     if servers == 0 {
-        complaints.add(NO_TREE, "server", "there is none", "add `[[server]]` with `name = \"…\"`");
+        complaints.add(
+            codes::TOPOLOGY_TREE,
+            "server",
+            "there is none",
+            "add `[[server]]` with `name = \"…\"`",
+        );
         return;
     }
     if servers > SERVERS_MAX {
         let found = format!("there are {servers}; at most {SERVERS_MAX} are allowed");
-        complaints.add(NO_TREE, "server", found, "describe a part of the tree");
+        complaints.add(codes::TOPOLOGY_TREE, "server", found, "describe a part of the tree");
     }
     let remedy = "every server but one names its parent, and all lead up to that one";
     for error in check_tree(&topology.shape()).err().unwrap_or_default() {
-        complaints.add(NO_TREE, "server", error.to_string(), remedy);
+        complaints.add(codes::TOPOLOGY_TREE, "server", error.to_string(), remedy);
     }
     let depth_max = Tuning::default().depth_max;
     for name in topology.servers.keys().filter(|name| depth(topology, name) > depth_max) {
         let found = format!("it stands on a level below the {depth_max}th");
-        complaints.add(NO_TREE, format!("server {name}"), found, "give it a parent further up");
+        complaints.add(
+            codes::TOPOLOGY_TREE,
+            format!("server {name}"),
+            found,
+            "give it a parent further up",
+        );
     }
 }
 
@@ -208,7 +242,12 @@ fn check_names(topology: &Topology, complaints: &mut Complaints) {
     let remedy = format!("the products are: {}", known.join(", "));
     let mut check = |key: String, product: &ProductName| {
         if !topology.products.contains_key(product) {
-            complaints.add(ABSURD, key, format!("there is no product {product}"), remedy.clone());
+            complaints.add(
+                codes::TOPOLOGY_COUNT,
+                key,
+                format!("there is no product {product}"),
+                remedy.clone(),
+            );
         }
     };
     for (name, server) in &topology.servers {
@@ -224,10 +263,15 @@ fn check_ports(topology: &Topology, complaints: &mut Complaints) {
         let Some(port) = server.listen else { continue };
         let key = format!("server {name}: listen");
         if port == 0 {
-            complaints.add(ABSURD, key, "0 is no port", "leave `listen` out for a free port");
+            complaints.add(
+                codes::TOPOLOGY_COUNT,
+                key,
+                "0 is no port",
+                "leave `listen` out for a free port",
+            );
         } else if let Some(other) = taken.insert(port, name) {
             let found = format!("{other} listens on {port} too");
-            complaints.add(ABSURD, key, found, "give it another port, or none");
+            complaints.add(codes::TOPOLOGY_COUNT, key, found, "give it another port, or none");
         }
     }
 }
@@ -238,17 +282,27 @@ fn check_licenses(topology: &Topology, complaints: &mut Complaints) {
         let key = format!("license at {at}");
         if license.count == LicenseCount::ZERO || license.count > COUNT_MAX {
             let found = format!("a count of {}", license.count);
-            complaints.add(ABSURD, &key, found, format!("a count is 1 to {COUNT_MAX}"));
+            complaints.add(
+                codes::TOPOLOGY_COUNT,
+                &key,
+                found,
+                format!("a count is 1 to {COUNT_MAX}"),
+            );
         }
         let Some(server) = topology.servers.get(at) else {
-            complaints.add(ABSURD, &key, "no server has that name", "correct `at`");
+            complaints.add(codes::TOPOLOGY_COUNT, &key, "no server has that name", "correct `at`");
             continue;
         };
         let may =
             server.parent.is_none() || server.options.get(product) == Some(&Holding::Registered);
         if !may {
             let remedy = format!("write `options = {{ {product} = \"registered\" }}` there");
-            complaints.add(ABSURD, &key, "that relay may not register licenses", remedy);
+            complaints.add(
+                codes::TOPOLOGY_COUNT,
+                &key,
+                "that relay may not register licenses",
+                remedy,
+            );
         }
     }
 }
@@ -259,13 +313,18 @@ fn check_distributions(topology: &Topology, complaints: &mut Complaints) {
             let key = format!("server {name}: options.{product}");
             if server.parent.is_none() {
                 let found = "the primary always holds and has no option";
-                complaints.add(ABSURD, &key, found, "leave it out, and register licenses there");
+                complaints.add(
+                    codes::TOPOLOGY_COUNT,
+                    &key,
+                    found,
+                    "leave it out, and register licenses there",
+                );
             }
             let Holding::Distributed(count) = *holding else { continue };
             if count == LicenseCount::ZERO || count > COUNT_MAX {
                 let found = format!("a distribution of {count}");
                 let remedy = format!("a count is 1 to {COUNT_MAX}; `\"none\"` distributes nothing");
-                complaints.add(ABSURD, &key, found, remedy);
+                complaints.add(codes::TOPOLOGY_COUNT, &key, found, remedy);
             }
         }
     }
@@ -275,7 +334,7 @@ fn check_distributions(topology: &Topology, complaints: &mut Complaints) {
         if given > has {
             let found = format!("{given} are distributed and {has} are registered at {primary}");
             let remedy = "register more there, or distribute less";
-            complaints.add(ABSURD, format!("product {product}"), found, remedy);
+            complaints.add(codes::TOPOLOGY_COUNT, format!("product {product}"), found, remedy);
         }
     }
 }
@@ -287,13 +346,18 @@ fn check_ranges(topology: &Topology, complaints: &mut Complaints) {
         if managed > server.nodes {
             let found = format!("{managed} of {} discovered nodes", server.nodes);
             let remedy = "manage fewer, or add a discovery table";
-            complaints.add(ABSURD, format!("server {name}: managed"), found, remedy);
+            complaints.add(codes::TOPOLOGY_COUNT, format!("server {name}: managed"), found, remedy);
         }
         for (product, count) in &server.managed {
             let sessions = topology.products.get(product) == Some(&Metric::Sessions);
             if sessions && *count > 0 {
                 let found = format!("{product} counts sessions, not devices");
-                complaints.add(ABSURD, format!("server {name}: managed"), found, "leave it out");
+                complaints.add(
+                    codes::TOPOLOGY_COUNT,
+                    format!("server {name}: managed"),
+                    found,
+                    "leave it out",
+                );
             }
         }
     }
@@ -302,7 +366,7 @@ fn check_ranges(topology: &Topology, complaints: &mut Complaints) {
             let (held, used) = (range.held, range.used);
             let key = format!("product {}", range.product);
             let found = format!("range {} is to manage {used} and holds {held}", range.source);
-            complaints.add(ABSURD, key, found, "manage fewer there, or hold more");
+            complaints.add(codes::TOPOLOGY_COUNT, key, found, "manage fewer there, or hold more");
         }
     }
 }

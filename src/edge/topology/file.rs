@@ -2,8 +2,9 @@
 //!
 //! Every table of the file is read for itself, so that one misspelled key does not hide the next.
 
+use crate::edge::codes;
 use crate::edge::import::Format;
-use crate::edge::topology::problem::{Complaints, NOT_THE_FORM};
+use crate::edge::topology::problem::Complaints;
 use crate::model::count::LicenseCount;
 use crate::model::license::Metric;
 use crate::model::name::{ProductName, ServerName, TreeName};
@@ -113,7 +114,7 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> RawTopology {
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
             complaints.add(
-                NOT_THE_FORM,
+                codes::TOPOLOGY_FORM,
                 format!("line {line}"),
                 error.message(),
                 "this is not TOML",
@@ -128,7 +129,7 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> RawTopology {
         licenses: many(table.remove("license"), "license", complaints),
     };
     for key in table.keys() {
-        complaints.add(NOT_THE_FORM, key, "no such key", REMEDY);
+        complaints.add(codes::TOPOLOGY_FORM, key, "no such key", REMEDY);
     }
     topology
 }
@@ -140,7 +141,7 @@ fn line_of(text: &str, byte: usize) -> usize {
 fn one<T: DeserializeOwned>(value: Value, key: &str, complaints: &mut Complaints) -> Option<T> {
     // Only the message: the rest points into a text that no file holds.
     let complain = |error: toml::de::Error| {
-        complaints.add(NOT_THE_FORM, key, error.message(), REMEDY);
+        complaints.add(codes::TOPOLOGY_FORM, key, error.message(), REMEDY);
     };
     value.try_into().map_err(complain).ok()
 }
@@ -155,7 +156,12 @@ fn many<T: DeserializeOwned>(
         Some(Value::Array(values)) => values,
         Some(_) => {
             let found = format!("`{key}` is not a list of tables");
-            complaints.add(NOT_THE_FORM, key, found, format!("begin each with `[[{key}]]`"));
+            complaints.add(
+                codes::TOPOLOGY_FORM,
+                key,
+                found,
+                format!("begin each with `[[{key}]]`"),
+            );
             Vec::new()
         }
     };

@@ -22,13 +22,14 @@ pub mod problem;
 #[cfg(test)]
 mod tests;
 
+use crate::edge::codes;
 use crate::edge::import::Format;
 use crate::engine::range::{Range, Tree, ranges};
 use crate::model::count::LicenseCount;
 use crate::model::holding::HoldingOption;
 use crate::model::license::Metric;
 use crate::model::name::{ProductName, ServerName, TreeName};
-use problem::{Complaints, Problem, UNREADABLE};
+use problem::{Complaints, Problem};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -103,7 +104,12 @@ impl Topology {
         let text = match text_of(&path) {
             Ok(text) => text,
             Err(found) => {
-                complaints.add(UNREADABLE, "", found, "name a folder with a topology.toml");
+                complaints.add(
+                    codes::TOPOLOGY_FILE,
+                    "",
+                    found,
+                    "name a folder with a topology.toml",
+                );
                 return Err(complaints.all());
             }
         };

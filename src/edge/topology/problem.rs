@@ -3,17 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The folder or `topology.toml` cannot be read.
-pub const UNREADABLE: &str = "LT0120";
-/// `topology.toml` does not have the form of a topology.
-pub const NOT_THE_FORM: &str = "LT0121";
-/// The servers do not make one tree.
-pub const NO_TREE: &str = "LT0122";
-/// A count, an option or a product that cannot be.
-pub const ABSURD: &str = "LT0123";
-/// A discovery table that is missing or cannot be read.
-pub const NO_TABLE: &str = "LT0124";
-
 /// One thing that must be put right before a topology can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -9,6 +9,7 @@
 //! ```
 //! No server's name begins with a dot, so the two kinds of folders never meet.
 
+use crate::edge::codes;
 use crate::edge::founding::CONFIG_NAME;
 use crate::edge::private_file;
 use crate::edge::terminal::failure::{Exit, Failure};
@@ -19,11 +20,6 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-
-/// Another process runs a tree in this folder.
-const BUSY: &str = "LT0126";
-/// The folder holds another tree, or cannot be used.
-const OTHER: &str = "LT0127";
 
 /// What is remembered between two starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +53,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => {
                 let message = format!("another `lictree up` runs a tree in {}", root.display());
                 let hint = "use that one, or name another folder: `--data DIR`";
-                return Err(Failure::new(Exit::Refused, BUSY, message, hint));
+                return Err(Failure::new(Exit::Refused, codes::UP_BUSY, message, hint));
             }
             Err(TryLockError::Error(error)) => return Err(unusable(&path, &error)),
         }
@@ -65,7 +61,7 @@ impl Folder {
         if &memory.tree != tree {
             let message = format!("{} holds the tree {}, not {tree}", root.display(), memory.tree);
             let hint = "name another folder (`--data DIR`), or remove this one to begin anew";
-            return Err(Failure::new(Exit::Refused, OTHER, message, hint));
+            return Err(Failure::new(Exit::Refused, codes::UP_FOLDER, message, hint));
         }
         Ok(Folder { root: root.to_path_buf(), memory, _lock: lock })
     }
@@ -113,7 +109,7 @@ pub(super) fn make_private(folder: &Path) -> Result<(), Failure> {
 
 pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Failure {
     let message = format!("cannot use {}: {error}", path.display());
-    Failure::new(Exit::Refused, OTHER, message, "name another folder: `--data DIR`")
+    Failure::new(Exit::Refused, codes::UP_FOLDER, message, "name another folder: `--data DIR`")
 }
 
 fn remembered(path: &Path, tree: &TreeName) -> Result<Memory, Failure> {
@@ -137,12 +133,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
         let mut folder = Folder::open(root.path(), &acme).unwrap();
-        assert_eq!(Folder::open(root.path(), &acme).unwrap_err().code, BUSY);
+        assert_eq!(Folder::open(root.path(), &acme).unwrap_err().code, codes::UP_BUSY);
         folder.done("manage:a".to_string()).unwrap();
         drop(folder);
         assert!(Folder::open(root.path(), &acme).unwrap().is_done("manage:a"));
-        assert_eq!(Folder::open(root.path(), &other).unwrap_err().code, OTHER);
+        assert_eq!(Folder::open(root.path(), &other).unwrap_err().code, codes::UP_FOLDER);
         std::fs::write(root.path().join(".up/memory.json"), "{").unwrap();
-        assert_eq!(Folder::open(root.path(), &acme).unwrap_err().code, OTHER);
+        assert_eq!(Folder::open(root.path(), &acme).unwrap_err().code, codes::UP_FOLDER);
     }
 }

@@ -21,6 +21,7 @@ mod processes;
 mod steps;
 
 use crate::client::Client;
+use crate::edge::codes;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::topology::Topology;
@@ -34,11 +35,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use steps::{Steps, until};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
-/// The running tree is not as `expected.txt` says.
-const NOT_AS_EXPECTED: &str = "LT0137";
-/// The system does not let this program wait for signals.
-const NO_SIGNALS: &str = "LT0138";
+/// Counts that did not change for so long stand still.
+const STILL_AFTER: Duration = Duration::from_secs(5);
 
 /// What to do once the tree stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub async fn up(wanted: &Up, terminal: &Terminal) -> Result<(), Failure> {
         Then::Verify => Some(expected(&wanted.example)?),
     };
     let primary = topology.primary().cloned().ok_or_else(|| {
-        Failure::new(Exit::BadConfiguration, "LT0122", "the tree has no primary", "")
+        Failure::new(Exit::BadConfiguration, codes::TOPOLOGY_TREE, "the tree has no primary", "")
     })?;
     let mut stop = Stop::new()?;
     let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
@@ -140,29 +140,32 @@ async fn finish(
     Ok(Outcome::Stands)
 }
 
-/// Waits until the running tree is as expected; the difference is the failure.
+/// Waits until the running tree is as expected, or does not change any more; the difference is
+/// the failure.
 async fn verify(
     expected: &str,
     client: &Client,
     terminal: &Terminal,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let mut found = String::new();
-    let same = until("the counts to be as expected", patience, async || {
-        found = counts(client).await?;
-        Ok((found == expected).then_some(()))
+    let (mut found, mut since) = (String::new(), Instant::now());
+    let settled = until("the counts to stand still", patience, async || {
+        let now = counts(client).await?;
+        if now != found {
+            (found, since) = (now, Instant::now());
+        }
+        Ok((found == expected || since.elapsed() > STILL_AFTER).then_some(()))
     });
-    let same = same.await;
+    settled.await?;
     terminal.print(&found)?;
-    if same.is_ok() {
+    if found == expected {
         terminal.note("as expected\n");
         return Ok(());
     }
     terminal.note(&difference(expected, &found));
     let message = "the running tree is not as expected.txt says (- expected, + found)";
-    let hint =
-        "was it changed by hand? `lictree event list` says; another `--data DIR` begins anew";
-    Err(Failure::new(Exit::Refused, NOT_AS_EXPECTED, message, hint))
+    let hint = "if people changed it since, another `--data DIR` begins anew";
+    Err(Failure::new(Exit::Refused, codes::NOT_AS_EXPECTED, message, hint))
 }
 
 fn expected(example: &Path) -> Result<String, Failure> {
@@ -171,7 +174,7 @@ fn expected(example: &Path) -> Result<String, Failure> {
         let message = format!("cannot read {}: {error}", path.display());
         let hint =
             format!("write it: lictree topology show {0} > {0}/expected.txt", example.display());
-        Failure::new(Exit::BadConfiguration, NOT_AS_EXPECTED, message, hint)
+        Failure::new(Exit::BadConfiguration, codes::NOT_AS_EXPECTED, message, hint)
     })
 }
 
@@ -197,7 +200,7 @@ impl Stop {
         let listen = |kind| {
             signal(kind).map_err(|error| {
                 let message = format!("cannot wait for signals: {error}");
-                Failure::new(Exit::Refused, NO_SIGNALS, message, "try again later")
+                Failure::new(Exit::Refused, codes::SYSTEM, message, "try again later")
             })
         };
         let interrupt = listen(SignalKind::interrupt())?;

@@ -1,6 +1,7 @@
 //! Everything on disk that the servers of a tree need before they start: ports, identities,
 //! configurations, the vendor's key. What is there already is kept.
 
+use crate::edge::codes;
 use crate::edge::founding::{self, ServerPlan};
 use crate::edge::private_file;
 use crate::edge::terminal::failure::{Exit, Failure};
@@ -13,11 +14,6 @@ use crate::net::IdentityError;
 use crate::wire::license_file::VendorKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, UdpSocket};
-
-/// No port is free, or the one that the topology names is taken.
-const NO_PORT: &str = "LT0133";
-/// Identities cannot be made.
-const NO_IDENTITY: &str = "LT0132";
 
 /// Makes or completes all folders.
 pub(super) fn prepare(
@@ -46,7 +42,7 @@ pub(super) fn prepare(
 
 fn no_identity(error: IdentityError) -> Failure {
     let hint = "put that right, or name another folder: `--data DIR`";
-    Failure::new(Exit::Refused, NO_IDENTITY, error.to_string(), hint)
+    Failure::new(Exit::Refused, codes::NOT_FOUNDED, error.to_string(), hint)
 }
 
 /// Gives every server a UDP port on loopback: the named one, the one it had, or a free one.
@@ -78,7 +74,7 @@ fn bind(port: u16) -> std::io::Result<UdpSocket> {
 fn taken(name: &ServerName, error: &std::io::Error) -> Failure {
     let message = format!("no UDP port on 127.0.0.1 for server {name}: {error}");
     let hint = "leave `listen` out of the topology for a free port, or end what uses this one";
-    Failure::new(Exit::Refused, NO_PORT, message, hint)
+    Failure::new(Exit::Refused, codes::UP_PORT, message, hint)
 }
 
 /// Writes a configuration unless a person changed the one that is there.

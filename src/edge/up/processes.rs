@@ -3,6 +3,7 @@
 //! Each runs `lictree serve` in a process group of its own, so that Ctrl-C reaches only the one
 //! that stops the others in order, and each ends by itself when that one is gone.
 
+use crate::edge::codes;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::up::folder::{Folder, unusable};
 use crate::model::name::ServerName;
@@ -16,8 +17,6 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-/// A server's process ended while it was needed.
-const DIED: &str = "LT0128";
 /// How often processes are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// From asking the servers to stop until they are killed.
@@ -45,7 +44,12 @@ impl Processes {
         let (out, err) = log_files(&log).map_err(|error| unusable(&log, &error))?;
         let not_started = |error: std::io::Error| {
             let message = format!("cannot start server {name}: {error}");
-            Failure::new(Exit::Refused, DIED, message, "free memory or processes, and try again")
+            Failure::new(
+                Exit::Refused,
+                codes::UP_DIED,
+                message,
+                "free memory or processes, and try again",
+            )
         };
         let program = std::env::current_exe().map_err(not_started)?;
         let child = Command::new(program)
@@ -88,7 +92,7 @@ impl Processes {
                 let log = self.0.get(*name).map(|process| process.log.display().to_string());
                 let hint = format!("look at {}", log.unwrap_or_default());
                 let message = format!("server {name} ended: {how}");
-                return Failure::new(Exit::Refused, DIED, message, hint);
+                return Failure::new(Exit::Refused, codes::UP_DIED, message, hint);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

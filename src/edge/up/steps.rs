@@ -10,6 +10,7 @@
 
 use crate::client::contract::ImportFormat;
 use crate::client::{Client, ClientError};
+use crate::edge::codes;
 use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
 use crate::edge::import::{Format, ImportLimits};
 use crate::edge::private_file;
@@ -27,8 +28,6 @@ use crate::wire::license_file::{self, VendorKey};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A step did not come to its end in time.
-const TOO_SLOW: &str = "LT0129";
 /// The pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -144,7 +143,7 @@ impl Steps<'_> {
     ) -> Result<(String, License), Failure> {
         make_private(&self.folder.licenses())?;
         let path = self.folder.licenses().join(format!("{}-{number}.license", wanted.at));
-        let absurd = |why: String| Failure::new(Exit::Refused, TOO_SLOW, why, "");
+        let absurd = |why: String| Failure::new(Exit::Refused, codes::UP_TOO_SLOW, why, "");
         if path.exists() {
             let text = private_file::read(&path).map_err(|error| unusable(&path, &error))?;
             let license = license_file::open(text.as_bytes(), &[self.key.public()]);
@@ -310,7 +309,7 @@ pub(super) async fn until<T>(
             let message = format!("waited {} s for {what}, in vain", patience.as_secs());
             let hint =
                 "look at log.txt in each server's folder; the same command goes on from here";
-            return Err(Failure::new(Exit::Refused, TOO_SLOW, message, hint));
+            return Err(Failure::new(Exit::Refused, codes::UP_TOO_SLOW, message, hint));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
