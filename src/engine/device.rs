@@ -153,7 +153,7 @@ impl Engine {
     /// Forgets devices; what they used is released.
     pub(super) fn delete(&mut self, devices: &[DeviceNumber]) {
         for number in devices {
-            if !self.state.devices.get(number).is_some_and(|row| !row.deleted) {
+            if self.state.devices.get(number).is_none_or(|row| row.deleted) {
                 continue;
             }
             self.set_aside(*number);

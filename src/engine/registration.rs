@@ -87,6 +87,7 @@ impl Engine {
             license.vendor
         );
         self.note("license.registered", text);
+        self.sources_changed = true;
         self.fill_targets(&license.product);
     }
 

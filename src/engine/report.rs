@@ -374,10 +374,12 @@ impl Engine {
 
 /// Every row is of the stream's table and within the batch's numbers.
 fn rows_fit(batch: &ReportBatch) -> bool {
-    let fits = |row: &ReportRow| match (&row.name, &row.body, batch.stream.table) {
-        (RowName::Product(_), RowBody::Figures(_), Table::Figures) => true,
-        (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes) => true,
-        _ => false,
+    let fits = |row: &ReportRow| {
+        matches!(
+            (&row.name, &row.body, batch.stream.table),
+            (RowName::Product(_), RowBody::Figures(_), Table::Figures)
+                | (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes)
+        )
     };
     batch.after <= batch.upto
         && batch

@@ -235,10 +235,10 @@ impl State {
             if let Some(wish) = &row.wish {
                 self.open.entry(wish.product.clone()).or_default().insert(wish.number, *number);
             }
-            if row.device.state == DeviceState::Managed {
-                if let Some(product) = &row.device.product {
-                    *self.managed.entry(product.clone()).or_default() += 1;
-                }
+            if row.device.state == DeviceState::Managed
+                && let Some(product) = &row.device.product
+            {
+                *self.managed.entry(product.clone()).or_default() += 1;
             }
         }
         let products: Vec<ProductName> = self.products().into_iter().collect();

@@ -14,6 +14,7 @@
 //! - A message leaves only after the change it tells of was applied, so it is durable (R1).
 
 use super::{Deed, Engine, ledger::Balance};
+use crate::model::command::Command;
 use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body};
@@ -298,13 +299,27 @@ impl Engine {
         !products.is_empty() || !edges.is_empty()
     }
 
-    /// A challenge was answered by this relay: it may attach once with it.
+    /// Primary: the newest challenge counts, and once (R3).
+    pub(super) fn attach_asked(
+        &mut self,
+        relay: ServerName,
+        nonce: u64,
+        incarnation: u64,
+        edges: Vec<(ProductName, EdgeReport)>,
+    ) {
+        if self.challenges.remove(&relay) == Some(nonce) {
+            let attach = self.next_attach();
+            self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
+        }
+    }
+
+    /// Primary: opens a challenge for this relay; an older one is void.
     pub(super) fn challenge(&mut self, relay: &ServerName, nonce: u64) {
         self.challenges.insert(relay.clone(), nonce);
         self.send_below(relay, Body::Challenge { nonce });
     }
 
-    pub(super) fn propose(&mut self, command: crate::model::command::Command) {
+    pub(super) fn propose(&mut self, command: Command) {
         self.deeds.push(Deed::Propose(command));
         self.proposed += 1;
     }

@@ -283,10 +283,8 @@ impl Engine {
     fn receive_down(&mut self, body: Body) {
         match body {
             Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
-            Body::Attached { nonce, attach, levels } => {
-                if self.state.server.fenced == Some(nonce) {
-                    self.propose(Command::Attached { nonce, attach, levels });
-                }
+            Body::Attached { nonce, attach, levels } if self.state.server.fenced == Some(nonce) => {
+                self.propose(Command::Attached { nonce, attach, levels });
             }
             Body::Level { attach, product, level } => {
                 self.propose(Command::TakeLevel { attach, product, level });
@@ -311,12 +309,7 @@ impl Engine {
                 self.challenge(&author, nonce);
             }
             Body::AttachRequest { nonce, incarnation, edges } => {
-                // The newest challenge counts, and once (R3).
-                if self.challenges.remove(&author) == Some(nonce) {
-                    let attach = self.next_attach();
-                    let relay = author;
-                    self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
-                }
+                self.attach_asked(author, nonce, incarnation, edges);
             }
             Body::EdgeReport { attach, product, report } => {
                 self.propose(Command::BookEdge { relay: author, attach, product, report });

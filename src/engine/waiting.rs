@@ -5,6 +5,7 @@
 use super::{Deed, Engine};
 use crate::model::count::LicenseCount;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::holding::{HoldingOption, Phase};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
@@ -113,15 +114,39 @@ impl Engine {
             outcome.refusal = refusal;
         }
         if outcome.refusal.is_none() {
-            let key = (outcome.product.clone(), outcome.relay.clone());
-            let settled = self.state.edges.get(&key).is_none_or(Engine::edge_is_settled);
+            let settled = self.is_booked(&outcome.relay, &outcome.product);
             let away = !self.is_online(&outcome.relay, now);
             if !settled && !late && !away {
                 return None;
             }
-            outcome.in_transit = self.in_transit(&outcome.relay, &outcome.product);
+            outcome.in_transit = self.unbooked(&outcome.relay, &outcome.product);
         }
         Some(Answer::Holding(outcome.clone()))
+    }
+
+    /// Whether the relay acts by what was last set, and its figures say so.
+    fn is_booked(&self, relay: &ServerName, product: &ProductName) -> bool {
+        let Some(edge) = self.state.edges.get(&(product.clone(), relay.clone())) else {
+            return true;
+        };
+        let said = self.figures_of(relay, product);
+        let phase = match edge.level.option {
+            HoldingOption::None => Phase::Sharing,
+            HoldingOption::Distributed | HoldingOption::Registered => Phase::Holding,
+        };
+        Engine::edge_is_settled(edge)
+            && said.phase == phase
+            && said.version == edge.level.version
+            && said.granted_seen - said.returned == self.outstanding(relay, product)
+    }
+
+    /// Counts that the relay has yet to book or to give back.
+    fn unbooked(&self, relay: &ServerName, product: &ProductName) -> LicenseCount {
+        let Some(edge) = self.state.edges.get(&(product.clone(), relay.clone())) else {
+            return LicenseCount::ZERO;
+        };
+        let back = self.outstanding(relay, product).saturating_sub(edge.level.target.0);
+        LicenseCount(edge.level.granted - edge.granted_seen + back)
     }
 
     /// Counts of an edge that only one end is known to have booked.
@@ -129,7 +154,7 @@ impl Engine {
         let outstanding = self.outstanding(relay, product);
         let said = self.figures_of(relay, product);
         let there = said.granted_seen.saturating_sub(said.returned);
-        LicenseCount(outstanding.abs_diff(there).min(outstanding.max(there)))
+        LicenseCount(outstanding.abs_diff(there))
     }
 
     fn device_outcomes(

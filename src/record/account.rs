@@ -181,7 +181,7 @@ impl Form for PackForm {
             relay: name(Self::WHAT, &self.relay)?,
             cycle: self.cycle,
             accounts: read_list::<AccountForm>(&self.accounts, Part::Accounts, room)?,
-            below: read_list::<BelowForm>(&self.below, Part::Accounts, room)?,
+            below: read_list::<BelowForm>(&self.below, Part::Lower, room)?,
         })
     }
 }

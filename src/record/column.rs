@@ -83,9 +83,14 @@ pub fn read_columns<M: Numbered, T>(
     (part, room): (Part, &mut Room),
     item: impl Fn(u64, u64, M) -> T,
 ) -> Result<Vec<T>, RecordError> {
-    room.take(part, form.marks.len())?;
-    let mut items = Vec::with_capacity(form.marks.len());
+    let count = form.marks.len();
     let (mut devices, mut numbers) = (form.devices.as_slice(), form.numbers.as_slice());
+    // A number has a byte at least, so no memory is set aside for items that are not there.
+    if devices.len().min(numbers.len()) < count {
+        return Err(RecordError::Columns { what });
+    }
+    room.take(part, count)?;
+    let mut items = Vec::with_capacity(count);
     let (mut device, mut number) = (Differences::default(), Differences::default());
     for &mark in &form.marks {
         let step = take_number(&mut devices).zip(take_number(&mut numbers));

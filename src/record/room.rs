@@ -9,10 +9,12 @@ use crate::record::error::RecordError;
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Accounts and lower holders of a pack.
+    /// Accounts of a pack.
     Accounts,
     /// Devices of an account, or of a command.
     Entries,
+    /// Lower holders of a pack.
+    Lower,
     /// Servers that routes name.
     Names,
     /// What is said of products or of tables, each once.
@@ -28,6 +30,7 @@ pub enum Part {
 pub struct Room {
     pub accounts: usize,
     pub entries: usize,
+    pub lower: usize,
     pub names: usize,
     pub products: usize,
     pub rows: usize,
@@ -44,6 +47,7 @@ impl Room {
         Room {
             accounts: usize::MAX,
             entries: usize::MAX,
+            lower: usize::MAX,
             names: usize::MAX,
             products: usize::MAX,
             rows: usize::MAX,
@@ -58,6 +62,7 @@ impl Room {
         let (left, what) = match part {
             Part::Accounts => (&mut self.accounts, "accounts"),
             Part::Entries => (&mut self.entries, "entries of accounts"),
+            Part::Lower => (&mut self.lower, "lower holders"),
             Part::Names => (&mut self.names, "names in routes"),
             Part::Products => (&mut self.products, "products"),
             Part::Rows => (&mut self.rows, "rows"),

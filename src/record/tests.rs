@@ -158,14 +158,22 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200), table in 0..18_u8, cut in 0..20_usize) {
+    fn no_bytes_make_it_panic(
+        bytes in vec(any::<u8>(), 0..200),
+        table in 0..18_u8,
+        cut in 0..20_usize,
+    ) {
         let _ = decode_batch(&bytes);
         let (key, value) = bytes.split_at(cut.min(bytes.len()));
         let _ = decode_row(&RowChange { table, key: key.to_vec(), value: Some(value.to_vec()) });
     }
 
     #[test]
-    fn cut_and_flipped_batches_do_not_make_it_panic(batch in batch(), at: prop::sample::Index, bit in 0..8_u32) {
+    fn cut_and_flipped_batches_do_not_make_it_panic(
+        batch in batch(),
+        at: prop::sample::Index,
+        bit in 0..8_u32,
+    ) {
         let mut bytes = encode_batch(&batch);
         let at = at.index(bytes.len());
         let _ = decode_batch(&bytes[..at]);

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //!             Input                                   Effect
-//!   request ───────────►┌──────────────────────────┐──► Persist(batch)      to the log, one commit
-//!   letter from peer ──►│  server::Server          │──► Send(link, letter)  only what is persisted
-//!   persisted(batch) ──►│   engine: decides        │──► Answer(request, …)  likewise
-//!   deadline reached ──►│   group:  orders         │──► Checkpoint(rows)    to the rows, own thread
-//!                       └──────────────────────────┘──► (the next deadline is a question)
+//!   request ────────►┌───────────────────┐──► Persist(batch)      to the log, one commit
+//!   letter ─────────►│  server::Server   │──► Send(link, letter)  only what is persisted
+//!   persisted ──────►│   engine: decides │──► Answer(request, …)  likewise
+//!   deadline ───────►│   group:  orders  │──► Checkpoint(rows)    to the rows, own thread
+//!                    └───────────────────┘──► (the next deadline is a question)
 //! ```
 //!
-//! Calling order: [`Server::handle`] for everything that waits, then [`Server::effects`] once, carry
-//! them all out in order, then wait for more input or [`Server::next_deadline`]. Time never goes
-//! back between calls. `Persisted` must be reported in the order of the batches.
+//! Calling order: [`Server::handle`] for everything that waits, then [`Server::effects`] once,
+//! carry them all out in order, then wait for more input or [`Server::next_deadline`]. Time never
+//! goes back between calls. `Persisted` must be reported in the order of the batches.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -91,7 +91,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Loads what was saved and goes through the log above it. Effects of the past are not repeated.
+    /// Loads what was saved and goes through the log above it. Nothing of the past is said again.
     pub fn start(start: Start) -> Result<Server, StartError> {
         let damaged = |error: &dyn std::fmt::Display| StartError::Damaged(error.to_string());
         let founded = !start.rows.is_empty() || !start.entries.is_empty();

@@ -1,1 +1,41 @@
-//! Placeholder of `simulator`; filled by its first slice.
+//! A whole tree of servers in one thread from one seed: time, lines, disks and faults are drawn,
+//! and an oracle that sees everything checks the rules of `docs/internals/safety.md`.
+//!
+//! ```text
+//!   run ── workload (operators, sites) ──► world ◄── faults
+//!     └── oracle: ledgers (one server), whole (the tree), promises (what was answered),
+//!                 mirror (rows above), liveness (after the faults) ── reads ──► truth
+//! ```
+//! It stands where the daemon stands: it feeds inputs to `server::Server` and carries out its
+//! effects. A world without faults also serves to show how a tree behaves.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod entropy;
+pub mod moment;
+pub mod queue;
+pub mod topology;
+
+pub mod disk;
+pub mod link;
+pub mod network;
+pub mod site;
+pub mod trace;
+pub mod weather;
+pub mod world;
+
+pub mod faults;
+pub mod workload;
+
+pub mod ledgers;
+pub mod liveness;
+pub mod mirror;
+pub mod oracle;
+pub mod promises;
+pub mod truth;
+pub mod violation;
+pub mod whole;
+
+pub mod figures;
+pub mod outcome;
+pub mod run;

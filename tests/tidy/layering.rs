@@ -4,7 +4,7 @@
 //!  5    edge                           command line, HTTP API and console, scans, imports, agent
 //!  4    client   daemon   simulator
 //!  3    server
-//!  2    engine  group  record  |  wire  net     (store stands on record)
+//!  2    engine  group  record  |  wire  net     (store and wire stand on record)
 //!  1    model
 //! ```
 //!
@@ -22,7 +22,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("group", &["model"]),
     ("record", &["model"]),
     ("store", &["model", "record"]),
-    ("wire", &["model"]),
+    // `record` for the forms of values that are both stored and sent (docs/decisions/0004).
+    ("wire", &["model", "record"]),
     ("net", &["model"]),
     ("server", &["model", "engine", "group", "record"]),
     ("simulator", &["model", "server", "record"]),

@@ -1,0 +1,89 @@
+//! How much happened in a run.
+
+use std::fmt;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub virtual_ms: u64,
+    pub inputs: u64,
+    pub letters: u64,
+    pub letters_lost: u64,
+    pub connections: u64,
+    pub requests: u64,
+    /// Devices that someone asked to manage, and what came of it.
+    pub asks: u64,
+    pub grants: u64,
+    pub denials: u64,
+    pub holding_changes: u64,
+    pub crashes: u64,
+    pub cuts: u64,
+    pub pauses: u64,
+    /// How often the whole tree was looked over.
+    pub checks: u64,
+    /// Licenses missing at the worst moment of any ledger.
+    pub shortage_max: u64,
+    /// Ledgers seen full, once a look.
+    pub full: u64,
+    /// Packs of uses seen on their way, once a look.
+    pub packs: u64,
+    /// Uses asked for at the end where a license was free.
+    pub probes: u64,
+}
+
+impl Figures {
+    /// The figures of several runs together.
+    pub fn with(self, other: Figures) -> Figures {
+        Figures {
+            virtual_ms: self.virtual_ms + other.virtual_ms,
+            inputs: self.inputs + other.inputs,
+            letters: self.letters + other.letters,
+            letters_lost: self.letters_lost + other.letters_lost,
+            connections: self.connections + other.connections,
+            requests: self.requests + other.requests,
+            asks: self.asks + other.asks,
+            grants: self.grants + other.grants,
+            denials: self.denials + other.denials,
+            holding_changes: self.holding_changes + other.holding_changes,
+            crashes: self.crashes + other.crashes,
+            cuts: self.cuts + other.cuts,
+            pauses: self.pauses + other.pauses,
+            checks: self.checks + other.checks,
+            shortage_max: self.shortage_max.max(other.shortage_max),
+            full: self.full + other.full,
+            packs: self.packs + other.packs,
+            probes: self.probes + other.probes,
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} virtual s, {} inputs, {} letters ({} lost), {} connections, {} looks",
+            self.virtual_ms / 1_000,
+            self.inputs,
+            self.letters,
+            self.letters_lost,
+            self.connections,
+            self.checks,
+        )?;
+        writeln!(
+            f,
+            "{} requests, {} uses asked for: {} granted, {} denied; {} changes of holding",
+            self.requests, self.asks, self.grants, self.denials, self.holding_changes,
+        )?;
+        write!(
+            f,
+            "{} crashes, {} cuts, {} pauses; {} full ledgers and {} packs seen, worst shortage {}, \
+             {} probes at the end",
+            self.crashes,
+            self.cuts,
+            self.pauses,
+            self.full,
+            self.packs,
+            self.shortage_max,
+            self.probes,
+        )
+    }
+}

@@ -1,0 +1,158 @@
+//! Checks of one server by itself, from one durable state to the next: balance (I2), counters that
+//! only rise (I4), no grant in a full range (I11).
+
+use crate::model::device::DeviceNumber;
+use crate::model::name::{ProductName, ServerName};
+use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses};
+use crate::simulator::violation::Findings;
+use std::collections::BTreeSet;
+
+/// Uses that stand in some outbox of the tree: what may arrive without a grant.
+pub type Afloat = BTreeSet<(ServerName, DeviceNumber)>;
+
+/// One server, one product, before and after.
+pub struct Step<'a> {
+    pub name: &'a ServerName,
+    pub product: &'a ProductName,
+    pub before: &'a ProductTruth,
+    pub after: &'a ProductTruth,
+}
+
+/// The uses in the outboxes of these servers for one product.
+pub fn afloat(truths: &[Truth], product: &ProductName) -> Afloat {
+    let products = truths.iter().filter_map(|truth| truth.products.get(product));
+    let packs = products.flat_map(|known| known.outboxes.iter());
+    let uses = packs.flat_map(|pack| pack.uses.iter());
+    uses.flat_map(|(origin, devices)| devices.iter().map(|d| (origin.clone(), *d))).collect()
+}
+
+/// Everything that must hold of one step of one server. A license that expired lets the balance
+/// fall below zero.
+pub fn check(step: &Step<'_>, has_expired: bool, afloat: &Afloat, out: &mut Findings) {
+    balance(step, has_expired, out);
+    rising(step, out);
+    grants(step, afloat, out);
+}
+
+fn balance(step: &Step<'_>, has_expired: bool, out: &mut Findings) {
+    let Step { name, product, after, .. } = step;
+    let own = after.own();
+    out.hold(own >= 0 || has_expired, "I2", || format!("{name} has {own} of {product}"));
+    out.hold(after.returned <= after.granted_seen, "I2", || {
+        let (returned, seen) = (after.returned, after.granted_seen);
+        format!("{name} returned {returned} of {product} and was given {seen}")
+    });
+    for (relay, EdgeTruth { level, .. }) in &after.edges {
+        out.hold(level.returned_seen <= level.granted, "I4", || {
+            format!("edge to {relay} of {product} at the primary: {level:?}")
+        });
+    }
+}
+
+fn rising(step: &Step<'_>, out: &mut Findings) {
+    let Step { name, product, before, after } = step;
+    let own = |p: &ProductTruth| [p.granted_seen, p.returned, p.version, p.cycle];
+    let fell = |before: &[u64], after: &[u64]| before.iter().zip(after).any(|(b, a)| a < b);
+    out.hold(!fell(&own(before), &own(after)), "I4", || {
+        format!("a counter of {name} for {product} fell: {:?} to {:?}", own(before), own(after))
+    });
+    let counters = |edge: &EdgeTruth| {
+        let level = edge.level;
+        [level.granted, level.returned_seen, level.version, level.epoch, edge.version_seen]
+    };
+    for (relay, edge) in &before.edges {
+        let now = after.edges.get(relay).copied().unwrap_or_default();
+        out.hold(!fell(&counters(edge), &counters(&now)), "I4", || {
+            format!("the edge to {relay} of {product} fell: {edge:?} to {now:?}")
+        });
+    }
+}
+
+/// A use that is new and did not come from an outbox was granted here. The last grant found a free
+/// license, so without what arrived the ledger cannot be above the most it ever had since.
+fn grants(step: &Step<'_>, afloat: &Afloat, out: &mut Findings) {
+    let Step { name, product, before, after } = step;
+    if before.ledger == after.ledger {
+        return;
+    }
+    let (mut granted, mut arrived) = (0, 0);
+    for (origin, device) in new_uses(&before.ledger, &after.ledger) {
+        match afloat.contains(&(origin.clone(), device)) {
+            true => arrived += 1,
+            false => granted += 1,
+        }
+    }
+    let (used, most) = (after.used(), most_owned(before, after));
+    out.hold(granted == 0 || i128::from(used - arrived) <= most, "I11", || {
+        format!(
+            "{name} granted {granted} uses of {product}: it uses {used}, {arrived} of them \
+             arrived, and it never had more than {most} to use (had {}, used {})",
+            before.own(),
+            before.used(),
+        )
+    });
+}
+
+fn new_uses<'a>(
+    before: &'a Uses,
+    after: &'a Uses,
+) -> impl Iterator<Item = (&'a ServerName, DeviceNumber)> {
+    after.iter().flat_map(move |(origin, devices)| {
+        let known = before.get(origin).map(Vec::as_slice).unwrap_or_default();
+        let new = devices.iter().filter(|device| known.binary_search(device).is_err());
+        new.map(move |device| (origin, *device))
+    })
+}
+
+/// The most that can have been own between two states: every rise first, every fall later.
+fn most_owned(before: &ProductTruth, after: &ProductTruth) -> i128 {
+    let rise = |before: u64, after: u64| i128::from(after.saturating_sub(before));
+    let returned = after.edges.iter().map(|(relay, edge)| {
+        let known = before.edges.get(relay).map_or(0, |edge| edge.level.returned_seen);
+        rise(known, edge.level.returned_seen)
+    });
+    before.own()
+        + rise(before.registered, after.registered)
+        + rise(before.granted_seen, after.granted_seen)
+        + returned.sum::<i128>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn truth(registered: u64, devices: &[u64]) -> ProductTruth {
+        let devices = devices.iter().map(|n| DeviceNumber(*n)).collect();
+        let ledger = Uses::from([("e".parse().unwrap(), devices)]);
+        ProductTruth { registered, ledger, ..ProductTruth::default() }
+    }
+
+    fn findings(before: &ProductTruth, after: &ProductTruth, afloat: &Afloat) -> Vec<&'static str> {
+        let (name, product) = ("a".parse().unwrap(), "atlas".parse().unwrap());
+        let mut out = Findings::at(crate::simulator::moment::Moment::default());
+        check(&Step { name: &name, product: &product, before, after }, false, afloat, &mut out);
+        out.into_violations().iter().map(|violation| violation.rule).collect()
+    }
+
+    #[test]
+    fn a_grant_in_a_full_range_is_seen_and_an_arrival_is_not_one() {
+        let none = Afloat::new();
+        assert!(findings(&truth(2, &[1]), &truth(2, &[1, 2]), &none).is_empty());
+        assert_eq!(findings(&truth(2, &[1, 2]), &truth(2, &[1, 2, 3]), &none), ["I11"]);
+        let afloat = Afloat::from([("e".parse().unwrap(), DeviceNumber(3))]);
+        assert!(findings(&truth(2, &[1, 2]), &truth(2, &[1, 2, 3]), &afloat).is_empty());
+    }
+
+    #[test]
+    fn counters_that_fall_and_balances_below_zero_are_seen() {
+        let seen = |granted_seen, returned| ProductTruth {
+            granted_seen,
+            returned,
+            ..ProductTruth::default()
+        };
+        let none = Afloat::new();
+        assert!(findings(&seen(3, 1), &seen(4, 2), &none).is_empty());
+        assert_eq!(findings(&seen(3, 1), &seen(2, 1), &none), ["I4"]);
+        assert_eq!(findings(&seen(3, 1), &seen(3, 4), &none), ["I2", "I2"]);
+    }
+}

@@ -1,0 +1,164 @@
+//! What must come true once all faults have ended (L1, L2): ledgers agree, nothing is in transit,
+//! the primary shows what is so, and a free license is had for the asking.
+
+use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::holding::{HoldingOption, Phase};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::view::RangesView;
+use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses};
+use crate::simulator::violation::Findings;
+use std::collections::BTreeMap;
+
+/// A tree in which all has come to rest, or should have.
+pub struct Rest<'a> {
+    pub topology: &'a Topology,
+    pub truths: &'a [Truth],
+    pub product: &'a ProductName,
+}
+
+/// One device that must get a license when it asks.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub place: usize,
+    pub device: DeviceId,
+    pub product: ProductName,
+}
+
+impl Rest<'_> {
+    fn at(&self, place: usize) -> ProductTruth {
+        self.truths[place].product(self.product)
+    }
+
+    fn holds(&self, place: usize) -> bool {
+        place == PRIMARY || self.at(place).phase == Phase::Holding
+    }
+
+    /// The place whose licenses the devices of this one use.
+    pub fn source(&self, place: usize) -> usize {
+        match self.topology.parent(place) {
+            Some(parent) if !self.holds(place) => self.source(parent),
+            _ => place,
+        }
+    }
+
+    /// L2 without what is shown.
+    pub fn check(&self, out: &mut Findings) {
+        for place in 0..self.topology.len() {
+            let name = self.topology.name(place);
+            let packs = self.at(place).outboxes.len();
+            out.hold(packs == 0, "L2", || format!("{name} still has {packs} packs on their way"));
+            if place != PRIMARY {
+                self.check_edge(place, name, out);
+            }
+        }
+        self.check_uses(out);
+    }
+
+    fn check_edge(&self, place: usize, name: &ServerName, out: &mut Findings) {
+        let relay = self.at(place);
+        let edge = self.at(PRIMARY).edges.get(name).copied().unwrap_or_default();
+        let EdgeTruth { level, version_seen } = edge;
+        let agreed = level.granted == relay.granted_seen
+            && level.returned_seen == relay.returned
+            && level.version == relay.version
+            && level.version == version_seen;
+        out.hold(agreed, "L2", || {
+            format!("the edge to {name} did not come to rest: primary {edge:?}, relay {relay:?}")
+        });
+        let phase = match level.option {
+            _ if relay.declined => relay.phase,
+            HoldingOption::None => Phase::Sharing,
+            HoldingOption::Distributed | HoldingOption::Registered => Phase::Holding,
+        };
+        out.hold(relay.phase == phase, "L2", || {
+            format!(
+                "{name} is {:?} for {} with option {:?}",
+                relay.phase, self.product, level.option
+            )
+        });
+        let held = relay.granted_seen.saturating_sub(relay.returned);
+        let target = level.target.0;
+        let shrinking = held > target && relay.free() == 0;
+        out.hold(held == target || shrinking || relay.declined, "L2", || {
+            let free = relay.free();
+            format!("{name} was to hold {target} of {}, holds {held}, {free} free", self.product)
+        });
+    }
+
+    /// Each ledger has exactly the managed devices of its range (I3).
+    fn check_uses(&self, out: &mut Findings) {
+        let mut due: BTreeMap<usize, Uses> = BTreeMap::new();
+        for place in 0..self.topology.len() {
+            let truth = &self.truths[place];
+            for (number, device) in truth.devices.iter().filter(|(_, device)| device.waits) {
+                let name = self.topology.name(place);
+                out.add("L1", format!("{name}:{number} still waits for a verdict: {device:?}"));
+            }
+            let managed: Vec<DeviceNumber> = truth.managed(self.product).collect();
+            if !managed.is_empty() {
+                let uses = due.entry(self.source(place)).or_default();
+                uses.insert(self.topology.name(place).clone(), managed);
+            }
+        }
+        for place in 0..self.topology.len() {
+            let due = due.remove(&place).unwrap_or_default();
+            let mut kept = self.at(place).ledger;
+            kept.retain(|_, devices| !devices.is_empty());
+            let name = self.topology.name(place);
+            out.hold(kept == due, "L2", || {
+                format!("ledger of {name} for {} has {kept:?}, its range {due:?}", self.product)
+            });
+        }
+    }
+
+    /// The table that the primary shows, against what is so.
+    pub fn check_shown(&self, shown: &RangesView, out: &mut Findings) {
+        let mut lines = BTreeMap::new();
+        for place in 0..self.topology.len() {
+            if self.source(place) == place {
+                let at = self.at(place);
+                let own = u64::try_from(at.own()).unwrap_or(0);
+                lines.insert(self.topology.name(place), (own, at.used(), Vec::new()));
+            }
+        }
+        for place in 0..self.topology.len() {
+            let source = self.topology.name(self.source(place));
+            if let Some((.., members)) = lines.get_mut(source) {
+                if *source != *self.topology.name(place) {
+                    members.push(self.topology.name(place));
+                }
+            }
+        }
+        let rows = shown.ranges.iter().filter(|row| row.product == *self.product);
+        let table: BTreeMap<_, _> = rows
+            .map(|row| {
+                let mut members: Vec<_> = row.destinations.iter().collect();
+                members.sort_by_key(|name| self.topology.place_of(name));
+                (&row.source, (row.held.0, row.used.0, members))
+            })
+            .collect();
+        out.hold(table == lines, "L2", || {
+            format!("the primary shows {table:?} for {}; so it is {lines:?}", self.product)
+        });
+    }
+
+    /// Devices that must get a license: at most as many in a range as it has free.
+    pub fn probes(&self) -> Vec<Probe> {
+        let mut free: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut probes = Vec::new();
+        for place in (0..self.topology.len()).rev() {
+            let source = self.source(place);
+            let free = free.entry(source).or_insert_with(|| self.at(source).free());
+            let discovered = self.truths[place].devices.iter().find(|(_, device)| {
+                device.state == DeviceState::Discovered && !device.waits && !device.deleted
+            });
+            let (Some((number, _)), 1..) = (discovered, *free) else { continue };
+            *free -= 1;
+            let managing_source = self.topology.name(place).clone();
+            let device = DeviceId { managing_source, number: *number };
+            probes.push(Probe { place, device, product: self.product.clone() });
+        }
+        probes
+    }
+}

@@ -1,0 +1,80 @@
+//! Rows of relays as the primary has them (I10): they never step back, they are what their writer
+//! wrote, and once all is quiet they are all of it.
+
+use crate::model::report::StreamId;
+use crate::simulator::topology::PRIMARY;
+use crate::simulator::truth::{RowsTruth, mirrored, written};
+use crate::simulator::violation::Findings;
+use crate::simulator::world::World;
+use std::collections::BTreeMap;
+
+/// How far each stream was known when it was last looked at.
+#[derive(Debug, Default)]
+pub struct Mirrors {
+    known: BTreeMap<StreamId, (u64, u64)>,
+}
+
+impl Mirrors {
+    pub fn check(&mut self, world: &World, out: &mut Findings) {
+        let Some(primary) = world.server(PRIMARY) else { return };
+        // Until it has gone through its log again it knows less than its disk.
+        if !world.has_caught_up(PRIMARY) {
+            return;
+        }
+        let originals = originals(world);
+        for (stream, mirror) in mirrored(primary) {
+            self.check_rising(&stream, &mirror, out);
+            if let Some(original) = originals.get(&stream) {
+                compare(&stream, &mirror, original, out);
+            }
+        }
+    }
+
+    fn check_rising(&mut self, stream: &StreamId, mirror: &RowsTruth, out: &mut Findings) {
+        let now = (mirror.incarnation, mirror.version);
+        let before = self.known.insert(stream.clone(), now);
+        let fell = before.is_some_and(|before| before.0 == now.0 && before.1 > now.1);
+        out.hold(!fell, "I10", || format!("{stream:?} fell from {before:?} to {now:?}"));
+    }
+
+    /// The end of a quiet time: what the primary has is all there is.
+    pub fn check_equal(&mut self, world: &World, out: &mut Findings) {
+        self.check(world, out);
+        let Some(primary) = world.server(PRIMARY) else { return };
+        let mirrors = mirrored(primary);
+        for (stream, original) in originals(world) {
+            if stream.origin == *world.topology.name(PRIMARY) {
+                continue;
+            }
+            let mirror = mirrors.get(&stream).cloned().unwrap_or_default();
+            let holds = mirror.rows == original.rows;
+            out.hold(holds, "I10", || {
+                let differs = |name| mirror.rows.get(name) != original.rows.get(name);
+                let names = mirror.rows.keys().chain(original.rows.keys());
+                let differing: Vec<_> = names.filter(|name| differs(name)).take(3).collect();
+                let (has, all) = (mirror.version, original.version);
+                format!("the primary has {stream:?} up to {has} of {all}; differing: {differing:?}")
+            });
+        }
+    }
+}
+
+fn originals(world: &World) -> BTreeMap<StreamId, RowsTruth> {
+    let up = (0..world.topology.len()).filter(|place| world.has_caught_up(*place));
+    up.filter_map(|place| world.server(place)).flat_map(written).collect()
+}
+
+fn compare(stream: &StreamId, mirror: &RowsTruth, original: &RowsTruth, out: &mut Findings) {
+    if mirror.incarnation != original.incarnation {
+        return;
+    }
+    out.hold(mirror.version <= original.version, "I10", || {
+        let (has, wrote) = (mirror.version, original.version);
+        format!("the primary has {stream:?} up to {has}; its writer wrote {wrote}")
+    });
+    for (name, row) in &mirror.rows {
+        let same_version = original.rows.get(name).filter(|wrote| wrote.version == row.version);
+        let holds = same_version.is_none_or(|wrote| wrote == row);
+        out.hold(holds, "I10", || format!("{stream:?} {name:?}: {row:?}, not as it was written"));
+    }
+}

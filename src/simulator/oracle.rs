@@ -1,0 +1,148 @@
+//! Watches a world from outside and says which rules it breaks.
+//!
+//! It keeps what every server durably knew when it last looked. After every step that may have
+//! changed a server it checks that server; the whole tree is looked over at most once in
+//! [`LOOK_GAP_MS`] of virtual time, and after every answer.
+
+use crate::model::request::{Answer, Request, RequestId};
+use crate::simulator::figures::Figures;
+use crate::simulator::ledgers::{self, Step};
+use crate::simulator::mirror::Mirrors;
+use crate::simulator::moment::Moment;
+use crate::simulator::promises::Promises;
+use crate::simulator::topology::PRIMARY;
+use crate::simulator::truth::{ProductTruth, Truth};
+use crate::simulator::violation::{Findings, Violation};
+use crate::simulator::whole::Whole;
+use crate::simulator::world::World;
+
+/// The whole tree is not looked over more often, unless something was answered.
+const LOOK_GAP_MS: u64 = 20;
+/// Mirrored rows are compared this often.
+const MIRROR_GAP_MS: u64 = 4_000;
+
+pub struct Oracle {
+    truths: Vec<Truth>,
+    promises: Promises,
+    mirrors: Mirrors,
+    looked_at: Moment,
+    mirrors_at: Moment,
+    stale: bool,
+    violations: Vec<Violation>,
+}
+
+impl Oracle {
+    pub fn new(places: usize) -> Oracle {
+        Oracle {
+            truths: vec![Truth::default(); places],
+            promises: Promises::of_places(places),
+            mirrors: Mirrors::default(),
+            looked_at: Moment::default(),
+            mirrors_at: Moment::default(),
+            stale: false,
+            violations: Vec::new(),
+        }
+    }
+
+    pub fn truths(&self) -> &[Truth] {
+        &self.truths
+    }
+
+    pub fn promises(&self) -> &Promises {
+        &self.promises
+    }
+
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    pub fn add(&mut self, findings: Findings) {
+        self.violations.extend(findings.into_violations());
+    }
+
+    pub fn posted(&mut self, id: RequestId, place: usize, request: &Request) {
+        self.promises.posted(id, place, request);
+    }
+
+    pub fn lost(&mut self, id: RequestId) {
+        self.promises.lost(id);
+    }
+
+    pub fn heard(&mut self, id: RequestId, answer: &Answer) {
+        self.promises.heard(id, answer);
+        self.stale = true;
+        self.looked_at = Moment::default();
+    }
+
+    /// Looks at what changed since the last time.
+    pub fn watch(&mut self, world: &mut World) {
+        let mut out = Findings::at(world.now());
+        for place in world.take_changed() {
+            self.look_at(world, place, &mut out);
+        }
+        for breach in world.take_breaches() {
+            out.add("server", breach);
+        }
+        if self.stale && world.now() >= self.looked_at.after_ms(LOOK_GAP_MS) {
+            self.look_over(world, &mut out);
+        }
+        if world.now() >= self.mirrors_at.after_ms(MIRROR_GAP_MS) {
+            self.mirrors_at = world.now();
+            self.mirrors.check(world, &mut out);
+        }
+        self.add(out);
+    }
+
+    fn look_at(&mut self, world: &mut World, place: usize, out: &mut Findings) {
+        let after = world.truth(place);
+        if after == self.truths[place] {
+            return;
+        }
+        let before = std::mem::replace(&mut self.truths[place], after);
+        self.stale = true;
+        let (name, after) = (world.topology.name(place), &self.truths[place]);
+        let unknown = ProductTruth::default();
+        for (product, now) in &after.products {
+            let before = before.products.get(product).unwrap_or(&unknown);
+            if before == now {
+                continue;
+            }
+            let afloat = match before.ledger == now.ledger {
+                true => ledgers::Afloat::new(),
+                false => ledgers::afloat(&self.truths, product),
+            };
+            let step = Step { name, product, before, after: now };
+            ledgers::check(&step, after.has_expired, &afloat, out);
+            note(&mut world.figures, now);
+        }
+        for product in before.products.keys().filter(|p| !after.products.contains_key(p)) {
+            out.add("I6", format!("{name} knew of {product} and does no more"));
+        }
+    }
+
+    fn look_over(&mut self, world: &mut World, out: &mut Findings) {
+        self.stale = false;
+        self.looked_at = world.now();
+        world.figures.checks += 1;
+        Whole { topology: &world.topology, truths: &self.truths }.check(out);
+        for (place, truth) in self.truths.iter().enumerate() {
+            self.promises.check(place, world.topology.name(place), truth, out);
+        }
+        self.promises.check_holdings(&self.truths[PRIMARY], out);
+    }
+
+    /// The last look: everything, whether or not it changed.
+    pub fn conclude(&mut self, world: &mut World) {
+        let mut out = Findings::at(world.now());
+        self.look_over(world, &mut out);
+        self.mirrors.check_equal(world, &mut out);
+        self.add(out);
+    }
+}
+
+fn note(figures: &mut Figures, known: &ProductTruth) {
+    figures.shortage_max = figures.shortage_max.max(known.shortage());
+    let holds = known.own() > 0;
+    figures.full += u64::from(holds && known.free() == 0);
+    figures.packs += known.outboxes.len() as u64;
+}

@@ -1,0 +1,304 @@
+//! One run: a tree drawn from a seed, a working day full of faults, then rest.
+//!
+//! ```text
+//!   0 ───────── work and faults ─────────► heal ── 25 s ──► L2 ── 10 s ──► L1 ── 20 s ──► end
+//!                                          │ faults and work end           │              │ L2,
+//!                                          │ a last scan at every site     │ probes       │ I10
+//! ```
+//! The invariants are watched from the first moment to the last.
+
+use crate::model::request::{Answer, Request, RequestId};
+use crate::model::tuning::Tuning;
+use crate::simulator::entropy::Entropy;
+use crate::simulator::faults::Faults;
+use crate::simulator::figures::Figures;
+use crate::simulator::liveness::{Probe, Rest};
+use crate::simulator::moment::Moment;
+use crate::simulator::oracle::Oracle;
+use crate::simulator::outcome::Outcome;
+use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::violation::Findings;
+use crate::simulator::workload::{Errand, Habits, Workload};
+use crate::simulator::world::{Making, World};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How runs are made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Virtual time of a run; at least [`REST_MS`] and some more.
+    pub virtual_ms: u64,
+    /// Lines of the trace that a failed run shows.
+    pub keep_lines: usize,
+    /// What every server is tuned to; limits of letters and entries are drawn below these.
+    pub tuning: Tuning,
+}
+
+impl Default for Settings {
+    /// Three simulated minutes.
+    fn default() -> Settings {
+        Settings { virtual_ms: 180_000, keep_lines: 0, tuning: Tuning::default() }
+    }
+}
+
+/// The quiet part at the end of a run.
+pub const REST_MS: u64 = 55_000;
+/// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
+const AGREE_MS: u64 = 25_000;
+const PROBE_MS: u64 = 10_000;
+
+/// Runs one seed. A run that fails is run again, to show its last lines.
+pub fn run(seed: u64, settings: &Settings) -> Outcome {
+    let outcome = run_once(seed, settings);
+    if outcome.violations.is_empty() || settings.keep_lines > 0 {
+        return outcome;
+    }
+    run_once(seed, &Settings { keep_lines: 60, ..settings.clone() })
+}
+
+fn run_once(seed: u64, settings: &Settings) -> Outcome {
+    let mut run = Run::new(seed, settings);
+    let caught = catch_unwind(AssertUnwindSafe(|| run.go()));
+    if let Err(panic) = caught {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        let mut out = Findings::at(run.world.now());
+        out.add("panic", text.unwrap_or_else(|| "without words".to_string()));
+        run.oracle.add(out);
+    }
+    run.outcome(seed)
+}
+
+struct Run {
+    world: World,
+    workload: Workload,
+    faults: Faults,
+    oracle: Oracle,
+    heal_at: Moment,
+    end_at: Moment,
+    probes: BTreeMap<RequestId, Probe>,
+    ranges_asked: Option<RequestId>,
+}
+
+impl Run {
+    fn new(seed: u64, settings: &Settings) -> Run {
+        let mut entropy = Entropy::new(seed);
+        let topology = Topology::drawn(&mut entropy);
+        let mut faults = Faults::drawn(entropy.fork());
+        let habits = Habits::drawn(&mut entropy, topology.len());
+        let workload = Workload::new(&topology, habits, entropy.fork());
+        let making = Making {
+            tuning: drawn_tuning(&settings.tuning, &mut entropy),
+            weather: faults.weather(),
+            ahead_ms_max: if entropy.chance(300) { 20_000 } else { 0 },
+            keep_lines: settings.keep_lines,
+            topology,
+        };
+        let oracle = Oracle::new(making.topology.len());
+        let heal_at = Moment::of_ms(settings.virtual_ms.saturating_sub(REST_MS));
+        let end_at = Moment::of_ms(settings.virtual_ms);
+        let world = World::new(making, entropy);
+        let (probes, ranges_asked) = (BTreeMap::new(), None);
+        Run { world, workload, faults, oracle, heal_at, end_at, probes, ranges_asked }
+    }
+
+    fn go(&mut self) {
+        for errand in self.workload.opening() {
+            self.post(&errand);
+        }
+        while self.world.now() < self.heal_at && self.goes_well() {
+            let next = self.workload.next_at().min(self.faults.next_at()).min(self.heal_at);
+            self.pass(next);
+            self.act();
+        }
+        self.rest();
+    }
+
+    fn act(&mut self) {
+        let now = self.world.now();
+        if now >= self.heal_at {
+            return;
+        }
+        if now >= self.faults.next_at() {
+            self.faults.strike(&mut self.world);
+        }
+        if now >= self.workload.next_at() {
+            for errand in self.workload.errands(now) {
+                self.post(&errand);
+            }
+        }
+    }
+
+    /// Faults end, and what was promised for then must come true.
+    fn rest(&mut self) {
+        self.world.heal();
+        self.pass(self.heal_at.after_ms(1_000));
+        let scans = self.workload.last_scans();
+        scans.iter().for_each(|errand| self.post(errand));
+        self.pass(self.heal_at.after_ms(AGREE_MS));
+        self.look_at_rest();
+        self.probe();
+        self.pass(self.heal_at.after_ms(AGREE_MS + PROBE_MS));
+        self.see_probes();
+        self.pass(self.end_at);
+        self.look_at_rest();
+        if self.goes_well() {
+            self.oracle.conclude(&mut self.world);
+        }
+    }
+
+    fn goes_well(&self) -> bool {
+        self.oracle.violations().is_empty()
+    }
+
+    /// Lets everything happen that is due by then. Stops at the first violation.
+    fn pass(&mut self, until: Moment) {
+        while self.goes_well() && self.world.step(until) {
+            self.listen();
+        }
+    }
+
+    fn listen(&mut self) {
+        for answered in self.world.take_answers() {
+            self.workload.heard(answered.id, &answered.answer);
+            self.oracle.heard(answered.id, &answered.answer);
+            self.hear_rest(answered.id, &answered.answer);
+        }
+        for id in self.world.take_lost() {
+            self.workload.lost(id);
+            self.oracle.lost(id);
+        }
+        self.oracle.watch(&mut self.world);
+    }
+
+    fn post(&mut self, errand: &Errand) {
+        self.post_request(errand.place, &errand.request, |run, id| run.workload.posted(id, errand));
+    }
+
+    fn post_request(
+        &mut self,
+        place: usize,
+        request: &Request,
+        then: impl FnOnce(&mut Run, RequestId),
+    ) {
+        if let Some(id) = self.world.post(place, request.clone()) {
+            self.oracle.posted(id, place, request);
+            then(self, id);
+        }
+    }
+
+    // The end.
+
+    fn look_at_rest(&mut self) {
+        if !self.goes_well() {
+            return;
+        }
+        let mut out = Findings::at(self.world.now());
+        self.each_product(|rest| rest.check(&mut out));
+        let up = (0..self.world.topology.len()).find(|place| !self.world.has_caught_up(*place));
+        out.hold(up.is_none(), "L2", || format!("server at place {up:?} did not come back"));
+        for (id, place) in self.oracle.promises().unanswered() {
+            out.add(
+                "L1",
+                format!("{id:?} to {} was never answered", self.world.topology.name(place)),
+            );
+        }
+        self.oracle.add(out);
+        if self.goes_well() {
+            let asked = |run: &mut Run, id| run.ranges_asked = Some(id);
+            self.post_request(PRIMARY, &Request::Ranges, asked);
+            self.pass(self.world.now().after_ms(1_000));
+        }
+    }
+
+    fn each_product(&self, mut of: impl FnMut(Rest<'_>)) {
+        let (topology, truths) = (&self.world.topology, self.oracle.truths());
+        for product in &self.workload.habits().products {
+            of(Rest { topology, truths, product });
+        }
+    }
+
+    fn hear_rest(&mut self, id: RequestId, answer: &Answer) {
+        if self.ranges_asked != Some(id) {
+            return;
+        }
+        let mut out = Findings::at(self.world.now());
+        match answer {
+            Answer::Ranges(shown) => self.each_product(|rest| rest.check_shown(shown, &mut out)),
+            other => out.add("L2", format!("asked for the ranges the primary said {other:?}")),
+        }
+        self.oracle.add(out);
+    }
+
+    fn probe(&mut self) {
+        let mut probes = Vec::new();
+        self.each_product(|rest| probes.extend(rest.probes()));
+        for probe in probes {
+            let request = Request::Manage {
+                devices: vec![probe.device.clone()],
+                product: Some(probe.product.clone()),
+            };
+            let place = probe.place;
+            self.world.figures.probes += 1;
+            self.post_request(place, &request, |run, id| {
+                run.probes.insert(id, probe);
+            });
+        }
+    }
+
+    fn see_probes(&mut self) {
+        if !self.goes_well() {
+            return;
+        }
+        let mut out = Findings::at(self.world.now());
+        for probe in self.probes.values() {
+            let truth = &self.oracle.truths()[probe.place];
+            let managed = truth.managed(&probe.product).any(|n| n == probe.device.number);
+            out.hold(managed, "L1", || {
+                format!("its range had a license free for {} of {}", probe.device, probe.product)
+            });
+        }
+        self.oracle.add(out);
+    }
+
+    fn outcome(self, seed: u64) -> Outcome {
+        let fates = self.oracle.promises().fates;
+        let figures = Figures {
+            virtual_ms: self.world.now().ms(),
+            asks: fates.asks,
+            grants: fates.grants,
+            denials: fates.denials,
+            holding_changes: self.oracle.promises().holding_changes,
+            ..self.world.figures
+        };
+        Outcome {
+            seed,
+            story: format!(
+                "tree {}; faults {:?}; {:?}",
+                self.world.topology.drawing(),
+                self.faults.kinds(),
+                self.workload.habits(),
+            ),
+            violations: self.oracle.violations().to_vec(),
+            trace_hash: self.world.trace.hash(),
+            figures,
+            lines: self.world.trace.lines().cloned().collect(),
+        }
+    }
+}
+
+/// Small limits in some runs, so that packs, wishes and reports take many letters.
+fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
+    let mut tuning = base.clone();
+    if entropy.chance(400) {
+        tuning.report_rows_max = entropy.between(1, 8) as usize;
+        tuning.report_window = entropy.between(1, 4) as usize;
+        tuning.wishes_per_letter_max = entropy.between(1, 4) as usize;
+        tuning.pack_entries_per_letter_max = entropy.between(1, 5) as usize;
+        tuning.entry_commands_max = entropy.between(1, 8) as usize;
+    }
+    if entropy.chance(300) {
+        tuning.checkpoint_log_bytes = entropy.between(200, 4_000);
+    }
+    tuning
+}

@@ -1,0 +1,129 @@
+//! One server of a world with its disk, its clock and what waits for it.
+
+use crate::model::command::Founding;
+use crate::model::time::Timestamp;
+use crate::model::tuning::Tuning;
+use crate::server::effect::Effect;
+use crate::server::input::Input;
+use crate::server::{Server, Start, StartError};
+use crate::simulator::disk::Disk;
+use crate::simulator::entropy::Entropy;
+use crate::simulator::moment::Moment;
+use crate::simulator::truth::{Truth, truth_of};
+
+pub struct Site {
+    pub founding: Founding,
+    pub disk: Disk,
+    /// Nothing while it is down.
+    pub server: Option<Server>,
+    /// Counts its starts; what was meant for an earlier one is void.
+    pub start: u64,
+    pub inbox: Vec<Input>,
+    pub work_is_due: bool,
+    pub paused: bool,
+    pub deadline_at: Option<Moment>,
+    /// How far its clock is ahead of the world's.
+    pub ahead_ms: u64,
+    /// Its disk has work until then.
+    pub disk_free_at: Moment,
+    /// What its disk said when it went down; in force until it has gone through its log again.
+    remembered: Option<Truth>,
+}
+
+impl Site {
+    pub fn new(founding: Founding, ahead_ms: u64) -> Site {
+        Site {
+            founding,
+            disk: Disk::default(),
+            server: None,
+            start: 0,
+            inbox: Vec::new(),
+            work_is_due: false,
+            paused: false,
+            deadline_at: None,
+            ahead_ms,
+            disk_free_at: Moment::default(),
+            remembered: Some(Truth::default()),
+        }
+    }
+
+    pub fn clock(&self, now: Moment) -> Timestamp {
+        now.timestamp(self.ahead_ms)
+    }
+
+    /// Starts from what the disk has.
+    pub fn boot(&mut self, tuning: &Tuning, entropy: u64, now: Moment) -> Result<(), StartError> {
+        self.start += 1;
+        self.server = Some(Server::start(self.found_on_disk(tuning, entropy, now))?);
+        Ok(())
+    }
+
+    fn found_on_disk(&self, tuning: &Tuning, entropy: u64, now: Moment) -> Start {
+        let remains = self.disk.remains();
+        Start {
+            tuning: tuning.clone(),
+            founding: self.founding.clone(),
+            software: "simulated".to_string(),
+            rows: remains.rows,
+            rows_at: remains.rows_at,
+            hard_state: remains.hard_state,
+            entries: remains.entries,
+            cut: remains.cut,
+            entropy,
+            now: self.clock(now),
+        }
+    }
+
+    /// The process ends here and now. What its disk knows stays the truth about it.
+    pub fn stop(
+        &mut self,
+        tuning: &Tuning,
+        entropy: &mut Entropy,
+        now: Moment,
+    ) -> Result<(), StartError> {
+        self.server = None;
+        self.start += 1;
+        self.inbox.clear();
+        self.work_is_due = false;
+        self.paused = false;
+        self.deadline_at = None;
+        self.disk_free_at = now;
+        self.disk.lose_power(entropy);
+        self.remembered = Some(self.truth_on_disk(tuning, now)?);
+        Ok(())
+    }
+
+    /// A start on a copy of the disk that goes through the whole log and is thrown away.
+    fn truth_on_disk(&self, tuning: &Tuning, now: Moment) -> Result<Truth, StartError> {
+        let mut shadow = Server::start(self.found_on_disk(tuning, 0, now))?;
+        for _ in 0..2 {
+            for effect in shadow.effects(self.clock(now)) {
+                if let Effect::Persist(batch) = effect {
+                    shadow.handle(self.clock(now), Input::Persisted { number: batch.number });
+                }
+            }
+        }
+        Ok(truth_of(&shadow))
+    }
+
+    /// It has gone through its log: what it says now is what its disk knows.
+    pub fn caught_up(&mut self) {
+        self.remembered = None;
+    }
+
+    pub fn has_caught_up(&self) -> bool {
+        self.server.is_some() && self.remembered.is_none()
+    }
+
+    /// What this server durably knows.
+    pub fn truth(&self) -> Truth {
+        match (&self.remembered, &self.server) {
+            (None, Some(server)) => truth_of(server),
+            (remembered, _) => remembered.clone().unwrap_or_default(),
+        }
+    }
+
+    pub fn takes(&self, start: u64) -> bool {
+        self.server.is_some() && self.start == start
+    }
+}

@@ -1,0 +1,120 @@
+//! The shape of a simulated tree.
+
+use crate::model::name::ServerName;
+use crate::simulator::entropy::Entropy;
+
+/// One server's place: its name and the place of its parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub name: ServerName,
+    /// `None` only at place 0, the primary. Always a place before this one.
+    pub parent: Option<usize>,
+}
+
+/// A tree: place 0 is the primary, every other place names a parent before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    places: Vec<Place>,
+}
+
+/// The place of the primary.
+pub const PRIMARY: usize = 0;
+
+impl Topology {
+    /// Servers a, b, c, …; `parents[i]` is the place of the parent of server i + 1.
+    pub fn of_parents(parents: &[usize]) -> Topology {
+        let place = |at: usize, parent: Option<usize>| Place { name: letter_name(at), parent };
+        let below = parents.iter().enumerate();
+        let mut places = vec![place(0, None)];
+        places.extend(below.map(|(i, parent)| place(i + 1, Some((*parent).min(i)))));
+        Topology { places }
+    }
+
+    /// One below the other.
+    pub fn chain(servers: usize) -> Topology {
+        Topology::of_parents(&(0..servers.saturating_sub(1)).collect::<Vec<_>>())
+    }
+
+    /// All relays directly below the primary.
+    pub fn star(servers: usize) -> Topology {
+        Topology::of_parents(&vec![PRIMARY; servers.saturating_sub(1)])
+    }
+
+    /// The tree of the worked example: a ─ b ─ d and a ─ c ─ e.
+    pub fn worked_example() -> Topology {
+        Topology::of_parents(&[0, 0, 1, 2])
+    }
+
+    /// Three to eight servers in one of four shapes.
+    pub fn drawn(entropy: &mut Entropy) -> Topology {
+        let servers = entropy.between(3, 8) as usize;
+        match entropy.below(4) {
+            0 => Topology::chain(servers.min(6)),
+            1 => Topology::star(servers),
+            2 => Topology::worked_example(),
+            _ => {
+                let parents = (0..servers - 1).map(|i| entropy.index(i + 1)).collect::<Vec<_>>();
+                Topology::of_parents(&parents)
+            }
+        }
+    }
+
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub fn name(&self, place: usize) -> &ServerName {
+        &self.places[place].name
+    }
+
+    pub fn parent(&self, place: usize) -> Option<usize> {
+        self.places[place].parent
+    }
+
+    pub fn place_of(&self, name: &ServerName) -> Option<usize> {
+        self.places.iter().position(|place| place.name == *name)
+    }
+
+    /// `a ─ b, a ─ c`: for people who read a failure.
+    pub fn drawing(&self) -> String {
+        let edge = |place: &Place| {
+            place.parent.map(|parent| format!("{} ─ {}", self.places[parent].name, place.name))
+        };
+        self.places.iter().filter_map(edge).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// a … z, then a1 …: always a plain name.
+fn letter_name(place: usize) -> ServerName {
+    let letter = char::from(b'a' + (place % 26) as u8);
+    let text = match place / 26 {
+        0 => letter.to_string(),
+        round => format!("{letter}{round}"),
+    };
+    text.parse().expect("a letter and digits are a plain name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_drawn_tree_has_its_parents_first() {
+        for seed in 0..200 {
+            let tree = Topology::drawn(&mut Entropy::new(seed));
+            assert!((3..=8).contains(&tree.len()), "{}", tree.drawing());
+            for place in 1..tree.len() {
+                assert!(tree.parent(place).is_some_and(|parent| parent < place));
+            }
+        }
+        assert_eq!(Topology::worked_example().drawing(), "a ─ b, a ─ c, b ─ d, c ─ e");
+    }
+}

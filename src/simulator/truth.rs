@@ -1,0 +1,224 @@
+//! What one server durably knows, as the checks see it.
+//!
+//! The only file of the simulator that looks inside a server. It reads `Server::engine().state()`:
+//! `licenses`, `edges`, `holdings`, `ledgers` (accounts, outbox), `devices`, `mirrors`.
+
+use crate::model::account::{Account, Pack, Verdict};
+use crate::model::device::{DeviceNumber, DeviceState};
+use crate::model::edge::Level;
+use crate::model::holding::Phase;
+use crate::model::license::Serial;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
+use crate::model::row::{DeviceRow, OwnFiguresRow};
+use crate::server::Server;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Devices with a use, by managing source; each list sorted.
+pub type Uses = BTreeMap<ServerName, Vec<DeviceNumber>>;
+
+/// One server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    pub products: BTreeMap<ProductName, ProductTruth>,
+    pub devices: BTreeMap<DeviceNumber, DeviceTruth>,
+    /// The last number given to a device, deleted or not.
+    pub device_last: DeviceNumber,
+    pub serials: BTreeSet<Serial>,
+    /// Some license's time was over.
+    pub has_expired: bool,
+}
+
+/// One product at one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProductTruth {
+    pub registered: u64,
+    /// Primary: what it says of each relay, and what it last heard.
+    pub edges: BTreeMap<ServerName, EdgeTruth>,
+    /// Relay: its side of the edge.
+    pub granted_seen: u64,
+    pub returned: u64,
+    pub phase: Phase,
+    pub version: u64,
+    pub cycle: u64,
+    pub declined: bool,
+    pub ledger: Uses,
+    pub outboxes: Vec<PackTruth>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EdgeTruth {
+    pub level: Level,
+    pub version_seen: u64,
+}
+
+/// Uses that left a ledger and are not known to be booked elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackTruth {
+    pub cycle: u64,
+    pub uses: Uses,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceTruth {
+    pub state: DeviceState,
+    pub product: Option<ProductName>,
+    /// What was asked for has no verdict yet.
+    pub waits: bool,
+    /// Its operator deleted it; it is kept until its release is answered.
+    pub deleted: bool,
+}
+
+impl ProductTruth {
+    /// Licenses this server may use or give on: may be below zero where a license expired.
+    pub fn own(&self) -> i128 {
+        let given = self.edges.values().map(|edge| outstanding(&edge.level)).sum::<i128>();
+        i128::from(self.registered) + i128::from(self.granted_seen)
+            - i128::from(self.returned)
+            - given
+    }
+
+    pub fn used(&self) -> u64 {
+        self.ledger.values().map(|devices| devices.len() as u64).sum()
+    }
+
+    pub fn free(&self) -> u64 {
+        u64::try_from(self.own() - i128::from(self.used())).unwrap_or(0)
+    }
+
+    pub fn shortage(&self) -> u64 {
+        u64::try_from(i128::from(self.used()) - self.own().max(0)).unwrap_or(0)
+    }
+}
+
+/// What the primary gave and has not back.
+pub fn outstanding(level: &Level) -> i128 {
+    i128::from(level.granted) - i128::from(level.returned_seen)
+}
+
+impl Truth {
+    /// Own devices managed under this product.
+    pub fn managed<'a>(&'a self, product: &'a ProductName) -> impl Iterator<Item = DeviceNumber> {
+        let under = move |device: &DeviceTruth| {
+            device.state == DeviceState::Managed && device.product.as_ref() == Some(product)
+        };
+        self.devices.iter().filter(move |(_, d)| under(d)).map(|(number, _)| *number)
+    }
+
+    pub fn product(&self, product: &ProductName) -> ProductTruth {
+        self.products.get(product).cloned().unwrap_or_default()
+    }
+}
+
+/// Rows of a server's streams, as its writer or as the primary has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowsTruth {
+    pub incarnation: u64,
+    /// Everything up to here is there.
+    pub version: u64,
+    pub rows: BTreeMap<RowName, ReportRow>,
+}
+
+/// What the primary has of every other server's streams.
+pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
+    let mirrors = primary.engine().state().mirrors.iter();
+    let own = primary.engine().state().name();
+    let foreign = mirrors.filter(|(stream, _)| stream.origin != *own);
+    foreign
+        .map(|(stream, mirror)| {
+            let rows = mirror.rows().filter_map(|(name, _)| mirror.row(name));
+            let rows = rows.map(|row| (row.name.clone(), row)).collect();
+            let known = RowsTruth { incarnation: mirror.incarnation, version: mirror.have, rows };
+            (stream.clone(), known)
+        })
+        .collect()
+}
+
+/// What a server itself says in its streams.
+pub fn written(server: &Server) -> BTreeMap<StreamId, RowsTruth> {
+    let state = server.engine().state();
+    let [figures, nodes] = StreamId::of(state.name());
+    let figure = |(product, row): (&ProductName, &OwnFiguresRow)| ReportRow {
+        name: RowName::Product(product.clone()),
+        version: row.version,
+        body: RowBody::Figures(row.figures),
+    };
+    let node = |(number, row): (&DeviceNumber, &DeviceRow)| ReportRow {
+        name: RowName::Device(*number),
+        version: row.version,
+        body: RowBody::Device(row.device.clone()),
+    };
+    let kept = state.devices.iter().filter(|(_, row)| !row.deleted);
+    let rows = [
+        (figures, state.server.figures_version, by_name(state.own_figures.iter().map(figure))),
+        (nodes, state.server.nodes_version, by_name(kept.map(node))),
+    ];
+    let incarnation = state.server.founding.incarnation;
+    let known = |(stream, version, rows)| (stream, RowsTruth { incarnation, version, rows });
+    rows.into_iter().map(known).collect()
+}
+
+fn by_name(rows: impl Iterator<Item = ReportRow>) -> BTreeMap<RowName, ReportRow> {
+    rows.map(|row| (row.name.clone(), row)).collect()
+}
+
+/// What this server durably knows: its engine's state is its log applied, and only what is on disk
+/// is applied.
+pub fn truth_of(server: &Server) -> Truth {
+    let state = server.engine().state();
+    let device = |(number, row): (&DeviceNumber, &DeviceRow)| {
+        let known = DeviceTruth {
+            state: row.device.state,
+            product: row.device.product.clone(),
+            waits: row.wish.is_some(),
+            deleted: row.deleted,
+        };
+        (*number, known)
+    };
+    let mut truth = Truth {
+        products: BTreeMap::new(),
+        devices: state.devices.iter().map(device).collect(),
+        device_last: state.server.device_last,
+        serials: state.licenses.keys().cloned().collect(),
+        has_expired: state.licenses.values().any(|license| license.expired),
+    };
+    for license in state.licenses.values().filter(|license| !license.expired) {
+        at(&mut truth, &license.license.product).registered += license.license.count.0;
+    }
+    for ((product, relay), edge) in &state.edges {
+        let known = EdgeTruth { level: edge.level, version_seen: edge.version_seen };
+        at(&mut truth, product).edges.insert(relay.clone(), known);
+    }
+    for (product, row) in &state.holdings {
+        let known = at(&mut truth, product);
+        known.granted_seen = row.granted_seen;
+        known.returned = row.returned;
+        known.phase = row.phase;
+        known.version = row.level.version;
+        known.cycle = row.cycle;
+        known.declined = row.declined;
+    }
+    for (product, ledger) in &state.ledgers {
+        let known = at(&mut truth, product);
+        known.ledger = uses_of(ledger.accounts().map(|(account, _)| account));
+        known.outboxes = ledger.outbox.values().map(pack_truth).collect();
+    }
+    truth
+}
+
+fn at<'a>(truth: &'a mut Truth, product: &ProductName) -> &'a mut ProductTruth {
+    truth.products.entry(product.clone()).or_default()
+}
+
+fn pack_truth(pack: &Pack) -> PackTruth {
+    PackTruth { cycle: pack.cycle, uses: uses_of(pack.accounts.iter()) }
+}
+
+fn uses_of<'a>(accounts: impl Iterator<Item = &'a Account>) -> Uses {
+    let granted = |account: &Account| {
+        let granted = account.entries.iter().filter(|(_, e)| e.verdict == Verdict::Granted);
+        granted.map(|(device, _)| *device).collect::<Vec<_>>()
+    };
+    let uses = accounts.map(|account| (account.origin.clone(), granted(account)));
+    uses.filter(|(_, devices)| !devices.is_empty()).collect()
+}

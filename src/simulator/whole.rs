@@ -1,0 +1,125 @@
+//! Checks of the whole tree at one moment: every use in exactly one place (I3, I12), every license
+//! at one side of an edge or in transit (I4, I5), never more in use than there is (I1).
+
+use crate::model::device::DeviceNumber;
+use crate::model::name::{ProductName, ServerName};
+use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::truth::{ProductTruth, Truth, Uses};
+use crate::simulator::violation::Findings;
+use std::collections::BTreeSet;
+
+/// All servers' durable states, as of one moment.
+pub struct Whole<'a> {
+    pub topology: &'a Topology,
+    pub truths: &'a [Truth],
+}
+
+/// One use as it stands in a ledger or an outbox.
+type Use<'a> = (&'a ServerName, DeviceNumber);
+
+impl Whole<'_> {
+    pub fn products(&self) -> BTreeSet<&ProductName> {
+        self.truths.iter().flat_map(|truth| truth.products.keys()).collect()
+    }
+
+    /// What each server knows of a product, with its name.
+    pub fn of<'b>(
+        &'b self,
+        product: &'b ProductName,
+    ) -> impl Iterator<Item = (&'b ServerName, &'b ProductTruth)> {
+        let named = self.topology.places().iter().zip(self.truths);
+        named.filter_map(|(place, truth)| Some((&place.name, truth.products.get(product)?)))
+    }
+
+    pub fn check(&self, out: &mut Findings) {
+        for product in self.products() {
+            self.edges(product, out);
+            self.uses(product, out);
+        }
+    }
+
+    /// 0 <= returned_seen <= returned <= granted_seen <= granted; so nothing is at both sides.
+    fn edges(&self, product: &ProductName, out: &mut Findings) {
+        let at_primary = self.truths[PRIMARY].products.get(product);
+        for (name, relay) in self.of(product).skip_while(|(n, _)| *n == self.topology.name(0)) {
+            let edge = at_primary.and_then(|p| p.edges.get(name)).copied().unwrap_or_default();
+            let level = edge.level;
+            let holds = level.returned_seen <= relay.returned
+                && relay.returned <= relay.granted_seen
+                && relay.granted_seen <= level.granted;
+            out.hold(holds, "I5", || {
+                let (seen, returned) = (relay.granted_seen, relay.returned);
+                format!(
+                    "edge to {name} of {product}: primary {level:?}, relay has seen {seen} and \
+                     returned {returned}"
+                )
+            });
+            out.hold(relay.version <= level.version, "I5", || {
+                let (knows, word) = (relay.version, level.version);
+                format!("{name} acts by version {knows} of {product}; the primary's word is {word}")
+            });
+        }
+    }
+
+    fn uses(&self, product: &ProductName, out: &mut Findings) {
+        let mut counted: Vec<Use<'_>> = Vec::new();
+        let mut afloat: Vec<Use<'_>> = Vec::new();
+        for (_, known) in self.of(product) {
+            add_uses(&mut counted, &known.ledger);
+            known.outboxes.iter().for_each(|pack| add_uses(&mut afloat, &pack.uses));
+        }
+        counted.sort_unstable();
+        afloat.sort_unstable();
+        afloat.dedup();
+        for pair in counted.windows(2).filter(|pair| pair[0] == pair[1]) {
+            let (origin, device) = pair[0];
+            let ledgers = self.ledgers_with(product, origin, device);
+            out.add("I12", format!("{origin}:{device} uses {product} in the ledgers of {ledgers}"));
+        }
+        let managed = self.managed(product, &counted, &afloat, out);
+        let unbooked = afloat.iter().filter(|u| counted.binary_search(u).is_err()).count() as i128;
+        let registered: i128 = self.of(product).map(|(_, p)| i128::from(p.registered)).sum();
+        let over = |p: &ProductTruth| (i128::from(p.used()) - p.own()).max(0);
+        let shortages: i128 = self.of(product).map(|(_, p)| over(p)).sum();
+        out.hold(managed <= registered + shortages + unbooked, "I1", || {
+            format!(
+                "{managed} devices are managed under {product}: {registered} licenses, \
+                 {shortages} short, {unbooked} uses on their way"
+            )
+        });
+    }
+
+    /// How many devices are managed; each must have its use somewhere.
+    fn managed(
+        &self,
+        product: &ProductName,
+        counted: &[Use<'_>],
+        afloat: &[Use<'_>],
+        out: &mut Findings,
+    ) -> i128 {
+        let mut managed = 0;
+        for (place, truth) in self.topology.places().iter().zip(self.truths) {
+            for device in truth.managed(product) {
+                managed += 1;
+                let one = (&place.name, device);
+                let found =
+                    counted.binary_search(&one).is_ok() || afloat.binary_search(&one).is_ok();
+                out.hold(found, "I12", || {
+                    let name = &place.name;
+                    format!("{name}:{device} is managed under {product} and in no ledger")
+                });
+            }
+        }
+        managed
+    }
+
+    fn ledgers_with(&self, product: &ProductName, origin: &ServerName, of: DeviceNumber) -> String {
+        let has = |known: &ProductTruth| known.ledger.get(origin).is_some_and(|d| d.contains(&of));
+        let with = self.of(product).filter(|(_, known)| has(known)).map(|(name, _)| name.as_str());
+        with.collect::<Vec<_>>().join(" and ")
+    }
+}
+
+fn add_uses<'a>(to: &mut Vec<Use<'a>>, uses: &'a Uses) {
+    to.extend(uses.iter().flat_map(|(origin, devices)| devices.iter().map(move |d| (origin, *d))));
+}

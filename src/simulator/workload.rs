@@ -1,0 +1,271 @@
+//! What operators and sites do in a run: scans, licenses, changes of holding, devices managed and
+//! let go. It knows only what it was answered, as people do.
+
+use crate::model::count::LicenseCount;
+use crate::model::device::{DeviceId, DeviceNumber};
+use crate::model::discovery::{Found, MacAddress};
+use crate::model::license::{License, LicenseTerms, Metric};
+use crate::model::name::ProductName;
+use crate::model::request::{
+    Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
+};
+use crate::simulator::entropy::Entropy;
+use crate::simulator::moment::{BEGINNING, Moment};
+use crate::simulator::topology::{PRIMARY, Topology};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a run's people behave; drawn once a run.
+#[derive(Clone, Debug)]
+pub struct Habits {
+    pub products: Vec<ProductName>,
+    /// Licenses that the primary has at first, of each product.
+    pub licenses: u64,
+    pub devices_per_site: u64,
+    pub gap_ms: (u64, u64),
+    /// Of a thousand changes of holding, how many are forced.
+    pub forced: u32,
+    /// Of a thousand licenses, how many expire during the run.
+    pub expiring: u32,
+    /// Of a thousand requests, how many are made twice.
+    pub repeated: u32,
+}
+
+impl Habits {
+    /// Licenses are always fewer than devices: the fight for the last one matters most.
+    pub fn drawn(entropy: &mut Entropy, servers: usize) -> Habits {
+        let names = if entropy.chance(250) { vec!["atlas", "borea"] } else { vec!["atlas"] };
+        let product = |name: &str| name.parse().expect("it is a plain name");
+        let devices_per_site = entropy.between(4, 24);
+        let devices = devices_per_site * servers as u64;
+        Habits {
+            products: names.into_iter().map(product).collect(),
+            licenses: entropy.between(devices / 4, devices * 3 / 4).max(2),
+            devices_per_site,
+            gap_ms: (30, entropy.between(300, 1_500)),
+            forced: if entropy.chance(500) { 0 } else { 300 },
+            expiring: if entropy.chance(150) { 300 } else { 0 },
+            repeated: if entropy.chance(300) { 200 } else { 0 },
+        }
+    }
+}
+
+/// Something to be asked of the server at that place.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    pub place: usize,
+    pub request: Request,
+}
+
+pub struct Workload {
+    topology: Topology,
+    habits: Habits,
+    entropy: Entropy,
+    next_at: Moment,
+    serial_last: u64,
+    /// Devices each site has seen so far, by what its server answered.
+    known: Vec<u64>,
+    /// Imports on their way, so that an answer can be laid to their site.
+    imports: BTreeMap<RequestId, usize>,
+    macs: Vec<u64>,
+}
+
+impl Workload {
+    pub fn new(topology: &Topology, habits: Habits, entropy: Entropy) -> Workload {
+        Workload {
+            topology: topology.clone(),
+            habits,
+            entropy,
+            next_at: Moment::of_ms(100),
+            serial_last: 0,
+            known: vec![0; topology.len()],
+            imports: BTreeMap::new(),
+            macs: vec![0; topology.len()],
+        }
+    }
+
+    pub fn next_at(&self) -> Moment {
+        self.next_at
+    }
+
+    pub fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// What every run begins with: licenses at the primary, a first scan at every site, and some
+    /// relays that hold.
+    pub fn opening(&mut self) -> Vec<Errand> {
+        let mut errands = Vec::new();
+        for product in self.habits.products.clone() {
+            errands.push(self.registration(PRIMARY, &product, self.habits.licenses));
+        }
+        for place in 0..self.topology.len() {
+            errands.push(self.import(place, self.habits.devices_per_site));
+        }
+        for relay in 1..self.topology.len() {
+            match self.entropy.below(4) {
+                0 | 1 => errands.push(self.distribution(relay)),
+                2 => errands.push(self.change(relay, HoldingVerb::Authorize)),
+                _ => {}
+            }
+        }
+        errands
+    }
+
+    /// A scan at every site that finds one more device.
+    pub fn last_scans(&mut self) -> Vec<Errand> {
+        (0..self.topology.len()).map(|place| self.import(place, 1)).collect()
+    }
+
+    /// What is done now; draws when the next thing is done.
+    pub fn errands(&mut self, now: Moment) -> Vec<Errand> {
+        let (low, high) = self.habits.gap_ms;
+        self.next_at = now.after_ms(self.entropy.between(low, high));
+        let errand = self.errand();
+        match self.entropy.chance(self.habits.repeated) {
+            true => vec![errand.clone(), errand],
+            false => vec![errand],
+        }
+    }
+
+    fn errand(&mut self) -> Errand {
+        let place = self.entropy.index(self.topology.len());
+        let relay = 1 + self.entropy.index(self.topology.len() - 1);
+        match self.entropy.weighted(&[46, 12, 7, 6, 13, 4, 3, 2, 3, 4]) {
+            0 => self.manage(place),
+            1 => self.letting_go(place, |devices| Request::Ignore { devices }),
+            2 => self.letting_go(place, |devices| Request::Delete { devices }),
+            3 => {
+                let count = self.entropy.between(1, 4);
+                self.import(place, count)
+            }
+            4 => self.distribution(relay),
+            5 => self.change(relay, HoldingVerb::Withdraw),
+            6 => self.change(relay, HoldingVerb::Authorize),
+            7 => self.change(relay, HoldingVerb::Deauthorize),
+            8 => {
+                let place = if self.entropy.chance(700) { relay } else { PRIMARY };
+                let product = self.product();
+                let count = self.entropy.between(1, 6);
+                self.registration(place, &product, count)
+            }
+            _ => self.look(place),
+        }
+    }
+
+    fn product(&mut self) -> ProductName {
+        let drawn = self.entropy.index(self.habits.products.len());
+        self.habits.products[drawn].clone()
+    }
+
+    fn manage(&mut self, place: usize) -> Errand {
+        let devices = self.devices(place);
+        let product = Some(self.product());
+        Errand { place, request: Request::Manage { devices, product } }
+    }
+
+    fn letting_go(&mut self, place: usize, ask: fn(Vec<DeviceId>) -> Request) -> Errand {
+        let devices = self.devices(place);
+        Errand { place, request: ask(devices) }
+    }
+
+    fn devices(&mut self, place: usize) -> Vec<DeviceId> {
+        let managing_source = self.topology.name(place).clone();
+        let count = self.entropy.between(1, 4);
+        let known = self.known[place].max(1);
+        let number = |entropy: &mut Entropy| DeviceNumber(entropy.between(1, known));
+        let mut numbers: Vec<_> = (0..count).map(|_| number(&mut self.entropy)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let id = |number| DeviceId { managing_source: managing_source.clone(), number };
+        numbers.into_iter().map(id).collect()
+    }
+
+    /// A scan that finds so many devices: mostly new ones, some of them seen before.
+    fn import(&mut self, place: usize, count: u64) -> Errand {
+        let found = (0..count).map(|_| self.found(place)).collect();
+        Errand { place, request: Request::Import { found } }
+    }
+
+    fn found(&mut self, place: usize) -> Found {
+        let seen = self.macs[place];
+        let number = match seen > 0 && self.entropy.chance(200) {
+            true => self.entropy.between(1, seen),
+            false => {
+                self.macs[place] += 1;
+                seen + 1
+            }
+        };
+        let [.., high, low] = number.to_be_bytes();
+        let host_name = Some(format!("pc{number}.{}", self.topology.name(place)));
+        let mac = Some(MacAddress([2, 0, 0, place as u8, high, low]));
+        Found { mac, addresses: Vec::new(), host_name }
+    }
+
+    fn registration(&mut self, place: usize, product: &ProductName, count: u64) -> Errand {
+        self.serial_last += 1;
+        let expires = self.entropy.chance(self.habits.expiring);
+        let life = Duration::from_secs(self.entropy.between(20, 100));
+        let serial = format!("S-{}", self.serial_last);
+        let terms = LicenseTerms {
+            serial: serial.parse().expect("letters, digits and a hyphen are a serial"),
+            vendor: "simulated".to_string(),
+            product: product.clone(),
+            count: LicenseCount(count),
+            metric: Metric::ManagedDevices,
+            not_before: BEGINNING,
+            not_after: expires.then(|| BEGINNING.after(life)),
+            note: String::new(),
+        };
+        let license = License::try_from(terms).expect("its count and its dates are sane");
+        Errand { place, request: Request::RegisterLicense(license) }
+    }
+
+    fn distribution(&mut self, relay: usize) -> Errand {
+        let share = self.habits.licenses.div_ceil(2).max(1);
+        let count = LicenseCount(self.entropy.between(1, share));
+        self.change(relay, HoldingVerb::Distribute(count))
+    }
+
+    fn change(&mut self, relay: usize, verb: HoldingVerb) -> Errand {
+        let doing = match self.entropy.chance(self.habits.forced) {
+            true => Doing::Force,
+            false if self.entropy.chance(50) => Doing::Preview,
+            false => Doing::Do,
+        };
+        let product = Some(self.product());
+        let relay = self.topology.name(relay).clone();
+        let change = HoldingChange { product, relay, verb, doing };
+        Errand { place: PRIMARY, request: Request::SetHolding(change) }
+    }
+
+    fn look(&mut self, place: usize) -> Errand {
+        let request = match self.entropy.below(6) {
+            0 => Request::Ranges,
+            1 => Request::Servers,
+            2 => Request::Status,
+            3 => Request::Licenses,
+            4 => Request::Events { after: 0, limit: 10 },
+            _ => Request::Nodes(NodeFilter { limit: 10, ..NodeFilter::default() }),
+        };
+        Errand { place, request }
+    }
+
+    /// A request went out under this id.
+    pub fn posted(&mut self, id: RequestId, errand: &Errand) {
+        if let Request::Import { .. } = errand.request {
+            self.imports.insert(id, errand.place);
+        }
+    }
+
+    pub fn heard(&mut self, id: RequestId, answer: &Answer) {
+        if let (Some(place), Answer::Imported { new, .. }) = (self.imports.remove(&id), answer) {
+            self.known[place] += new;
+        }
+    }
+
+    /// Its server went down before it answered.
+    pub fn lost(&mut self, id: RequestId) {
+        self.imports.remove(&id);
+    }
+}

@@ -1,0 +1,575 @@
+//! A tree of servers in one thread: the clock, the disks, the lines and whatever happens next.
+//!
+//! ```text
+//!   run ──post, crash, cut, pause──► World ──Input──► Server   (one of each place)
+//!    ▲                                │  ◄──Effect──┘
+//!    └── answers, changed places ─────┤
+//!                                     ├──► Disk     durable after a drawn delay, or lost
+//!                                     └──► Network  arrives after a drawn delay, or never
+//! ```
+//! Equal seeds give equal worlds: every draw comes from one generator, every event has its place in
+//! one order, and nothing is read from outside.
+
+use crate::model::command::Founding;
+use crate::model::holding::Role;
+use crate::model::letter::{Letter, LinkId};
+use crate::model::log::LogBatch;
+use crate::model::request::{Answer, Request, RequestId};
+use crate::model::tuning::Tuning;
+use crate::server::Server;
+use crate::server::effect::Effect;
+use crate::server::input::{Input, Side};
+use crate::simulator::entropy::Entropy;
+use crate::simulator::figures::Figures;
+use crate::simulator::link::{ConnectionId, End, EndState};
+use crate::simulator::moment::Moment;
+use crate::simulator::network::{Cut, Network};
+use crate::simulator::queue::Queue;
+use crate::simulator::site::Site;
+use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::trace::{Trace, shown_letter};
+use crate::simulator::truth::Truth;
+use crate::simulator::weather::Weather;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a world is made of.
+#[derive(Clone, Debug)]
+pub struct Making {
+    pub topology: Topology,
+    pub tuning: Tuning,
+    pub weather: Weather,
+    /// Clocks of servers differ by up to this much.
+    pub ahead_ms_max: u64,
+    /// Lines of the trace to keep for people.
+    pub keep_lines: usize,
+}
+
+/// An answer that a server gave.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub at: Moment,
+    pub place: usize,
+    pub id: RequestId,
+    pub answer: Answer,
+}
+
+#[derive(Debug)]
+enum Event {
+    Work { place: usize, start: u64 },
+    Deadline { place: usize, start: u64, at: Moment },
+    Written { place: usize, start: u64 },
+    Saved { place: usize, start: u64 },
+    Dial { child: usize, start: u64 },
+    Opened { connection: ConnectionId, end: End },
+    Closed { connection: ConnectionId, end: End },
+    Arrived { connection: ConnectionId, to: End, letter: Box<Letter> },
+    Silence { child: usize, cut: u64 },
+    Mended { child: usize, cut: u64 },
+    Restart { place: usize },
+    Resume { place: usize },
+}
+
+/// More looks at its inbox within one millisecond than any sane server needs.
+const LOOKS_PER_MS_MAX: u64 = 5_000;
+
+pub struct World {
+    pub topology: Topology,
+    pub weather: Weather,
+    pub figures: Figures,
+    pub trace: Trace,
+    tuning: Tuning,
+    now: Moment,
+    queue: Queue<Event>,
+    entropy: Entropy,
+    network: Network,
+    sites: Vec<Site>,
+    request_last: u64,
+    asked: BTreeMap<RequestId, usize>,
+    answers: Vec<Answered>,
+    lost: Vec<RequestId>,
+    changed: BTreeSet<usize>,
+    breaches: Vec<String>,
+    looks: (u64, u64),
+}
+
+impl World {
+    /// All servers are started at once on empty disks.
+    pub fn new(making: Making, mut entropy: Entropy) -> World {
+        let topology = making.topology;
+        let sites = (0..topology.len()).map(|place| {
+            let founding = founding(&topology, place, &mut entropy);
+            Site::new(founding, entropy.below(making.ahead_ms_max + 1))
+        });
+        let sites = sites.collect();
+        let mut world = World {
+            network: Network::of_places(topology.len()),
+            topology,
+            weather: making.weather,
+            figures: Figures::default(),
+            trace: Trace::keeping(making.keep_lines),
+            tuning: making.tuning,
+            now: Moment::default(),
+            queue: Queue::default(),
+            entropy,
+            sites,
+            request_last: 0,
+            asked: BTreeMap::new(),
+            answers: Vec::new(),
+            lost: Vec::new(),
+            changed: BTreeSet::new(),
+            breaches: Vec::new(),
+            looks: (0, 0),
+        };
+        (0..world.sites.len()).for_each(|place| world.restart(place));
+        world
+    }
+
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    pub fn next_at(&self) -> Option<Moment> {
+        self.queue.next_at()
+    }
+
+    /// Goes on to the next event, if it is due by then; otherwise just to that moment.
+    pub fn step(&mut self, until: Moment) -> bool {
+        match self.queue.next_at() {
+            Some(at) if at <= until => {
+                let (at, event) = self.queue.pop().expect("it was seen just above");
+                self.now = self.now.max(at);
+                self.happen(event);
+                true
+            }
+            _ => {
+                self.now = self.now.max(until);
+                false
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Work { place, start } if self.sites[place].takes(start) => self.work(place),
+            Event::Deadline { place, start, at } => self.deadline(place, start, at),
+            Event::Written { place, start } if self.sites[place].takes(start) => {
+                self.written(place);
+            }
+            Event::Saved { place, start } if self.sites[place].takes(start) => self.saved(place),
+            Event::Dial { child, start } if self.sites[child].takes(start) => self.dial(child),
+            Event::Opened { connection, end } => self.opened(connection, end),
+            Event::Closed { connection, end } => self.closed(connection, end),
+            Event::Arrived { connection, to, letter } => self.arrived(connection, to, *letter),
+            Event::Silence { child, cut } => self.silence(child, cut),
+            Event::Mended { child, cut } if self.network.line(child).cuts == cut => {
+                self.network.mend(child);
+            }
+            Event::Restart { place } if self.sites[place].server.is_none() => self.restart(place),
+            Event::Resume { place } => self.resume(place),
+            // Meant for a start that is over, or for a cut that was followed by another.
+            _ => {}
+        }
+    }
+
+    // What people ask.
+
+    /// Gives a request to a server; nothing when it is down.
+    pub fn post(&mut self, place: usize, request: Request) -> Option<RequestId> {
+        self.sites[place].server.as_ref()?;
+        self.request_last += 1;
+        let id = RequestId(self.request_last);
+        self.asked.insert(id, place);
+        self.figures.requests += 1;
+        self.take_in(place, Input::Request { id, request });
+        Some(id)
+    }
+
+    pub fn take_answers(&mut self) -> Vec<Answered> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Requests that will never be answered: their server went down.
+    pub fn take_lost(&mut self) -> Vec<RequestId> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Places whose durable state may have changed since this was last asked.
+    pub fn take_changed(&mut self) -> BTreeSet<usize> {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// What no server may do, whatever happens to it.
+    pub fn take_breaches(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.breaches)
+    }
+
+    pub fn truth(&self, place: usize) -> Truth {
+        self.sites[place].truth()
+    }
+
+    pub fn server(&self, place: usize) -> Option<&Server> {
+        self.sites[place].server.as_ref()
+    }
+
+    /// Whether what the server says now is all that its disk knows.
+    pub fn has_caught_up(&self, place: usize) -> bool {
+        self.sites[place].has_caught_up()
+    }
+
+    pub fn is_up(&self, place: usize) -> bool {
+        self.sites[place].server.is_some()
+    }
+
+    pub fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    // What fate does.
+
+    /// The process ends, unsynced writes with it; it starts again after a while.
+    pub fn crash(&mut self, place: usize, down_ms: u64) {
+        if self.sites[place].server.is_none() {
+            return;
+        }
+        self.figures.crashes += 1;
+        self.trace.note(self.now, format!("{:>3} crashes", self.topology.name(place)));
+        for (connection, end) in self.network.of_place(place) {
+            self.network.close(connection, end);
+            let noticed_us = match self.entropy.chance(500) {
+                true => self.entropy.between(1_000, 100_000),
+                false => self.entropy.between(1_000_000, 5_000_000),
+            };
+            let end = end.other();
+            self.queue.push(self.now.after_us(noticed_us), Event::Closed { connection, end });
+        }
+        let stopped = self.sites[place].stop(&self.tuning, &mut self.entropy, self.now);
+        if let Err(error) = stopped {
+            self.breach(place, &format!("cannot start from its own disk: {error}"));
+        }
+        self.forget_requests(place);
+        self.changed.insert(place);
+        self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    fn forget_requests(&mut self, place: usize) {
+        let of_place = |asked: &(&RequestId, &usize)| *asked.1 == place;
+        let lost: Vec<RequestId> = self.asked.iter().filter(of_place).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.asked.remove(&id);
+            self.lost.push(id);
+        }
+    }
+
+    /// Cuts the line above this child for so long.
+    pub fn cut(&mut self, child: usize, cut: Cut, for_ms: u64) {
+        self.figures.cuts += 1;
+        let number = self.network.cut(child, cut);
+        let noticed = self.now.after_ms(self.entropy.between(3_000, 6_000));
+        self.queue.push(noticed, Event::Silence { child, cut: number });
+        self.queue.push(self.now.after_ms(for_ms), Event::Mended { child, cut: number });
+        let line = format!("line above {} is cut: {cut:?}", self.topology.name(child));
+        self.trace.note(self.now, line);
+    }
+
+    /// The process stands still; what comes in waits.
+    pub fn pause(&mut self, place: usize, for_ms: u64) {
+        if self.sites[place].server.is_some() && !self.sites[place].paused {
+            self.figures.pauses += 1;
+            self.sites[place].paused = true;
+            self.queue.push(self.now.after_ms(for_ms), Event::Resume { place });
+        }
+    }
+
+    /// All faults end: lines are whole, every server runs.
+    pub fn heal(&mut self) {
+        self.weather = Weather::CALM;
+        for place in 0..self.sites.len() {
+            self.network.mend(place);
+            self.resume(place);
+            if self.sites[place].server.is_none() {
+                self.restart(place);
+            }
+        }
+        self.trace.note(self.now, "all faults end".to_string());
+    }
+
+    fn resume(&mut self, place: usize) {
+        self.sites[place].paused = false;
+        if !self.sites[place].inbox.is_empty() {
+            self.call_to_work(place);
+        }
+    }
+
+    fn restart(&mut self, place: usize) {
+        let entropy = self.entropy.draw();
+        let booted = self.sites[place].boot(&self.tuning, entropy, self.now);
+        if let Err(error) = booted {
+            self.breach(place, &format!("does not start: {error}"));
+            return;
+        }
+        self.trace.note(self.now, format!("{:>3} starts", self.topology.name(place)));
+        let start = self.sites[place].start;
+        if place != PRIMARY {
+            let at = self.now.after_us(self.entropy.between(1_000, 50_000));
+            self.queue.push(at, Event::Dial { child: place, start });
+        }
+        self.call_to_work(place);
+    }
+
+    fn breach(&mut self, place: usize, what: &str) {
+        self.breaches.push(format!("{} {what}", self.topology.name(place)));
+    }
+
+    // One server's work.
+
+    fn take_in(&mut self, place: usize, input: Input) {
+        self.sites[place].inbox.push(input);
+        self.call_to_work(place);
+    }
+
+    fn call_to_work(&mut self, place: usize) {
+        let site = &mut self.sites[place];
+        if site.work_is_due || site.paused || site.server.is_none() {
+            return;
+        }
+        site.work_is_due = true;
+        let start = site.start;
+        let at = self.now.after_us(self.weather.gathering(&mut self.entropy));
+        self.queue.push(at, Event::Work { place, start });
+    }
+
+    fn work(&mut self, place: usize) {
+        let site = &mut self.sites[place];
+        site.work_is_due = false;
+        let clock = site.clock(self.now);
+        let (Some(server), false) = (site.server.as_mut(), site.paused) else { return };
+        let mut persisted = false;
+        for input in std::mem::take(&mut site.inbox) {
+            self.trace.input(self.now, place, self.topology.name(place), &input);
+            self.figures.inputs += 1;
+            persisted |= matches!(input, Input::Persisted { .. });
+            server.handle(clock, input);
+        }
+        let effects = server.effects(clock);
+        if persisted {
+            site.caught_up();
+            self.changed.insert(place);
+        }
+        self.count_look(place);
+        self.carry_out(place, effects);
+        self.set_deadline(place);
+    }
+
+    fn count_look(&mut self, place: usize) {
+        let (ms, looks) = self.looks;
+        self.looks = if ms == self.now.ms() { (ms, looks + 1) } else { (self.now.ms(), 0) };
+        if self.looks.1 == LOOKS_PER_MS_MAX {
+            self.breach(place, "spins: it works on and on without time passing");
+        }
+    }
+
+    fn carry_out(&mut self, place: usize, effects: Vec<Effect>) {
+        let dies = !effects.is_empty() && self.entropy.chance(self.weather.crash_in_effects);
+        let done = if dies { self.entropy.index(effects.len() + 1) } else { effects.len() };
+        for effect in effects.into_iter().take(done) {
+            self.carry_out_one(place, effect);
+        }
+        if dies {
+            let down_ms = self.entropy.between(10, 3_000);
+            self.crash(place, down_ms);
+        }
+    }
+
+    fn carry_out_one(&mut self, place: usize, effect: Effect) {
+        match effect {
+            Effect::Persist(batch) => self.write(place, batch),
+            Effect::Send { link, letter } => self.send(place, link, letter),
+            Effect::Answer { id, answer } => self.answer(place, id, *answer),
+            Effect::Checkpoint(checkpoint) => {
+                self.sites[place].disk.save(checkpoint);
+                let late = 10 * self.weather.disk_delay(&mut self.entropy);
+                let start = self.sites[place].start;
+                self.queue.push(self.now.after_us(late), Event::Saved { place, start });
+            }
+            Effect::CutLog(at) => self.sites[place].disk.cut(at),
+            Effect::Close { link, why } => self.hang_up(place, link, &why),
+        }
+    }
+
+    fn write(&mut self, place: usize, batch: LogBatch) {
+        batch.entries.iter().for_each(|entry| self.trace.bytes(&entry.data));
+        let late = self.weather.disk_delay(&mut self.entropy);
+        let site = &mut self.sites[place];
+        let at = self.now.after_us(late).max(site.disk_free_at);
+        site.disk_free_at = at;
+        site.disk.write(batch);
+        self.queue.push(at, Event::Written { place, start: site.start });
+    }
+
+    fn written(&mut self, place: usize) {
+        if let Some(number) = self.sites[place].disk.written() {
+            self.take_in(place, Input::Persisted { number });
+        }
+    }
+
+    fn saved(&mut self, place: usize) {
+        if !self.sites[place].disk.rows_may_be_saved() {
+            self.breach(place, "saves rows that are ahead of its durable log");
+        }
+        if let Some(at) = self.sites[place].disk.saved() {
+            self.take_in(place, Input::Checkpointed { at });
+        }
+    }
+
+    fn answer(&mut self, place: usize, id: RequestId, answer: Answer) {
+        if self.asked.remove(&id) != Some(place) {
+            self.breach(place, &format!("answers {id:?}, which nobody waits for"));
+        }
+        if self.trace.keeps_lines() {
+            let line = format!("{:>3} ► {id:?} {answer:?}", self.topology.name(place));
+            self.trace.note(self.now, line.chars().take(400).collect());
+        }
+        self.answers.push(Answered { at: self.now, place, id, answer });
+    }
+
+    fn set_deadline(&mut self, place: usize) {
+        let site = &mut self.sites[place];
+        let wanted = site.server.as_ref().and_then(Server::next_deadline);
+        let wanted = wanted.map(|at| Moment::reading(at, site.ahead_ms));
+        let wanted = wanted.map(|at| at.max(Moment::of_ms(self.now.ms() + 1)));
+        if wanted == site.deadline_at {
+            return;
+        }
+        site.deadline_at = wanted;
+        if let Some(at) = wanted {
+            self.queue.push(at, Event::Deadline { place, start: site.start, at });
+        }
+    }
+
+    fn deadline(&mut self, place: usize, start: u64, at: Moment) {
+        let site = &mut self.sites[place];
+        if site.takes(start) && site.deadline_at == Some(at) {
+            site.deadline_at = None;
+            self.take_in(place, Input::Deadline);
+        }
+    }
+
+    // Lines and letters.
+
+    fn dial(&mut self, child: usize) {
+        let Some(parent) = self.topology.parent(child) else { return };
+        if self.network.child_is_dialed(child) {
+            return;
+        }
+        let reachable = self.sites[parent].server.is_some() && !self.sites[parent].paused;
+        if !reachable || !self.network.line(child).is_whole() {
+            self.dial_later(child, 300, 1_500);
+            return;
+        }
+        let child_up = self.now.after_us(2 * self.weather.latency(&mut self.entropy));
+        let parent_up = child_up.after_us(self.weather.latency(&mut self.entropy));
+        let connection = self.network.dial((child, child_up), (parent, parent_up));
+        self.figures.connections += 1;
+        self.queue.push(child_up, Event::Opened { connection, end: End::Child });
+        self.queue.push(parent_up, Event::Opened { connection, end: End::Parent });
+    }
+
+    fn dial_later(&mut self, child: usize, low_ms: u64, high_ms: u64) {
+        let at = self.now.after_ms(self.entropy.between(low_ms, high_ms));
+        let start = self.sites[child].start;
+        self.queue.push(at, Event::Dial { child, start });
+    }
+
+    fn opened(&mut self, connection: ConnectionId, end: End) {
+        let Some(link) = self.network.open(connection, end) else { return };
+        let Some(known) = self.network.connection(connection) else { return };
+        let (place, peer) = (known.at(end).place, known.at(end.other()).place);
+        let side = if end == End::Child { Side::Above } else { Side::Below };
+        let peer = self.topology.name(peer).clone();
+        self.take_in(place, Input::LinkUp { link, peer, side });
+    }
+
+    fn closed(&mut self, connection: ConnectionId, end: End) {
+        let Some(known) = self.network.connection(connection) else { return };
+        let place = known.at(end).place;
+        if let Some(link) = self.network.close(connection, end) {
+            self.take_in(place, Input::LinkDown { link });
+        }
+        if end == End::Child {
+            self.dial_later(place, 50, 1_000);
+        }
+    }
+
+    /// Both ends notice that the connection is dead, each by itself.
+    fn break_off(&mut self, connection: ConnectionId) {
+        if !self.network.break_off(connection) {
+            return;
+        }
+        for end in [End::Child, End::Parent] {
+            let at = self.now.after_us(self.entropy.between(1_000, 1_500_000));
+            self.queue.push(at, Event::Closed { connection, end });
+        }
+    }
+
+    fn hang_up(&mut self, place: usize, link: LinkId, why: &str) {
+        self.breach(place, &format!("says that a neighbour broke a rule: {why}"));
+        if let Some((connection, _)) = self.network.end_of(link) {
+            self.break_off(connection);
+        }
+    }
+
+    fn silence(&mut self, child: usize, cut: u64) {
+        let line = self.network.line(child);
+        if line.cuts == cut && !line.is_whole() {
+            for connection in self.network.over_line(child) {
+                self.break_off(connection);
+            }
+        }
+    }
+
+    fn send(&mut self, place: usize, link: LinkId, letter: Letter) {
+        self.figures.letters += 1;
+        let end = self.network.end_of(link);
+        let Some((connection, from)) = end.filter(|(c, from)| self.network.carries(*c, *from))
+        else {
+            self.figures.letters_lost += 1;
+            return;
+        };
+        if self.trace.keeps_lines() {
+            let line =
+                format!("{:>3} ► {link:?} {}", self.topology.name(place), shown_letter(&letter));
+            self.trace.note(self.now, line);
+        }
+        let copies = self.weather.copies(&mut self.entropy);
+        self.figures.letters_lost += u64::from(copies.is_empty());
+        for copy in copies {
+            let due = self.now.after_us(copy.delay_us);
+            let to = from.other();
+            let at = self.network.arrival(connection, to, due, copy.overtakes);
+            let letter = Box::new(letter.clone());
+            self.queue.push(at, Event::Arrived { connection, to, letter });
+        }
+    }
+
+    fn arrived(&mut self, connection: ConnectionId, to: End, letter: Letter) {
+        let Some(known) = self.network.connection(connection) else { return };
+        let terminal = known.at(to);
+        if terminal.state == EndState::Up {
+            let (place, link) = (terminal.place, terminal.link);
+            self.take_in(place, Input::Letter { link, letter });
+        }
+    }
+}
+
+fn founding(topology: &Topology, place: usize, entropy: &mut Entropy) -> Founding {
+    Founding {
+        tree: "simulated".parse().expect("it is a plain name"),
+        name: topology.name(place).clone(),
+        role: if place == PRIMARY { Role::Primary } else { Role::Relay },
+        incarnation: entropy.draw(),
+    }
+}

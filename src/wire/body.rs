@@ -1,0 +1,360 @@
+//! The form of every body of a letter.
+
+use crate::model::account::WishNumber;
+use crate::model::edge::{AttachId, EdgeReport};
+use crate::model::letter::{Body, Presence};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::report::{StreamId, Table};
+use crate::record::RecordError;
+use crate::record::account::{
+    CycleForm, PackPartForm, verdicts, verdicts_form, wishes, wishes_form,
+};
+use crate::record::column::ColumnsForm;
+use crate::record::edge::{
+    AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
+};
+use crate::record::form::{Form, list, need, read_list};
+use crate::record::name::name;
+use crate::record::number::Numbered;
+use crate::record::report::{ReportBatchForm, StreamIdForm};
+use crate::record::room::{Part, Room};
+use prost::{Message, Oneof};
+use std::ops::RangeInclusive;
+
+pub const BODY_TAGS: RangeInclusive<u32> = 10..=28;
+
+/// Never renumbered; a body that fell out of use keeps its number.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum BodyForm {
+    #[prost(message, tag = "10")]
+    Presence(PresenceForm),
+    #[prost(bool, tag = "11")]
+    Resume(bool),
+    /// A list of [`SourceForm`].
+    #[prost(bytes = "vec", tag = "12")]
+    Sources(Vec<u8>),
+    #[prost(bool, tag = "13")]
+    AttachHello(bool),
+    /// A nonce.
+    #[prost(fixed64, tag = "14")]
+    Challenge(u64),
+    #[prost(message, tag = "15")]
+    AttachRequest(AttachRequestForm),
+    #[prost(message, tag = "16")]
+    Attached(AttachedForm),
+    #[prost(message, tag = "17")]
+    Level(LevelUnderForm),
+    #[prost(message, tag = "18")]
+    EdgeReport(EdgeReportUnderForm),
+    #[prost(message, tag = "19")]
+    Wishes(WishesForm),
+    #[prost(message, tag = "20")]
+    Verdicts(VerdictsForm),
+    #[prost(message, tag = "21")]
+    TakeOver(CycleForm),
+    #[prost(message, tag = "22")]
+    Handover(PackPartForm),
+    #[prost(message, tag = "23")]
+    HandoverBooked(CycleForm),
+    #[prost(message, tag = "24")]
+    Yield(PackPartForm),
+    #[prost(message, tag = "25")]
+    YieldBooked(CycleForm),
+    #[prost(message, tag = "26")]
+    ReportOffer(ReportOfferForm),
+    #[prost(message, tag = "27")]
+    Report(ReportBatchForm),
+    #[prost(message, tag = "28")]
+    ReportAck(ReportAckForm),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct PresenceForm {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    parent: String,
+    #[prost(fixed64, tag = "3")]
+    incarnation: u64,
+    #[prost(uint64, tag = "4")]
+    interval_ms: u64,
+    /// A list of [`VersionForm`].
+    #[prost(bytes = "vec", tag = "5")]
+    versions: Vec<u8>,
+    #[prost(string, tag = "6")]
+    software: String,
+}
+
+/// How far one table goes; an item of a list.
+#[derive(Clone, PartialEq, Message)]
+struct VersionForm {
+    #[prost(uint32, tag = "1")]
+    table: u32,
+    #[prost(uint64, tag = "2")]
+    version: u64,
+}
+
+/// The sharing source of one product; an item of a list.
+#[derive(Clone, PartialEq, Message)]
+struct SourceForm {
+    #[prost(string, tag = "1")]
+    product: String,
+    #[prost(string, tag = "2")]
+    source: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct AttachRequestForm {
+    #[prost(fixed64, tag = "1")]
+    nonce: u64,
+    #[prost(fixed64, tag = "2")]
+    incarnation: u64,
+    /// A list of [`ProductReportForm`].
+    #[prost(bytes = "vec", tag = "3")]
+    edges: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct EdgeReportUnderForm {
+    #[prost(message, optional, tag = "1")]
+    attach: Option<AttachIdForm>,
+    #[prost(string, tag = "2")]
+    product: String,
+    #[prost(message, optional, tag = "3")]
+    report: Option<EdgeReportForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct WishesForm {
+    #[prost(string, tag = "1")]
+    product: String,
+    #[prost(uint64, tag = "2")]
+    floor: WishNumber,
+    #[prost(message, optional, tag = "3")]
+    wishes: Option<ColumnsForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct VerdictsForm {
+    #[prost(string, tag = "1")]
+    product: String,
+    #[prost(message, optional, tag = "2")]
+    verdicts: Option<ColumnsForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ReportOfferForm {
+    #[prost(message, optional, tag = "1")]
+    stream: Option<StreamIdForm>,
+    #[prost(fixed64, tag = "2")]
+    incarnation: u64,
+    #[prost(uint64, tag = "3")]
+    version: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ReportAckForm {
+    #[prost(message, optional, tag = "1")]
+    stream: Option<StreamIdForm>,
+    #[prost(fixed64, tag = "2")]
+    incarnation: u64,
+    #[prost(uint64, tag = "3")]
+    have: u64,
+    #[prost(uint64, tag = "4")]
+    settled: u64,
+}
+
+impl BodyForm {
+    pub fn of(body: &Body) -> BodyForm {
+        match body {
+            Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
+            Body::Resume => BodyForm::Resume(true),
+            Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
+            Body::AttachHello => BodyForm::AttachHello(true),
+            Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
+            Body::AttachRequest { nonce, incarnation, edges } => {
+                BodyForm::AttachRequest(AttachRequestForm {
+                    nonce: *nonce,
+                    incarnation: *incarnation,
+                    edges: list::<ProductReportForm>(edges),
+                })
+            }
+            Body::Attached { nonce, attach, levels } => {
+                BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
+            }
+            Body::Level { attach, product, level } => {
+                BodyForm::Level(LevelUnderForm::of(attach, product, level))
+            }
+            Body::EdgeReport { attach, product, report } => {
+                BodyForm::EdgeReport(EdgeReportUnderForm::of(attach, product, report))
+            }
+            Body::Wishes { product, floor, wishes } => {
+                let (product, wishes) = (product.to_string(), Some(wishes_form(wishes)));
+                BodyForm::Wishes(WishesForm { product, floor: *floor, wishes })
+            }
+            Body::Verdicts { product, verdicts } => {
+                let (product, verdicts) = (product.to_string(), Some(verdicts_form(verdicts)));
+                BodyForm::Verdicts(VerdictsForm { product, verdicts })
+            }
+            Body::TakeOver { product, cycle } => BodyForm::TakeOver(CycleForm::of(product, *cycle)),
+            Body::Handover(part) => BodyForm::Handover(PackPartForm::of(part)),
+            Body::HandoverBooked { product, cycle } => {
+                BodyForm::HandoverBooked(CycleForm::of(product, *cycle))
+            }
+            Body::Yield(part) => BodyForm::Yield(PackPartForm::of(part)),
+            Body::YieldBooked { product, cycle } => {
+                BodyForm::YieldBooked(CycleForm::of(product, *cycle))
+            }
+            Body::ReportOffer { stream, incarnation, version } => {
+                let (stream, incarnation) = (Some(StreamIdForm::of(stream)), *incarnation);
+                BodyForm::ReportOffer(ReportOfferForm { stream, incarnation, version: *version })
+            }
+            Body::Report(batch) => BodyForm::Report(ReportBatchForm::of(batch)),
+            Body::ReportAck { stream, incarnation, have, settled } => {
+                BodyForm::ReportAck(ReportAckForm {
+                    stream: Some(StreamIdForm::of(stream)),
+                    incarnation: *incarnation,
+                    have: *have,
+                    settled: *settled,
+                })
+            }
+        }
+    }
+
+    pub fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        Ok(match self {
+            BodyForm::Presence(form) => Body::Presence(form.value(room)?),
+            BodyForm::Resume(_) => Body::Resume,
+            BodyForm::Sources(list) => {
+                Body::Sources(read_list::<SourceForm>(&list, Part::Products, room)?)
+            }
+            BodyForm::AttachHello(_) => Body::AttachHello,
+            BodyForm::Challenge(nonce) => Body::Challenge { nonce },
+            BodyForm::AttachRequest(form) => Body::AttachRequest {
+                nonce: form.nonce,
+                incarnation: form.incarnation,
+                edges: read_list::<ProductReportForm>(&form.edges, Part::Products, room)?,
+            },
+            BodyForm::Attached(form) => {
+                let (nonce, attach, levels) = form.value(room)?;
+                Body::Attached { nonce, attach, levels }
+            }
+            BodyForm::Level(form) => {
+                let (attach, product, level) = form.value(room)?;
+                Body::Level { attach, product, level }
+            }
+            BodyForm::EdgeReport(form) => form.value(room)?,
+            BodyForm::Wishes(form) => Body::Wishes {
+                product: name("wishes", &form.product)?,
+                floor: form.floor,
+                wishes: wishes(form.wishes, room)?,
+            },
+            BodyForm::Verdicts(form) => Body::Verdicts {
+                product: name("verdicts", &form.product)?,
+                verdicts: verdicts(form.verdicts, room)?,
+            },
+            BodyForm::TakeOver(form) => {
+                let (product, cycle) = form.value()?;
+                Body::TakeOver { product, cycle }
+            }
+            BodyForm::Handover(form) => Body::Handover(form.value(room)?),
+            BodyForm::HandoverBooked(form) => {
+                let (product, cycle) = form.value()?;
+                Body::HandoverBooked { product, cycle }
+            }
+            BodyForm::Yield(form) => Body::Yield(form.value(room)?),
+            BodyForm::YieldBooked(form) => {
+                let (product, cycle) = form.value()?;
+                Body::YieldBooked { product, cycle }
+            }
+            BodyForm::ReportOffer(form) => form.value(room)?,
+            BodyForm::Report(form) => Body::Report(form.value(room)?),
+            BodyForm::ReportAck(form) => form.value(room)?,
+        })
+    }
+}
+
+impl Form for PresenceForm {
+    type Value = Presence;
+    const WHAT: &'static str = "a server's word that it is there";
+
+    fn of(presence: &Presence) -> Self {
+        PresenceForm {
+            name: presence.name.to_string(),
+            parent: presence.parent.to_string(),
+            incarnation: presence.incarnation,
+            interval_ms: presence.interval_ms,
+            versions: list::<VersionForm>(&presence.versions),
+            software: presence.software.clone(),
+        }
+    }
+
+    fn value(self, room: &mut Room) -> Result<Presence, RecordError> {
+        Ok(Presence {
+            name: name(Self::WHAT, &self.name)?,
+            parent: name(Self::WHAT, &self.parent)?,
+            incarnation: self.incarnation,
+            interval_ms: self.interval_ms,
+            versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
+            software: room.text("the name of a software", self.software)?,
+        })
+    }
+}
+
+impl Form for VersionForm {
+    type Value = (Table, u64);
+    const WHAT: &'static str = "how far a table goes";
+
+    fn of((table, version): &(Table, u64)) -> Self {
+        VersionForm { table: table.number(), version: *version }
+    }
+
+    fn value(self, _: &mut Room) -> Result<(Table, u64), RecordError> {
+        Ok((Numbered::numbered(self.table)?, self.version))
+    }
+}
+
+impl Form for SourceForm {
+    type Value = (ProductName, ServerName);
+    const WHAT: &'static str = "the sharing source of a product";
+
+    fn of((product, source): &(ProductName, ServerName)) -> Self {
+        SourceForm { product: product.to_string(), source: source.to_string() }
+    }
+
+    fn value(self, _: &mut Room) -> Result<(ProductName, ServerName), RecordError> {
+        Ok((name(Self::WHAT, &self.product)?, name(Self::WHAT, &self.source)?))
+    }
+}
+
+impl EdgeReportUnderForm {
+    fn of(attach: &AttachId, product: &ProductName, report: &EdgeReport) -> Self {
+        EdgeReportUnderForm {
+            attach: Some(AttachIdForm::of(attach)),
+            product: product.to_string(),
+            report: Some(EdgeReportForm::of(report)),
+        }
+    }
+
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let what = "the report of an edge under an attachment";
+        let (attach, product) = (need(what, self.attach, room)?, name(what, &self.product)?);
+        Ok(Body::EdgeReport { attach, product, report: need(what, self.report, room)? })
+    }
+}
+
+impl ReportOfferForm {
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let stream: StreamId = need("the offer of a report", self.stream, room)?;
+        let (incarnation, version) = (self.incarnation, self.version);
+        Ok(Body::ReportOffer { stream, incarnation, version })
+    }
+}
+
+impl ReportAckForm {
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let stream: StreamId = need("the acknowledgement of a report", self.stream, room)?;
+        let (have, settled) = (self.have, self.settled);
+        Ok(Body::ReportAck { stream, incarnation: self.incarnation, have, settled })
+    }
+}

@@ -1,0 +1,103 @@
+//! The form of letters: address, route, body.
+
+use crate::model::letter::{Address, Letter};
+use crate::record::RecordError;
+use crate::record::field::Fields;
+use crate::record::name::{name, route, route_text};
+use crate::wire::body::{BODY_TAGS, BodyForm};
+use crate::wire::error::WireError;
+use crate::wire::limits::WireLimits;
+use prost::{Message, Oneof};
+use std::ops::RangeInclusive;
+
+const WHAT: &str = "a letter";
+
+/// The field numbers below 10 are for addresses and what goes with them.
+const ROUTE_TAG: u32 = 6;
+const ADDRESS_TAGS: RangeInclusive<u32> = 1..=5;
+
+#[derive(Clone, PartialEq, Message)]
+pub struct LetterForm {
+    #[prost(oneof = "AddressForm", tags = "1, 2, 3, 4, 5")]
+    to: Option<AddressForm>,
+    #[prost(string, tag = "6")]
+    route: String,
+    #[prost(
+        oneof = "BodyForm",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28"
+    )]
+    body: Option<BodyForm>,
+}
+
+/// Numbers 7 to 9 are free for further kinds.
+#[derive(Clone, PartialEq, Oneof)]
+enum AddressForm {
+    #[prost(bool, tag = "1")]
+    Neighbour(bool),
+    #[prost(bool, tag = "2")]
+    Primary(bool),
+    #[prost(string, tag = "3")]
+    Holder(String),
+    #[prost(string, tag = "4")]
+    Above(String),
+    #[prost(string, tag = "5")]
+    Below(String),
+}
+
+impl LetterForm {
+    pub fn of(letter: &Letter) -> LetterForm {
+        LetterForm {
+            to: Some(AddressForm::of(&letter.to)),
+            route: route_text(&letter.route),
+            body: Some(BodyForm::of(&letter.body)),
+        }
+    }
+}
+
+/// The letter of such bytes.
+pub fn read_letter(bytes: &[u8], limits: &WireLimits) -> Result<Letter, WireError> {
+    let broken = |source| RecordError::Broken { what: WHAT, source };
+    let form = LetterForm::decode(bytes).map_err(broken)?;
+    let (Some(to), Some(body)) = (form.to, form.body) else {
+        return Err(unsupported(bytes));
+    };
+    let room = &mut limits.room();
+    let route = route(WHAT, &form.route, room)?;
+    Ok(Letter { to: to.value()?, route, body: body.value(room)? })
+}
+
+/// Why there is no address or no body: one of a newer version stands there, or nothing.
+fn unsupported(bytes: &[u8]) -> WireError {
+    for field in Fields::of(WHAT, bytes) {
+        match field {
+            Ok((ROUTE_TAG, _)) => {}
+            Ok((tag, _)) if ADDRESS_TAGS.contains(&tag) || BODY_TAGS.contains(&tag) => {}
+            Ok((number, _)) => return WireError::Unsupported { what: "part of a letter", number },
+            Err(error) => return error.into(),
+        }
+    }
+    RecordError::Missing { what: WHAT, field: "address or body" }.into()
+}
+
+impl AddressForm {
+    fn of(address: &Address) -> AddressForm {
+        match address {
+            Address::Neighbour => AddressForm::Neighbour(true),
+            Address::Primary => AddressForm::Primary(true),
+            Address::Holder(product) => AddressForm::Holder(product.to_string()),
+            Address::Above(server) => AddressForm::Above(server.to_string()),
+            Address::Below(server) => AddressForm::Below(server.to_string()),
+        }
+    }
+
+    fn value(self) -> Result<Address, RecordError> {
+        let what = "the address of a letter";
+        Ok(match self {
+            AddressForm::Neighbour(_) => Address::Neighbour,
+            AddressForm::Primary(_) => Address::Primary,
+            AddressForm::Holder(product) => Address::Holder(name(what, &product)?),
+            AddressForm::Above(server) => Address::Above(name(what, &server)?),
+            AddressForm::Below(server) => Address::Below(name(what, &server)?),
+        })
+    }
+}

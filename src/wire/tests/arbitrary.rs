@@ -1,0 +1,106 @@
+//! Arbitrary frames.
+
+use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::record::arbitrary::{
+    attach_id, edge_report, edges, level, levels, number, pack_part, product, report, route,
+    server, stream, table, text, verdicts, wishes,
+};
+use crate::record::sample::named;
+use crate::wire::{Frame, Hello};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+pub fn frame() -> impl Strategy<Value = Frame> {
+    prop_oneof![1 => hello().prop_map(Frame::Hello), 9 => letter().prop_map(Frame::Letter)]
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let versions = (any::<u32>(), any::<u32>(), any::<u64>());
+    let all = (versions, text(), server(), server(), vec(text(), 0..5));
+    all.prop_map(|((protocol_min, protocol_max, boot), software, tree, name, capabilities)| {
+        let tree = named(tree.as_str());
+        Hello { protocol_min, protocol_max, software, tree, name, boot, capabilities }
+    })
+}
+
+fn letter() -> impl Strategy<Value = Letter> {
+    let body = prop_oneof![attaching(), edge(), using(), moving(), reporting()];
+    (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    prop_oneof![
+        Just(Address::Neighbour),
+        Just(Address::Primary),
+        product().prop_map(Address::Holder),
+        server().prop_map(Address::Above),
+        server().prop_map(Address::Below),
+    ]
+}
+
+fn presence() -> impl Strategy<Value = Body> {
+    let versions = vec((table(), number()), 0..4);
+    let all = (server(), server(), any::<u64>(), number(), versions, text());
+    all.prop_map(|(name, parent, incarnation, interval_ms, versions, software)| {
+        Body::Presence(Presence { name, parent, incarnation, interval_ms, versions, software })
+    })
+}
+
+fn attaching() -> impl Strategy<Value = Body> {
+    let request = (any::<u64>(), any::<u64>(), edges());
+    let attached = (any::<u64>(), attach_id(), levels());
+    prop_oneof![
+        presence(),
+        Just(Body::Resume),
+        vec((product(), server()), 0..5).prop_map(Body::Sources),
+        Just(Body::AttachHello),
+        any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),
+        request.prop_map(|(nonce, incarnation, edges)| {
+            Body::AttachRequest { nonce, incarnation, edges }
+        }),
+        attached.prop_map(|(nonce, attach, levels)| Body::Attached { nonce, attach, levels }),
+    ]
+}
+
+fn edge() -> impl Strategy<Value = Body> {
+    let level = (attach_id(), product(), level());
+    let report = (attach_id(), product(), edge_report());
+    prop_oneof![
+        level.prop_map(|(attach, product, level)| Body::Level { attach, product, level }),
+        report.prop_map(|(attach, product, report)| Body::EdgeReport { attach, product, report }),
+    ]
+}
+
+fn using() -> impl Strategy<Value = Body> {
+    let wishes = (product(), number(), wishes());
+    let verdicts = (product(), verdicts());
+    prop_oneof![
+        wishes.prop_map(|(product, floor, wishes)| Body::Wishes { product, floor, wishes }),
+        verdicts.prop_map(|(product, verdicts)| Body::Verdicts { product, verdicts }),
+    ]
+}
+
+fn moving() -> impl Strategy<Value = Body> {
+    let turn = || (product(), number());
+    prop_oneof![
+        turn().prop_map(|(product, cycle)| Body::TakeOver { product, cycle }),
+        pack_part().prop_map(Body::Handover),
+        turn().prop_map(|(product, cycle)| Body::HandoverBooked { product, cycle }),
+        pack_part().prop_map(Body::Yield),
+        turn().prop_map(|(product, cycle)| Body::YieldBooked { product, cycle }),
+    ]
+}
+
+fn reporting() -> impl Strategy<Value = Body> {
+    let offer = (stream(), any::<u64>(), number());
+    let ack = (stream(), any::<u64>(), number(), number());
+    prop_oneof![
+        offer.prop_map(|(stream, incarnation, version)| {
+            Body::ReportOffer { stream, incarnation, version }
+        }),
+        report().prop_map(Body::Report),
+        ack.prop_map(|(stream, incarnation, have, settled)| {
+            Body::ReportAck { stream, incarnation, have, settled }
+        }),
+    ]
+}

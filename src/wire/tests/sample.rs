@@ -1,0 +1,121 @@
+//! One frame of every kind, for the golden bytes.
+
+use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::report::Table;
+use crate::record::field::Fields;
+use crate::record::sample::{
+    attach, edge_report, level, named, pack_part, report, servers, stream, verdicts, wishes,
+};
+use crate::wire::{Frame, Hello, encode_letter};
+
+pub fn hello() -> Hello {
+    Hello {
+        protocol_min: 1,
+        protocol_max: 3,
+        software: "lictree 0.1.0".to_string(),
+        tree: named("works"),
+        name: named("relay-c"),
+        boot: 0xb007,
+        capabilities: vec!["first".to_string(), "second".to_string()],
+    }
+}
+
+pub fn frames() -> Vec<(&'static str, Frame)> {
+    let mut frames = vec![("hello", Frame::Hello(hello()))];
+    let letters = attaching().into_iter().chain(using()).chain(reporting());
+    frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
+    frames
+}
+
+/// The sample of that name.
+pub fn letter(name: &str) -> Letter {
+    let found = frames().into_iter().find(|(other, _)| *other == name);
+    match found {
+        Some((_, Frame::Letter(letter))) => letter,
+        _ => panic!("no letter is named {name}"),
+    }
+}
+
+/// The number of a letter's body, as written.
+pub fn body_tag(letter: &Letter) -> Option<u32> {
+    let frame = encode_letter(letter);
+    let (_, field) = Fields::of("a frame", &frame).next()?.ok()?;
+    let crate::record::field::Field::Bytes(letter) = field else { return None };
+    let tags = Fields::of("a letter", letter).map(|field| field.unwrap().0);
+    tags.filter(|tag| *tag >= 10).last()
+}
+
+fn up(to: Address, body: Body) -> Letter {
+    Letter { to, route: servers(&["site-e", "relay-d"]), body }
+}
+
+fn down(to: Address, body: Body) -> Letter {
+    Letter { to, route: Vec::new(), body }
+}
+
+fn attaching() -> Vec<(&'static str, Letter)> {
+    let relay = || Address::Below(named("relay-c"));
+    let (attach, product, level) = (attach(), named("cad"), level());
+    let report = edge_report();
+    let edges = vec![(named("cad"), report), (named("cam"), Default::default())];
+    let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![(named("cad"), level)] };
+    let request = Body::AttachRequest { nonce: 0xabcd, incarnation: 0xfeed_f00d, edges };
+    let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
+    let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
+    vec![
+        ("presence", up(Address::Primary, Body::Presence(presence()))),
+        ("resume", down(Address::Neighbour, Body::Resume)),
+        ("sources", down(Address::Neighbour, sources)),
+        ("attach-hello", up(Address::Primary, Body::AttachHello)),
+        ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
+        ("attach-request", up(Address::Primary, request)),
+        ("attached", down(relay(), attached)),
+        ("level", down(relay(), Body::Level { attach, product, level })),
+        ("edge-report", up(Address::Primary, edge_report)),
+    ]
+}
+
+fn presence() -> Presence {
+    Presence {
+        name: named("relay-d"),
+        parent: named("relay-c"),
+        incarnation: 0xfeed_f00d,
+        interval_ms: 10_000,
+        versions: vec![(Table::Figures, 34), (Table::Nodes, 418)],
+        software: "lictree 0.1.0".to_string(),
+    }
+}
+
+fn using() -> Vec<(&'static str, Letter)> {
+    let holder = || Address::Holder(named("cad"));
+    let below = || Address::Below(named("site-e"));
+    let product = || named("cad");
+    let yielded = Body::Yield(pack_part());
+    vec![
+        ("wishes", up(holder(), Body::Wishes { product: product(), floor: 88, wishes: wishes() })),
+        ("verdicts", down(below(), Body::Verdicts { product: product(), verdicts: verdicts() })),
+        ("take-over", up(holder(), Body::TakeOver { product: product(), cycle: 7 })),
+        ("handover", down(below(), Body::Handover(pack_part()))),
+        (
+            "handover-booked",
+            up(
+                Address::Above(named("primary")),
+                Body::HandoverBooked { product: product(), cycle: 7 },
+            ),
+        ),
+        ("yield", up(holder(), yielded)),
+        ("yield-booked", down(below(), Body::YieldBooked { product: product(), cycle: 7 })),
+    ]
+}
+
+fn reporting() -> Vec<(&'static str, Letter)> {
+    let incarnation = 0xfeed_f00d;
+    let stream = stream();
+    let offer = Body::ReportOffer { stream: stream.clone(), incarnation, version: 418 };
+    let ack = Body::ReportAck { stream, incarnation, have: 417, settled: 410 };
+    vec![
+        ("report-offer", down(Address::Neighbour, offer)),
+        ("report", down(Address::Neighbour, Body::Report(report()))),
+        ("report-ack", down(Address::Neighbour, ack)),
+    ]
+}

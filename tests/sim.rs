@@ -1,0 +1,14 @@
+//! The whole tree in one thread: thousands of seeds, the worked example, and broken rules that must
+//! be seen. `docs/internals/simulator.md` tells how to read a failure.
+//!
+//! Environment: `LICTREE_SEED` (one seed, for `one_seed`), `LICTREE_FIRST_SEED` and
+//! `LICTREE_SEEDS` (which seeds and how many, for `thousand_seeds`), `LICTREE_SEED_S` (virtual
+//! seconds of each).
+
+#[cfg(feature = "mutants")]
+#[path = "sim/mutants.rs"]
+mod mutants;
+#[path = "sim/seeds.rs"]
+mod seeds;
+#[path = "sim/worked_example.rs"]
+mod worked_example;

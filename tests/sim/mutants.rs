@@ -1,0 +1,40 @@
+//! Rules broken on purpose: each must be seen, or the simulator is blind to it.
+
+use crate::seeds::many;
+use lictree::model::tuning::{Mutant, Tuning};
+use lictree::simulator::run::Settings;
+
+/// Runs seeds until one breaks a rule; which, and after how many seeds at most.
+fn must_be_seen(mutant: Mutant, seeds: u64) {
+    let tuning = Tuning { mutant: Some(mutant), ..Tuning::default() };
+    let settings = Settings { tuning, ..Settings::default() };
+    let (_, failed) = many(1, seeds, 2, &settings);
+    let first = failed.iter().min_by_key(|outcome| outcome.seed);
+    let outcome = first.unwrap_or_else(|| panic!("{mutant:?} was not seen in {seeds} seeds"));
+    println!("{mutant:?} seen with seed {}: {}", outcome.seed, outcome.violations[0]);
+}
+
+#[test]
+fn a_grant_that_is_sent_before_it_is_debited() {
+    must_be_seen(Mutant::NoDebitFirst, 300);
+}
+
+#[test]
+fn a_return_under_an_old_attachment() {
+    must_be_seen(Mutant::NoAttachFence, 300);
+}
+
+#[test]
+fn a_grant_under_an_old_attachment() {
+    must_be_seen(Mutant::NoOlderGrantFence, 300);
+}
+
+#[test]
+fn uses_that_do_not_travel() {
+    must_be_seen(Mutant::UsesStay, 100);
+}
+
+#[test]
+fn a_grant_in_a_full_range() {
+    must_be_seen(Mutant::GrantInFullRange, 20);
+}

@@ -1,0 +1,85 @@
+//! Runs drawn from seeds.
+
+use lictree::simulator::figures::Figures;
+use lictree::simulator::outcome::Outcome;
+use lictree::simulator::run::{Settings, run};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+fn variable(name: &str, otherwise: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+        Err(_) => otherwise,
+    }
+}
+
+fn settings() -> Settings {
+    let virtual_ms = 1_000 * variable("LICTREE_SEED_S", 180);
+    Settings { virtual_ms, ..Settings::default() }
+}
+
+/// Failures shown before a run of many seeds gives up.
+const FAILURES_MAX: usize = 3;
+
+/// Runs seeds on all threads until they are through or too many failed.
+pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figures, Vec<Outcome>) {
+    let next = AtomicU64::new(first);
+    let came = Mutex::new((Figures::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = came.lock().unwrap().1.len() >= FAILURES_MAX;
+                    if seed >= first + count || enough {
+                        break;
+                    }
+                    let outcome = run(seed, settings);
+                    let mut came = came.lock().unwrap();
+                    came.0 = came.0.with(outcome.figures);
+                    if !outcome.violations.is_empty() {
+                        came.1.push(outcome);
+                    }
+                }
+            });
+        }
+    });
+    came.into_inner().unwrap()
+}
+
+#[test]
+fn thousand_seeds() {
+    let began = Instant::now();
+    let count = variable("LICTREE_SEEDS", 1_000);
+    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
+    for outcome in &failed {
+        println!("\n{outcome}");
+    }
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    assert!(figures.grants > count && figures.denials > count, "too little happened: {figures}");
+    assert!(figures.crashes > count && figures.full > count, "too little happened: {figures}");
+}
+
+#[test]
+fn one_seed() {
+    let seed = variable("LICTREE_SEED", 1);
+    let outcome = run(seed, &settings());
+    println!("{outcome}");
+    assert!(outcome.violations.is_empty(), "seed {seed} broke a rule");
+}
+
+#[test]
+fn equal_seeds_give_equal_traces() {
+    let hashes = |seed| {
+        let outcome = run(seed, &settings());
+        (outcome.trace_hash, outcome.figures)
+    };
+    let seen: Vec<_> = (1..=6).map(|seed| (hashes(seed), hashes(seed))).collect();
+    for (seed, (first, second)) in seen.iter().enumerate() {
+        assert_eq!(first, second, "seed {} went two ways", seed + 1);
+    }
+    assert!(seen.windows(2).all(|pair| pair[0].0.0 != pair[1].0.0), "two seeds went one way");
+}
