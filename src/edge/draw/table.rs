@@ -39,6 +39,10 @@ impl Cell {
     fn width(&self) -> usize {
         self.text.chars().count()
     }
+
+    fn is_nothing(&self) -> bool {
+        self.text.is_empty() || self.text == "0"
+    }
 }
 
 /// Rows under a heading. Every row is shown with as many columns as the heading has.
@@ -57,16 +61,43 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Leaves columns out, by their titles and in this order, until a line has at most `width`
+    /// characters. A column in which something stands besides zeros stays, unless it is `spare`.
+    pub fn fit(&mut self, width: usize, idle: &[&str], spare: &[&str]) {
+        for (title, may_speak) in
+            idle.iter().map(|t| (t, false)).chain(spare.iter().map(|t| (t, true)))
+        {
+            let Some(at) = self.columns.iter().position(|(name, _)| name == title) else {
+                continue;
+            };
+            let silent = |row: &Vec<Cell>| row.get(at).is_none_or(Cell::is_nothing);
+            if self.width() > width && (may_speak || self.rows.iter().all(silent)) {
+                self.columns.remove(at);
+                for row in self.rows.iter_mut().filter(|row| at < row.len()) {
+                    row.remove(at);
+                }
+            }
+        }
+    }
+
+    fn width(&self) -> usize {
+        let gaps = GAP.len() * self.columns.len().saturating_sub(1);
+        (0..self.columns.len()).map(|column| self.column_width(column)).sum::<usize>() + gaps
+    }
+
+    fn column_width(&self, column: usize) -> usize {
+        let title = self.columns.get(column).map_or(0, |(title, _)| title.chars().count());
+        let cells = self.rows.iter().filter_map(|row| row.get(column));
+        cells.map(Cell::width).max().unwrap_or(0).max(title)
+    }
+
     /// The table as lines, each ended; no blanks at the end of a line.
     pub fn text(&self, ink: Ink) -> String {
         let heading: Vec<Cell> =
             self.columns.iter().map(|(title, _)| Cell::new(title, Tone::Strong)).collect();
-        let all = || std::iter::once(&heading).chain(&self.rows);
-        let width = |column: usize| {
-            all().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        all().map(|row| self.line(row, &widths, ink)).collect()
+        let widths: Vec<usize> = (0..self.columns.len()).map(|c| self.column_width(c)).collect();
+        let all = std::iter::once(&heading).chain(&self.rows);
+        all.map(|row| self.line(row, &widths, ink)).collect()
     }
 
     fn line(&self, row: &[Cell], widths: &[usize], ink: Ink) -> String {
@@ -107,6 +138,26 @@ long-name     7
 x                y
 ";
         assert_eq!(table.text(Ink::Plain), expected);
+    }
+
+    #[test]
+    fn a_narrow_table_leaves_out_what_says_least() {
+        let mut table = Table::new(vec![
+            ("name", Lean::Left),
+            ("zeros", Lean::Right),
+            ("ones", Lean::Right),
+            ("age", Lean::Left),
+        ]);
+        table.row(vec![Cell::plain("x"), Cell::plain(0), Cell::plain(1), Cell::plain("now")]);
+        let fitted = |width| {
+            let mut table = table.clone();
+            table.fit(width, &["zeros", "ones"], &["age"]);
+            table.text(Ink::Plain).lines().next().unwrap().to_string()
+        };
+        assert_eq!(fitted(22), "name  zeros  ones  age");
+        assert_eq!(fitted(21), "name  ones  age");
+        assert_eq!(fitted(14), "name  ones");
+        assert_eq!(fitted(1), "name  ones");
     }
 
     #[test]

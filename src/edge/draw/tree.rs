@@ -25,8 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Columns {
     /// Counts only: the same tree gives the same text at any time.
     Counts,
-    /// Also who is online, and how old each count is.
-    Live,
+    /// Also who is online, and how old each count is; what says least is left out where a line
+    /// would have more than this many characters.
+    Live { width: usize },
 }
 
 /// The whole tree, product by product.
@@ -133,12 +134,15 @@ fn table(
         row.extend(own.map_or_else(|| vec![Cell::empty(); 5], |range| range_cells(range)));
         row.push(Cell::plain(holding.map_or(0, |holding| holding.managed.0)));
         row.push(Cell::plain(place.server.nodes.discovered));
-        if columns == Columns::Live {
+        if matches!(columns, Columns::Live { .. }) {
             row.extend(live_cells(place.server, own.copied(), view.as_of));
         }
         table.row(row);
     }
     table.row(sum_row(places, &ranges, product));
+    if let Columns::Live { width } = columns {
+        table.fit(width, &["in transit", "shortage"], &["as of", "range"]);
+    }
     table
 }
 
@@ -155,7 +159,7 @@ fn heading(columns: Columns) -> Table {
         ("managed", Lean::Right),
         ("discovered", Lean::Right),
     ];
-    if columns == Columns::Live {
+    if matches!(columns, Columns::Live { .. }) {
         titles.extend([("state", Lean::Left), ("as of", Lean::Left)]);
     }
     Table::new(titles)
@@ -318,11 +322,13 @@ total                                 12    12          1         1           2 
     #[test]
     fn the_live_drawing_says_who_is_away_and_how_old_counts_are() {
         let (servers, ranges) = views();
-        let drawn = tree(&servers, &ranges, Columns::Live, Ink::Plain);
+        let drawn = tree(&servers, &ranges, Columns::Live { width: 200 }, Ink::Plain);
         let line = |name: &str| drawn.lines().find(|line| line.contains(name)).unwrap();
         assert!(line("── west").ends_with("  offline  now"), "{drawn}");
         assert!(line("── lab").ends_with("  online   12 s ago"), "{drawn}");
-        let colored = tree(&servers, &ranges, Columns::Live, Ink::Color);
+        let narrow = tree(&servers, &ranges, Columns::Live { width: 80 }, Ink::Plain);
+        assert!(narrow.contains("  state\n") && !narrow.contains("as of"), "{narrow}");
+        let colored = tree(&servers, &ranges, Columns::Live { width: 200 }, Ink::Color);
         assert!(colored.contains("\u{1b}[1;31moffline\u{1b}[0m"));
     }
 

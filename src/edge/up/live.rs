@@ -5,12 +5,12 @@ use crate::edge::draw::ink::{self, Ink};
 use crate::edge::draw::tree::{self, Columns};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
-use crate::edge::topology::Topology;
+use crate::edge::topology::{Holding, Topology};
 use crate::edge::up::folder::Folder;
 use crate::edge::up::processes::Processes;
 use crate::model::name::ServerName;
 use crate::model::view::{RangeView, RangesView, ServerView, ServersView};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Live<'_> {
         let (columns, rows) = size();
         let ink = self.terminal.ink;
         let mut text = match known {
-            Some((servers, ranges)) => tree::tree(servers, ranges, Columns::Live, ink),
+            Some((servers, ranges)) => tree::tree(servers, ranges, Columns::Live { width: columns }, ink),
             None => "waiting for the primary\n".to_string(),
         };
         for (name, how) in down {
@@ -117,11 +117,15 @@ impl Live<'_> {
             lines.push(format!("node list {} --state discovered --limit 5", at(name)));
             lines.push(format!("node manage --managing-source {name} --count 1 {}", at(name)));
         }
-        let distributed =
-            servers.iter().flat_map(|(name, s)| s.options.keys().map(move |p| (name, p)));
-        let spread: BTreeSet<(&ServerName, _)> = distributed.collect();
-        if let Some((name, product)) = spread.last() {
-            lines.push(format!("license distribute {product} 45 --to {name} {}", at(self.primary)));
+        let distributed = servers.iter().flat_map(|(name, server)| {
+            server.options.iter().filter_map(move |(product, holding)| match holding {
+                Holding::Distributed(count) => Some((name, product, count.0 + 5)),
+                Holding::Registered => None,
+            })
+        });
+        if let Some((name, product, count)) = distributed.last() {
+            let primary = at(self.primary);
+            lines.push(format!("license distribute {product} {count} --to {name} {primary}"));
         }
         let program = program();
         let lines: String = lines.iter().map(|line| format!("  {program} {line}\n")).collect();
