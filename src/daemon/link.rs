@@ -17,7 +17,7 @@ use crate::daemon::owner::Event;
 use crate::model::letter::{Letter, LinkId};
 use crate::net::{CloseCode, Connection, FrameReceiver, Peer, ReceiveError, SendError};
 use crate::server::input::Side;
-use crate::wire::{self, Frame, Hello, WireError, WireLimits};
+use crate::wire::{self, Frame, Hello, Incompatible, WireError, WireLimits};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,8 +42,8 @@ pub(super) enum LinkEnd {
     NoHello(String),
     #[error("it greets as {said}, but its certificate is of {proven}")]
     OtherName { said: String, proven: String },
-    #[error("it speaks protocol versions {theirs}, this server {ours}; update the older one")]
-    Version { theirs: String, ours: String },
+    #[error(transparent)]
+    Version(#[from] Incompatible),
     #[error("a frame of it cannot be read: {0}")]
     Unreadable(WireError),
     #[error("{0}")]
@@ -60,7 +60,7 @@ impl LinkEnd {
             LinkEnd::Silent(_) | LinkEnd::NoHello(_) | LinkEnd::OtherName { .. } => {
                 close_code::NO_HELLO
             }
-            LinkEnd::Version { .. } => close_code::VERSION,
+            LinkEnd::Version(_) => close_code::VERSION,
             LinkEnd::Unreadable(_) => close_code::UNREADABLE,
             LinkEnd::Lost(_) | LinkEnd::Unsent(_) | LinkEnd::Stopping => CloseCode::DONE,
         }
@@ -70,12 +70,10 @@ impl LinkEnd {
 impl Hall {
     pub(super) fn new(
         inbox: mpsc::Sender<Event>,
-        own: &Peer,
-        software: String,
+        hello: Hello,
         limits: WireLimits,
         hello_timeout: Duration,
     ) -> Hall {
-        let hello = Hello::of(own.tree.clone(), own.name.clone(), software);
         let (link_last, unsupported) = Default::default();
         Hall { inbox, hello, limits, hello_timeout, link_last, unsupported }
     }
@@ -121,11 +119,8 @@ async fn greeted(
     let batch = come.map_err(|_| LinkEnd::Silent(within))??;
     let mut frames = batch.iter();
     let first = frames.next().unwrap_or_default();
-    let hello = match wire::decode_frame(first, &hall.limits) {
-        Ok(Frame::Hello(hello)) => hello,
-        Ok(_) => return Err(LinkEnd::NoHello("it is a letter".to_string())),
-        Err(error) => return Err(LinkEnd::NoHello(error.to_string())),
-    };
+    let hello = wire::decode_hello(first, &hall.limits);
+    let hello = hello.map_err(|error| LinkEnd::NoHello(error.to_string()))?;
     judge(&hall.hello, peer, &hello)?;
     letters(hall, frames)
 }
@@ -136,10 +131,8 @@ fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
         let (said, proven) = (shown(&hello.tree, &hello.name), shown(&peer.tree, &peer.name));
         return Err(LinkEnd::OtherName { said, proven });
     }
-    own.agreed_version(hello).map(drop).ok_or_else(|| {
-        let shown = |hello: &Hello| format!("{} to {}", hello.version_min, hello.version_max);
-        LinkEnd::Version { theirs: shown(hello), ours: shown(own) }
-    })
+    wire::agree(own, hello)?;
+    Ok(())
 }
 
 /// Hands on what comes; ends only with the connection.
@@ -170,9 +163,9 @@ fn letters<'a>(
                 return Err(LinkEnd::NoHello("it greets a second time".to_string()));
             }
             // A newer neighbour may say what this version does not know; it goes on without.
-            Err(WireError::Unsupported) => {
+            Err(WireError::Unsupported { what, number }) => {
                 let passed_over = hall.unsupported.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::debug!(passed_over, "a letter of a newer version was passed over");
+                tracing::debug!(passed_over, "{what} number {number} is of a newer version");
             }
             Err(error) => return Err(LinkEnd::Unreadable(error)),
         }

@@ -5,9 +5,9 @@
 
 use crate::model::letter::{Letter, LinkId};
 use crate::model::name::ServerName;
-use crate::net::{CloseCode, FrameSender};
+use crate::net::{CloseCode, FrameSender, SendError};
 use crate::server::input::Side;
-use crate::wire::{self, WireLimits};
+use crate::wire;
 use std::collections::BTreeMap;
 
 /// The reasons for an end that `net` does not know.
@@ -32,16 +32,12 @@ struct OpenLink {
     sender: FrameSender,
 }
 
+#[derive(Default)]
 pub(super) struct Links {
     open: BTreeMap<LinkId, OpenLink>,
-    limits: WireLimits,
 }
 
 impl Links {
-    pub(super) fn new(limits: WireLimits) -> Links {
-        Links { open: BTreeMap::new(), limits }
-    }
-
     pub(super) fn has(&self, link: LinkId) -> bool {
         self.open.contains_key(&link)
     }
@@ -68,13 +64,14 @@ impl Links {
     /// Sends a letter, or ends the link and returns it.
     pub(super) fn send(&mut self, link: LinkId, letter: &Letter) -> Option<LinkId> {
         let open = self.open.get(&link)?;
-        let frame = wire::encode_letter(letter, &self.limits);
-        let sent = frame
-            .map_err(|error| error.to_string())
-            .and_then(|frame| open.sender.try_send(frame).map_err(|error| error.to_string()));
-        match sent {
+        match open.sender.try_send(wire::encode_letter(letter)) {
             Ok(()) => None,
-            Err(why) => self.end(link, CloseCode::SEND_QUEUE_FULL, &why),
+            // A new connection would not make it shorter; all other letters still pass.
+            Err(error @ SendError::TooLong { .. }) => {
+                tracing::error!(peer = %open.peer, "a letter was left out: {error}");
+                None
+            }
+            Err(error) => self.end(link, CloseCode::SEND_QUEUE_FULL, &error.to_string()),
         }
     }
 

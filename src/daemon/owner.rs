@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Event {
     Asked {
         request: Box<Request>,
-        answer: oneshot::Sender<Answer>,
+        answer: oneshot::Sender<Box<Answer>>,
     },
     LinkUp {
         link: LinkId,
@@ -58,7 +58,7 @@ pub(super) struct Parts {
 pub(super) struct Owner {
     parts: Parts,
     /// Whoever asked and was not answered. The server bounds how many it keeps waiting.
-    asked: BTreeMap<RequestId, oneshot::Sender<Answer>>,
+    asked: BTreeMap<RequestId, oneshot::Sender<Box<Answer>>>,
     request_last: u64,
     /// Links that were ended here, of which the server does not know yet.
     fallen: Vec<LinkId>,
@@ -185,7 +185,7 @@ impl Owner {
                 }
                 // Whoever asked may have left.
                 Effect::Answer { id, answer } => {
-                    drop(self.asked.remove(&id).map(|asked| asked.send(*answer)));
+                    drop(self.asked.remove(&id).map(|asked| asked.send(answer)));
                 }
                 Effect::Checkpoint(checkpoint) => {
                     self.checkpoints_begun += 1;

@@ -41,7 +41,7 @@ impl Port {
         let event = Event::Asked { request: Box::new(request), answer };
         let whole = async {
             self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
-            answered.await.map_err(|_| AskError::Stopping)
+            answered.await.map(|answer| *answer).map_err(|_| AskError::Stopping)
         };
         let late = AskError::TooLate(self.patience);
         tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
@@ -53,7 +53,7 @@ impl PortTwin {
     pub async fn answer(&mut self, judge: impl FnOnce(Request) -> Answer) -> Option<()> {
         match self.0.recv().await? {
             // Whoever asked may have left.
-            Event::Asked { request, answer } => drop(answer.send(judge(*request))),
+            Event::Asked { request, answer } => drop(answer.send(Box::new(judge(*request)))),
             _ => return None,
         }
         Some(())

@@ -15,6 +15,7 @@ use crate::model::command::Founding;
 use crate::net::Listener;
 use crate::server::{Server, Start, StartError};
 use crate::store::{self, FolderMeta, LogStore, Recovered, RowStore, StoreLimits};
+use crate::wire::Hello;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,16 +60,13 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     };
     let listening = listener.as_ref().map(Listener::local_address).transpose()?;
     let disk = Disk::start(log, rows, log_queue_max)?;
-    let links = Links::new(settings.wire.clone());
+    let links = Links::default();
     let (post, inbox) = mpsc::channel(inbox_max);
     let parts = Parts { server, clock, disk, links, inbox, inbox_max, stop_grace };
-    let hall = Arc::new(Hall::new(
-        post.clone(),
-        identity.peer(),
-        settings.software,
-        settings.wire,
-        settings.limits.hello_timeout,
-    ));
+    let (tree, name) = (settings.tree, settings.name);
+    let hello = Hello::of(tree, name, random_bits()?, settings.software);
+    let hall = Hall::new(post.clone(), hello, settings.wire, settings.limits.hello_timeout);
+    let hall = Arc::new(hall);
     let uplink = match settings.parent {
         Some(parent) => {
             let pauses = Pauses::new(&settings.limits, random_bits()?);

@@ -318,7 +318,9 @@ fn cut(pack: Pack, entries_max: usize) -> Vec<PackPart> {
         accounts,
         below,
     };
-    let mut pieces = vec![piece(Vec::new(), below)];
+    let lower = below.chunks(entries_max.max(1)).map(|some| piece(Vec::new(), some.to_vec()));
+    let mut pieces: Vec<Pack> = lower.collect();
+    pieces.push(piece(Vec::new(), Vec::new()));
     let mut space = entries_max;
     for account in accounts {
         let mut entries: Vec<_> = account.entries.clone().into_iter().collect();

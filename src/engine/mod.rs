@@ -38,6 +38,7 @@ use crate::model::account::{Pack, Wish};
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::edge::AttachId;
 use crate::model::letter::{Letter, LinkId};
+use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
@@ -104,6 +105,8 @@ pub struct Engine {
     /// Products with returns to be said then.
     returning: BTreeSet<ProductName>,
     waiting: Vec<waiting::Waiting>,
+    /// Licenses whose expiry is proposed and not applied yet.
+    expiring: BTreeSet<Serial>,
     /// Refusals of applied commands, by their number.
     refusals: BTreeMap<u64, Refusal>,
     /// Commands proposed and applied in this start.
@@ -137,6 +140,7 @@ impl Engine {
             fresh: BTreeMap::new(),
             returning: BTreeSet::new(),
             waiting: Vec::new(),
+            expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
             proposed: 0,
             applied: 0,
@@ -303,6 +307,7 @@ impl Engine {
     /// What is due by now.
     pub fn pass_time(&mut self, now: Timestamp) {
         for serial in self.expired(now) {
+            self.expiring.insert(serial.clone());
             self.propose(Command::ExpireLicense(serial));
         }
         if now >= self.presence_due && self.links.uplink().is_some() {
@@ -352,7 +357,9 @@ impl Engine {
         let connected = self.links.uplink().is_some() || self.links.downlinks().next().is_some();
         let presence = self.links.uplink().map(|_| self.presence_due);
         let retry = (connected && self.unsettled).then_some(self.retry_due);
-        let waiting = self.waiting.iter().map(|one| one.until).min();
+        // Whoever waits for a command to be applied waits for the disk, not for a time.
+        let applied = self.waiting.iter().filter(|one| one.proposed <= self.applied);
+        let waiting = applied.map(|one| one.until).min();
         [presence, retry, waiting, self.next_expiry()].into_iter().flatten().min()
     }
 }

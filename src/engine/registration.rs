@@ -108,6 +108,7 @@ impl Engine {
             return;
         };
         row.expired = true;
+        self.expiring.remove(serial);
         let (product, count) = (row.license.product.clone(), row.license.count);
         self.state.touch(RowKey::License(serial.clone()));
         self.state.count_registered(&product);
@@ -117,14 +118,16 @@ impl Engine {
 
     /// Licenses whose time is over and that still count.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<Serial> {
-        let over =
+        let is_over =
             |row: &LicenseRow| !row.expired && row.license.not_after.is_some_and(|t| t <= now);
-        self.state.licenses.iter().filter(|(_, row)| over(row)).map(|(s, _)| s.clone()).collect()
+        let over = self.state.licenses.iter().filter(|(_, row)| is_over(row)).map(|(s, _)| s);
+        over.filter(|serial| !self.expiring.contains(serial)).cloned().collect()
     }
 
     /// When the next license expires.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
-        let counting = self.state.licenses.values().filter(|row| !row.expired);
-        counting.filter_map(|row| row.license.not_after).min()
+        let counting = self.state.licenses.iter().filter(|(_, row)| !row.expired);
+        let unasked = counting.filter(|(serial, _)| !self.expiring.contains(serial));
+        unasked.filter_map(|(_, row)| row.license.not_after).min()
     }
 }

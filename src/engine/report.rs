@@ -30,6 +30,8 @@ struct Sender {
     have: Option<u64>,
     /// The last numbers of letters on their way.
     ahead: VecDeque<u64>,
+    /// It has rows whose deletion is forgotten here: the next letter begins from nothing.
+    reset: bool,
 }
 
 /// The volatile side of replication.
@@ -120,22 +122,26 @@ impl Engine {
             if after >= version || sender.ahead.len() >= self.tuning.report_window {
                 return;
             }
-            let batch = self.batch(stream, incarnation, after, version);
-            let upto = batch.upto;
+            let reset = sender.reset;
+            let after = if reset { 0 } else { after };
+            let batch = self.batch(stream, incarnation, after, version, reset);
             if let Some(sender) = self.reports.senders.get_mut(stream) {
-                sender.ahead.push_back(upto);
+                sender.ahead.push_back(batch.upto);
+                sender.reset = false;
             }
             self.send_neighbour(link, Body::Report(batch));
         }
     }
 
     /// The next rows after a number. Without rows it still says how far they are complete.
-    fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
-        let own = stream.origin == *self.state.name();
-        let forgotten =
-            if own && stream.table == Table::Nodes { self.state.server.nodes_floor } else { 0 };
-        let reset = after > 0 && after < forgotten;
-        let after = if reset { 0 } else { after };
+    fn batch(
+        &self,
+        stream: &StreamId,
+        incarnation: u64,
+        after: u64,
+        version: u64,
+        reset: bool,
+    ) -> ReportBatch {
         let max = self.tuning.report_rows_max;
         let rows = self.rows_after(stream, after, max);
         let upto =
@@ -184,6 +190,12 @@ impl Engine {
         }
     }
 
+    /// Deletions up to here are not known here any more.
+    fn forgotten(&self, stream: &StreamId) -> u64 {
+        let own = stream.origin == *self.state.name() && stream.table == Table::Nodes;
+        if own { self.state.server.nodes_floor } else { 0 }
+    }
+
     /// The parent says what it has.
     pub(super) fn report_acked(
         &mut self,
@@ -194,14 +206,17 @@ impl Engine {
     ) {
         let (ours, version) = self.stream_version(stream);
         let have = if ours == incarnation { have.min(version) } else { 0 };
+        let forgotten = self.forgotten(stream);
         let Some(sender) = self.reports.senders.get_mut(stream) else { return };
+        sender.reset |= sender.have.is_none() && have > 0 && have < forgotten;
         while sender.ahead.front().is_some_and(|upto| *upto <= have) {
             sender.ahead.pop_front();
         }
         sender.have = Some(have);
         let settled = if ours == incarnation { settled.min(version) } else { 0 };
-        let known = self.reports.settled.insert(stream.clone(), settled).unwrap_or(0);
+        let known = self.reports.settled.get(stream).copied().unwrap_or(0);
         if settled > known {
+            self.reports.settled.insert(stream.clone(), settled);
             self.report_settled(stream, settled);
         }
         self.send_stream(stream);

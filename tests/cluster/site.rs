@@ -68,7 +68,8 @@ impl Site {
         let file = self.folder.path().join(format!("{name}.toml"));
         let head = format!("tree = \"acme\"\nname = \"{name}\"\ndata_dir = \"{name}\"\n");
         // Short times: nothing here is about waiting.
-        let times = "[times]\npresence_interval_ms = 500\nretry_interval_ms = 100\n";
+        let times = "[times]\npresence_interval_ms = 500\nretry_interval_ms = 100\n\
+                     idle_timeout_ms = 2000\nkeep_alive_interval_ms = 500\n";
         fs::write(&file, format!("{head}{rest}\n{times}")).unwrap();
         file
     }

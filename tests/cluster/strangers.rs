@@ -6,7 +6,8 @@ use lictree::net::{Closed, Connection, Dialer, Identity, NetLimits, ReceiveError
 use std::net::SocketAddr;
 
 async fn connected(identity: &Identity, address: SocketAddr) -> Connection {
-    let limits = NetLimits { frame_bytes_max: 1 << 20, ..NetLimits::default() };
+    let limits =
+        NetLimits { frame_bytes_max: 2 << 20, send_window_bytes: 4 << 20, ..NetLimits::default() };
     let dialer = Dialer::toward(address, identity, limits).unwrap();
     let expected: ServerName = "hq".parse().unwrap();
     dialer.dial(address, &expected).await.unwrap()
@@ -44,8 +45,8 @@ fn a_frame_above_the_limit_ends_the_connection() {
     let west = site.identity("west");
     run(async {
         let connection = connected(&west, server.address()).await;
-        connection.sender.try_send(vec![7; 300 * 1024]).unwrap();
-        assert!(last_word(connection).await.contains("at most 262144"));
+        connection.sender.try_send(vec![7; 1_100_000]).unwrap();
+        assert!(last_word(connection).await.contains("at most 1048576"));
     });
     run(server.client().status()).unwrap();
 }

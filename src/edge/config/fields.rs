@@ -9,6 +9,7 @@ use crate::edge::config::document::Section;
 use crate::edge::import::ImportLimits;
 use crate::model::tuning::Tuning;
 use crate::net::NetLimits;
+use crate::wire::WireLimits;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -32,6 +33,10 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
     let mut network = section.section("network");
     net_limits(&mut network, &mut limits.net);
     network.finish();
+    limits.wire.frame_len_max = limits.net.frame_bytes_max as usize;
+    let mut wire = section.section("wire");
+    wire_limits(&mut wire, &mut limits.wire);
+    wire.finish();
     let mut api = section.section("api");
     api_limits(&mut api, &mut limits.api);
     api.finish();
@@ -112,6 +117,19 @@ fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     network.number("frame_bytes_max", &mut net.frame_bytes_max, 64 * KIB..=16 * MIB);
     network.number("send_queue_frames_max", &mut net.send_queue_frames_max, 1..=MILLION);
     network.number("send_queue_bytes_max", &mut net.send_queue_bytes_max, 64 * KIB..=GIB);
+}
+
+fn wire_limits(section: &mut Section<'_>, wire: &mut WireLimits) {
+    section.number("hello_len_max", &mut wire.hello_len_max, KIB..=64 * KIB);
+    section.number("accounts_max", &mut wire.accounts_max, 1..=65_536);
+    section.number("entries_max", &mut wire.entries_max, 1..=65_536);
+    section.number("lower_max", &mut wire.lower_max, 1..=65_536);
+    section.number("names_max", &mut wire.names_max, 1..=MILLION);
+    section.number("products_max", &mut wire.products_max, 1..=65_536);
+    section.number("rows_max", &mut wire.rows_max, 1..=4_096);
+    section.number("wishes_max", &mut wire.wishes_max, 1..=65_536);
+    section.number("depth_max", &mut wire.depth_max, 1..=256);
+    section.number("text_len_max", &mut wire.text_len_max, 255..=64 * KIB);
 }
 
 fn api_limits(section: &mut Section<'_>, api: &mut ApiLimits) {

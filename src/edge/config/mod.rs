@@ -49,7 +49,7 @@ pub struct Configuration {
 }
 
 /// Every bound and time, each with a default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub tuning: Tuning,
     pub daemon: DaemonLimits,
@@ -57,6 +57,17 @@ pub struct Limits {
     pub wire: WireLimits,
     pub api: ApiLimits,
     pub import: ImportLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let wire = WireLimits::default();
+        // What `wire` reads and what `net` carries are one limit: that of a frame.
+        let frame_bytes_max = u32::try_from(wire.frame_len_max).unwrap_or(u32::MAX);
+        let net = NetLimits { frame_bytes_max, ..NetLimits::default() };
+        let (tuning, daemon, api, import) = Default::default();
+        Limits { tuning, daemon, net, wire, api, import }
+    }
 }
 
 /// Reads and judges a file and the identity it leads to.
