@@ -4,6 +4,7 @@
 //! - `program`: runs the binary. `tree`: an example that runs while a test looks at it.
 //! - `examples`: every example stands as its `expected.txt` says, also after a second start.
 //! - `worked`: the worked example of the reference's figure, row by row.
+//! - `kills`: servers killed at each step of the start.
 //! - `refusals`: what is refused, with which code and which exit.
 
 #[path = "patience/mod.rs"]
@@ -20,6 +21,9 @@ mod examples;
 
 #[path = "up/worked.rs"]
 mod worked;
+
+#[path = "up/kills.rs"]
+mod kills;
 
 #[path = "up/refusals.rs"]
 mod refusals;

@@ -69,9 +69,8 @@ pub(super) async fn change(
         return Err(refusal.into());
     }
     let described = wanted.described(&preview);
-    if !consent.yes && !terminal.ask(&format!("{described}?"))? {
-        terminal.note("nothing was changed\n");
-        return Ok(());
+    if !consent.yes {
+        terminal.agree(&format!("{described}?"))?;
     }
     let outcome = done(&client, &wanted, consent).await?;
     terminal.show(&outcome, |outcome, _| in_words(&described, outcome))

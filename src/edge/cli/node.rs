@@ -113,15 +113,14 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
     match verb {
         Verb::List(filter) => {
             let page = client.nodes(&filter.into()).await?;
-            terminal.show(&page, |page, ink| page_text(page, ink))
+            terminal.show(&page, page_text)
         }
         Verb::Show { id } => terminal.show(&client.node(&id).await?, node_text),
         Verb::Manage(manage) => manage_nodes(&client, manage, terminal).await,
         Verb::Ignore { ids } => show_outcomes(client.ignore(ids).await?, terminal),
         Verb::Delete { ids, yes } => {
-            if !yes && !terminal.ask(&format!("forget {} nodes?", ids.len()))? {
-                terminal.note("nothing was changed\n");
-                return Ok(());
+            if !yes {
+                terminal.agree(&format!("forget {} nodes?", ids.len()))?;
             }
             show_outcomes(client.delete(ids).await?, terminal)
         }

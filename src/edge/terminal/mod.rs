@@ -11,7 +11,7 @@ use crate::edge::draw::ink::Ink;
 use crate::edge::founding::CONFIG_NAME;
 use crate::edge::terminal::failure::{Exit, Failure};
 use serde::Serialize;
-use std::io::{BufRead, ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
+use std::io::{BufRead, ErrorKind, IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 /// The longest answer to a question that is read, in bytes.
@@ -97,22 +97,24 @@ impl Terminal {
         let _ = stderr().lock().write_all(text.as_bytes());
     }
 
-    /// Asks a question to which only `y` or `yes` is a yes. Refused where nobody can answer.
-    pub fn ask(&self, question: &str) -> Result<bool, Failure> {
+    /// Asks a question; only `y` or `yes` is a yes, and anything else a failure.
+    pub fn agree(&self, question: &str) -> Result<(), Failure> {
+        let hint = "add `--yes` to do it without a question";
+        let no = |why: &str| {
+            let message = format!("{why}: {question} Nothing was changed");
+            Failure::new(Exit::Refused, codes::NOT_AGREED, message, hint)
+        };
         if !stdin().is_terminal() || !stderr().is_terminal() {
-            let hint = "add `--yes` to do it without a question";
-            return Err(Failure::new(
-                Exit::Refused,
-                codes::NOBODY_ANSWERS,
-                format!("nobody is there to answer: {question}"),
-                hint,
-            ));
+            return Err(no("nobody is there to answer"));
         }
         self.note(&format!("{question} [y/N] "));
         let mut answer = String::new();
-        let read = std::io::Read::take(stdin().lock(), ANSWER_BYTES_MAX).read_line(&mut answer);
+        let read = stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer);
         read.map_err(not_written)?;
-        Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+        match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(no("this was not answered with yes")),
+        }
     }
 }
 

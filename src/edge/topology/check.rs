@@ -88,7 +88,7 @@ fn tree_name(folder: &Path, raw: &RawTopology, complaints: &mut Complaints) -> T
 fn products(raw: &RawTopology, complaints: &mut Complaints) -> BTreeMap<ProductName, Metric> {
     let mut products = BTreeMap::new();
     for product in &raw.products {
-        if products.insert(product.name.clone(), product.metric.into()).is_some() {
+        if products.insert(product.name.clone(), product.metric).is_some() {
             let key = format!("product {}", product.name);
             complaints.add(
                 codes::TOPOLOGY_COUNT,

@@ -58,7 +58,7 @@ pub(super) enum RawOption {
     Registered,
 }
 
-/// `managed = 30` where there is one product, `managed = { cad = 3, cam = 4 }` where there are more.
+/// `managed = 30` where there is one product, else `managed = { cad = 3, cam = 4 }`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a number of devices, or a table of product = number")]
 pub(super) enum RawManaged {

@@ -72,7 +72,9 @@ impl Live<'_> {
         let (columns, rows) = size();
         let ink = self.terminal.ink;
         let mut text = match known {
-            Some((servers, ranges)) => tree::tree(servers, ranges, Columns::Live { width: columns }, ink),
+            Some((servers, ranges)) => {
+                tree::tree(servers, ranges, Columns::Live { width: columns }, ink)
+            }
             None => "waiting for the primary\n".to_string(),
         };
         for (name, how) in down {
@@ -112,8 +114,8 @@ impl Live<'_> {
             format!("event list {}", at(self.primary)),
         ];
         let servers = &self.topology.servers;
-        let found = servers.iter().filter(|(_, s)| s.nodes > s.managed.values().sum::<u64>());
-        if let Some((name, _)) = found.last() {
+        let mut found = servers.iter().filter(|(_, s)| s.nodes > s.managed.values().sum::<u64>());
+        if let Some((name, _)) = found.next_back() {
             lines.push(format!("node list {} --state discovered --limit 5", at(name)));
             lines.push(format!("node manage --managing-source {name} --count 1 {}", at(name)));
         }

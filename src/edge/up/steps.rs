@@ -12,7 +12,7 @@ use crate::client::contract::ImportFormat;
 use crate::client::{Client, ClientError};
 use crate::edge::codes;
 use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
-use crate::edge::import::{Format, ImportLimits};
+use crate::edge::import::Format;
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
@@ -231,9 +231,6 @@ impl Steps<'_> {
                 }
                 let read = std::fs::read(&table.path);
                 let bytes = read.map_err(|error| unusable(&table.path, &error))?;
-                if bytes.len() as u64 > ImportLimits::default().bytes_max {
-                    continue;
-                }
                 let format = match table.format {
                     Format::NmapXml => ImportFormat::Nmap,
                     Format::Arp => ImportFormat::Arp,
