@@ -10,6 +10,27 @@ pub const CONFIG_MISSING: &str = "LT0104";
 pub const CONFIG_UNKNOWN: &str = "LT0105";
 pub const VENDOR_KEY: &str = "LT0106";
 
+pub const TOPOLOGY_FILE: &str = "LT0120";
+pub const TOPOLOGY_FORM: &str = "LT0121";
+pub const TOPOLOGY_TREE: &str = "LT0122";
+pub const TOPOLOGY_COUNT: &str = "LT0123";
+pub const TOPOLOGY_TABLE: &str = "LT0124";
+pub const PLAN_REFUSED: &str = "LT0125";
+pub const UP_BUSY: &str = "LT0126";
+pub const UP_FOLDER: &str = "LT0127";
+pub const UP_DIED: &str = "LT0128";
+pub const UP_TOO_SLOW: &str = "LT0129";
+pub const VENDOR_KEY_FILE: &str = "LT0130";
+pub const LICENSE_NOT_ISSUED: &str = "LT0131";
+pub const NOT_FOUNDED: &str = "LT0132";
+pub const UP_PORT: &str = "LT0133";
+pub const NOT_AGREED: &str = "LT0134";
+pub const NO_FILE: &str = "LT0135";
+pub const TOO_FEW_NODES: &str = "LT0136";
+pub const NOT_AS_EXPECTED: &str = "LT0137";
+pub const SYSTEM: &str = "LT0138";
+pub const USAGE: &str = "LT0139";
+
 pub const LICENSE_FILE_OTHER: &str = "LT0210";
 pub const LICENSE_FILE_FORMAT: &str = "LT0211";
 pub const LICENSE_FILE_DAMAGED: &str = "LT0212";
@@ -45,6 +66,8 @@ macro_rules! pages {
 /// Every code with its page, in order.
 const PAGES: &[(&str, &str)] = pages! {
     "LT0101" "LT0102" "LT0103" "LT0104" "LT0105" "LT0106"
+    "LT0120" "LT0121" "LT0122" "LT0123" "LT0124" "LT0125" "LT0126" "LT0127" "LT0128" "LT0129"
+    "LT0130" "LT0131" "LT0132" "LT0133" "LT0134" "LT0135" "LT0136" "LT0137" "LT0138" "LT0139"
     "LT0201" "LT0202" "LT0203" "LT0204" "LT0205" "LT0206" "LT0207" "LT0208" "LT0209"
     "LT0210" "LT0211" "LT0212" "LT0213" "LT0214" "LT0215"
     "LT0220" "LT0221" "LT0222" "LT0223" "LT0224" "LT0225" "LT0226" "LT0227"

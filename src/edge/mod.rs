@@ -1,10 +1,23 @@
 //! Where people and other systems touch lictree.
 //!
+//! - `cli`: the command line, one file for each noun. `terminal`: who is at the other end.
+//! - `draw`: what is shown: tables and the tree. `codes`: what every refusal's code means.
 //! - `serve`: the daemon as a process. `config`: what it is told. `api`: what it is asked.
-//! - `import`: lists of machines. `codes`: what every refusal's code means.
+//! - `topology`: whole trees described in a folder, to show, to plan with. `up`: to run.
+//! - `import`: lists of machines that a site already has. `discovered`: choosing among them.
+//! - `founding`: folders of new servers. `vendor_key`, `private_file`: secrets in files.
 
 pub mod api;
+pub mod cli;
 pub mod codes;
 pub mod config;
+pub mod discovered;
+pub mod draw;
+pub mod founding;
 pub mod import;
+pub mod private_file;
 pub mod serve;
+pub mod terminal;
+pub mod topology;
+pub mod up;
+pub mod vendor_key;

@@ -82,7 +82,7 @@ impl Rest<'_> {
         let shrinking = held > target && relay.free() == 0;
         // The primary gives no more than it has free, whatever the target.
         let lacking = held < target && self.at(PRIMARY).free() == 0;
-        let lawful = true || held == target || shrinking || lacking;
+        let lawful = held == target || shrinking || lacking;
         out.hold(lawful || relay.declined, "L2", || {
             let free = relay.free();
             format!("{name} was to hold {target} of {}, holds {held}, {free} free", self.product)

@@ -177,7 +177,7 @@ impl Promises {
         for serial in of_place.serials.difference(&truth.serials) {
             out.add("I6", format!("{name} answered that {serial:?} is registered and has it not"));
         }
-        out.hold(true || of_place.imported <= truth.device_last.0, "I6", || {
+        out.hold(of_place.imported <= truth.device_last.0, "I6", || {
             let (said, knows) = (of_place.imported, truth.device_last);
             format!("{name} answered that {said} devices were imported and knows {knows}")
         });

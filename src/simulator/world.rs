@@ -251,6 +251,9 @@ impl World {
             let end = end.other();
             self.queue.push(self.now.after_us(noticed_us), Event::Closed { connection, end });
         }
+        if let Some(differs) = self.sites[place].replay_differs(&self.tuning, self.now) {
+            self.breach(place, &differs);
+        }
         let stopped = self.sites[place].stop(&self.tuning, &mut self.entropy, self.now);
         if let Err(error) = stopped {
             self.breach(place, &format!("cannot start from its own disk: {error}"));

@@ -1,0 +1,24 @@
+//! `lictree range`: held, used and remaining of every range of shared licenses.
+
+use crate::edge::draw::tree;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
+use crate::model::name::ServerName;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// All ranges at the primary; its own at a sharing source.
+    List,
+    /// The range of one sharing source.
+    Show { source: ServerName },
+}
+
+pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
+    let client = terminal.client()?;
+    let ranges = match verb {
+        Verb::List => client.ranges().await?,
+        Verb::Show { source } => client.range(&source).await?,
+    };
+    terminal.show(&ranges, tree::ranges)
+}

@@ -1,0 +1,131 @@
+//! `lictree vendor`: what a vendor does, far from any server: keys and license files.
+
+use crate::edge::codes;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::vendor_key::{make_key, public_half, random_serial, read_key};
+use crate::model::count::LicenseCount;
+use crate::model::license::{License, LicenseTerms, Metric, Serial};
+use crate::model::name::ProductName;
+use crate::model::time::Timestamp;
+use crate::wire::license_file;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a key: the secret half in FILE (0600), the public half in FILE.pub.
+    Keygen {
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Issue a license file, signed with the vendor's key.
+    Issue(Issue),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Issue {
+    /// The secret half of the vendor's key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    #[arg(long)]
+    product: ProductName,
+    #[arg(long)]
+    count: u64,
+    /// `managed-devices` or `sessions`.
+    #[arg(long, default_value = "managed-devices")]
+    metric: Metric,
+    #[arg(long, default_value = "lictree vendor")]
+    vendor: String,
+    /// The vendor's own number of this license; drawn at random when left out.
+    #[arg(long)]
+    serial: Option<Serial>,
+    /// First moment of validity, such as 2026-01-31T00:00:00Z; now when left out.
+    #[arg(long, value_name = "MOMENT")]
+    not_before: Option<jiff::Timestamp>,
+    /// First moment at which it is no longer valid; never when left out.
+    #[arg(long, value_name = "MOMENT")]
+    not_after: Option<jiff::Timestamp>,
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Where to write it; standard output when left out.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
+    match verb {
+        Verb::Keygen { out } => keygen(&out, terminal),
+        Verb::Issue(issue) => run_issue(issue, terminal),
+    }
+}
+
+fn keygen(out: &Path, terminal: &Terminal) -> Result<(), Failure> {
+    let key = make_key(out)?;
+    let public = public_half(out);
+    let answer = json!({
+        "id": key.public().id().to_string(),
+        "key": out.display().to_string(),
+        "public_key": public.display().to_string(),
+    });
+    let text = format!(
+        "key {}\n  secret: {} (keep it with the vendor)\n  public: {} (name it in `vendor_keys` of \
+         every server that registers licenses)\n",
+        key.public().id(),
+        out.display(),
+        public.display()
+    );
+    terminal.show(&answer, |_, _| text)
+}
+
+fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
+    let key = read_key(&issue.key)?;
+    let now = jiff::Timestamp::now();
+    let moment = |at: jiff::Timestamp| Timestamp(u64::try_from(at.as_millisecond()).unwrap_or(0));
+    let serial = issue.serial.map_or_else(random_serial, Ok)?;
+    let terms = LicenseTerms {
+        serial,
+        vendor: issue.vendor,
+        product: issue.product,
+        count: LicenseCount(issue.count),
+        metric: issue.metric,
+        not_before: whole_seconds(moment(issue.not_before.unwrap_or(now))),
+        not_after: issue.not_after.map(|at| whole_seconds(moment(at))),
+        note: issue.note,
+    };
+    let license = License::try_from(terms).map_err(|error| {
+        Failure::new(
+            Exit::Refused,
+            codes::LICENSE_NOT_ISSUED,
+            error.to_string(),
+            "correct it and issue again",
+        )
+    })?;
+    let file = license_file::issue(&license, &key);
+    match issue.out {
+        None => terminal.print(&file),
+        Some(path) => {
+            std::fs::write(&path, &file).map_err(|error| {
+                let message = format!("cannot write {}: {error}", path.display());
+                Failure::new(
+                    Exit::Refused,
+                    codes::LICENSE_NOT_ISSUED,
+                    message,
+                    "name another `--out FILE`",
+                )
+            })?;
+            let (count, product) = (license.count, &license.product);
+            let serial = license.serial.to_string();
+            let answer = json!({ "serial": serial, "file": path.display().to_string() });
+            let path = path.display();
+            let text = format!("{path}: {count} of {product}, serial {serial}\n");
+            terminal.show(&answer, |_, _| text)
+        }
+    }
+}
+
+/// License files name whole seconds.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp(at.0 / 1_000 * 1_000)
+}

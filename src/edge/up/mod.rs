@@ -1,0 +1,216 @@
+//! `lictree up`: a whole tree on one machine, each server a process of its own.
+//!
+//! ```text
+//!   topology ─► folder (locked) ─► prepare ─► processes ─► steps ─┬─► live, until Ctrl-C ─► stop
+//!                  ▲                                              └─► verify ─► stop ─► 0 or 1
+//!                  └── the same command again goes on from here
+//! ```
+//! - `folder`: the data folder and what is remembered in it.
+//! - `prepare`: ports, identities, configurations, the vendor's key.
+//! - `processes`: the servers, started, watched, stopped.
+//! - `steps`: what is done once to bring the tree to its counts.
+//! - `live`: the tree as it runs. `difference`: what is not as expected.
+//!
+//! Invariant: whatever ends this program, in order or not, ends the servers it started.
+
+mod difference;
+mod folder;
+mod live;
+mod prepare;
+mod processes;
+mod steps;
+
+use crate::client::Client;
+use crate::edge::codes;
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::topology::Topology;
+use crate::model::name::ServerName;
+use crate::model::time::Timestamp;
+use difference::difference;
+use folder::Folder;
+use live::{Live, counts};
+use processes::Processes;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use steps::{Steps, until};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Counts that did not change for so long stand still.
+const STILL_AFTER: Duration = Duration::from_secs(5);
+
+/// What to do once the tree stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Show it until somebody stops it.
+    Show,
+    /// Compare it with `expected.txt` and stop.
+    Verify,
+}
+
+/// A tree to bring up.
+#[derive(Clone, Debug)]
+pub struct Up {
+    /// The folder of the topology.
+    pub example: PathBuf,
+    /// Where the servers keep their data.
+    pub data: Option<PathBuf>,
+    pub then: Then,
+    /// How long each step may take.
+    pub patience: Duration,
+}
+
+/// Brings the tree up, shows or verifies it, and stops it.
+pub async fn up(wanted: &Up, terminal: &Terminal) -> Result<(), Failure> {
+    let topology = Topology::read(&wanted.example)?;
+    let expected = match wanted.then {
+        Then::Show => None,
+        Then::Verify => Some(expected(&wanted.example)?),
+    };
+    let primary = topology.primary().cloned().ok_or_else(|| {
+        Failure::new(Exit::BadConfiguration, codes::TOPOLOGY_TREE, "the tree has no primary", "")
+    })?;
+    let mut stop = Stop::new()?;
+    let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
+    let mut folder = Folder::open(&wanted.data_dir(), &topology.tree)?;
+    let key = prepare::prepare(&topology, &primary, &mut folder, now)?;
+    let mut processes = Processes::default();
+    let names: Vec<&str> = topology.servers.keys().map(ServerName::as_str).collect();
+    terminal.note(&format!("starting {}\n", names.join(", ")));
+    for name in topology.servers.keys() {
+        processes.start(&folder, name)?;
+    }
+    let mut steps = Steps {
+        topology: &topology,
+        primary: &primary,
+        folder: &mut folder,
+        key: &key,
+        terminal,
+        patience: wanted.patience,
+        now,
+    };
+    let mut outcome = tokio::select! {
+        () = stop.wanted() => Ok(Outcome::Stopped),
+        failure = processes.death() => Err(failure),
+        done = steps.all() => done.map(|()| Outcome::Stands),
+    };
+    if matches!(outcome, Ok(Outcome::Stands)) {
+        let client = Client::of_data_dir(&folder.server(&primary));
+        let live = Live {
+            topology: &topology,
+            primary: &primary,
+            folder: &folder,
+            processes: &mut processes,
+            terminal,
+        };
+        outcome = tokio::select! {
+            () = stop.wanted() => Ok(Outcome::Stopped),
+            done = finish(expected.as_deref(), &client, live, wanted.patience) => done,
+        };
+    }
+    terminal.note("stopping all servers\n");
+    for name in processes.stop().await {
+        terminal.note(&format!("{name} did not stop in time and was killed\n"));
+    }
+    outcome.map(|_| ())
+}
+
+/// How far it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Stands,
+    /// Somebody wants it to end.
+    Stopped,
+}
+
+async fn finish(
+    expected: Option<&str>,
+    client: &Client,
+    mut live: Live<'_>,
+    patience: Duration,
+) -> Result<Outcome, Failure> {
+    match expected {
+        Some(expected) => verify(expected, client, live.terminal, patience).await?,
+        None => {
+            live.terminal.print(&format!("\n{}", live.suggestions()))?;
+            live.show().await?;
+        }
+    }
+    Ok(Outcome::Stands)
+}
+
+/// Waits until the running tree is as expected, or does not change any more; the difference is
+/// the failure.
+async fn verify(
+    expected: &str,
+    client: &Client,
+    terminal: &Terminal,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let (mut found, mut since) = (String::new(), Instant::now());
+    let settled = until("the counts to stand still", patience, async || {
+        let now = counts(client).await?;
+        if now != found {
+            (found, since) = (now, Instant::now());
+        }
+        Ok((found == expected || since.elapsed() > STILL_AFTER).then_some(()))
+    });
+    settled.await?;
+    terminal.print(&found)?;
+    if found == expected {
+        terminal.note("as expected\n");
+        return Ok(());
+    }
+    terminal.note(&difference(expected, &found));
+    let message = "the running tree is not as expected.txt says (- expected, + found)";
+    let hint = "if people changed it since, another `--data DIR` begins anew";
+    Err(Failure::new(Exit::Refused, codes::NOT_AS_EXPECTED, message, hint))
+}
+
+fn expected(example: &Path) -> Result<String, Failure> {
+    let path = example.join("expected.txt");
+    std::fs::read_to_string(&path).map_err(|error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        let hint =
+            format!("write it: lictree topology show {0} > {0}/expected.txt", example.display());
+        Failure::new(Exit::BadConfiguration, codes::NOT_AS_EXPECTED, message, hint)
+    })
+}
+
+impl Up {
+    /// As named, or a folder of the example's name below `.lictree`.
+    fn data_dir(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| {
+            let absolute = std::path::absolute(&self.example).unwrap_or_default();
+            let name = absolute.file_name().unwrap_or(std::ffi::OsStr::new("tree"));
+            Path::new(".lictree").join(name)
+        })
+    }
+}
+
+/// Ctrl-C, or an orderly end asked for by the system.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Stop, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                let message = format!("cannot wait for signals: {error}");
+                Failure::new(Exit::Refused, codes::SYSTEM, message, "try again later")
+            })
+        };
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Stop { interrupt, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn wanted(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `lictree up` and the commands of its operators: real processes, the real binary, and nothing
+//! of the library.
+//!
+//! - `program`: runs the binary. `tree`: an example that runs while a test looks at it.
+//! - `examples`: every example stands as its `expected.txt` says, also after a second start.
+//! - `worked`: the worked example of the reference's figure, row by row.
+//! - `kills`: servers killed at each step of the start.
+//! - `refusals`: what is refused, with which code and which exit.
+
+#[path = "patience/mod.rs"]
+mod patience;
+
+#[path = "up/program.rs"]
+mod program;
+
+#[path = "up/tree.rs"]
+mod tree;
+
+#[path = "up/examples.rs"]
+mod examples;
+
+#[path = "up/worked.rs"]
+mod worked;
+
+#[path = "up/kills.rs"]
+mod kills;
+
+#[path = "up/refusals.rs"]
+mod refusals;
