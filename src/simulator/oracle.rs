@@ -21,6 +21,8 @@ use crate::simulator::world::World;
 const LOOK_GAP_MS: u64 = 20;
 /// Mirrored rows are compared this often.
 const MIRROR_GAP_MS: u64 = 4_000;
+/// One server after the other is compared this often with what a start would find on its disk.
+const DISK_GAP_MS: u64 = 2_000;
 
 pub struct Oracle {
     truths: Vec<Truth>,
@@ -28,6 +30,8 @@ pub struct Oracle {
     mirrors: Mirrors,
     looked_at: Moment,
     mirrors_at: Moment,
+    disk_at: Moment,
+    disk_place: usize,
     stale: bool,
     violations: Vec<Violation>,
 }
@@ -40,6 +44,8 @@ impl Oracle {
             mirrors: Mirrors::default(),
             looked_at: Moment::default(),
             mirrors_at: Moment::default(),
+            disk_at: Moment::default(),
+            disk_place: 0,
             stale: false,
             violations: Vec::new(),
         }
@@ -91,6 +97,11 @@ impl Oracle {
             self.mirrors_at = world.now();
             self.mirrors.check(world, &mut out);
         }
+        if world.now() >= self.disk_at.after_ms(DISK_GAP_MS) {
+            self.disk_at = world.now();
+            self.disk_place = (self.disk_place + 1) % world.topology.len();
+            world.compare_with_disk(self.disk_place);
+        }
         self.add(out);
     }
 
@@ -115,9 +126,6 @@ impl Oracle {
             let step = Step { name, product, before, after: now };
             ledgers::check(&step, after.has_expired, &afloat, out);
             note(&mut world.figures, now);
-        }
-        for product in before.products.keys().filter(|p| !after.products.contains_key(p)) {
-            out.add("I6", format!("{name} knew of {product} and does no more"));
         }
     }
 

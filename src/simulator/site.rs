@@ -10,7 +10,7 @@ use crate::server::{Server, Start, StartError};
 use crate::simulator::disk::Disk;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::Moment;
-use crate::simulator::truth::{Truth, mirrored, truth_of, written};
+use crate::simulator::truth::{Truth, difference, mirrored, truth_of, written};
 use std::collections::BTreeMap;
 
 pub struct Site {
@@ -114,7 +114,7 @@ impl Site {
 
     /// What a start would find now against what the server says; nothing while they may differ
     /// because something durable was not yet reported to it.
-    pub fn replay_differs(&self, tuning: &Tuning, now: Moment) -> Option<String> {
+    pub fn differs_from_disk(&self, tuning: &Tuning, now: Moment) -> Option<String> {
         let reported = |input: &Input| matches!(input, Input::Persisted { .. });
         let server = self.server.as_ref().filter(|_| self.remembered.is_none())?;
         if self.inbox.iter().any(reported) {
@@ -124,17 +124,10 @@ impl Site {
             Ok(shadow) => shadow,
             Err(error) => return Some(error.to_string()),
         };
-        let (said, found) = (truth_of(server), truth_of(&shadow));
-        if said != found {
-            return Some(format!("a start would find {found:?}, it says {said:?}"));
-        }
-        let (said, found) = (written(server), written(&shadow));
-        if said != found {
-            return Some(format!("a start would report {found:?}, it reports {said:?}"));
-        }
         let mirrors = |server| if self.is_primary() { mirrored(server) } else { BTreeMap::new() };
-        let (said, found) = (mirrors(server), mirrors(&shadow));
-        (said != found).then(|| format!("a start would mirror {found:?}, it mirrors {said:?}"))
+        difference(&truth_of(server), &truth_of(&shadow))
+            .or_else(|| difference(&written(server), &written(&shadow)))
+            .or_else(|| difference(&mirrors(server), &mirrors(&shadow)))
     }
 
     fn is_primary(&self) -> bool {
