@@ -8,6 +8,8 @@
 #[cfg(feature = "mutants")]
 #[path = "sim/mutants.rs"]
 mod mutants;
+#[path = "sim/old_attachments.rs"]
+mod old_attachments;
 #[path = "sim/seeds.rs"]
 mod seeds;
 #[path = "sim/worked_example.rs"]

@@ -165,6 +165,16 @@ impl Network {
         over.map(|(id, _)| *id).collect()
     }
 
+    /// By which link a server knows its neighbour now, if both are connected.
+    pub fn link_between(&self, place: usize, neighbour: usize) -> Option<LinkId> {
+        self.connections.values().rev().find_map(|connection| {
+            let ends = [End::Child, End::Parent].map(|end| connection.at(end));
+            let up = ends.iter().all(|terminal| terminal.state == EndState::Up);
+            let end = |at: usize| ends.iter().find(|terminal| terminal.place == at);
+            end(neighbour).and(end(place)).filter(|_| up).map(|terminal| terminal.link)
+        })
+    }
+
     /// Whether the child believes that it is connected or will be soon.
     pub fn child_is_dialed(&self, child: usize) -> bool {
         let mut over = self.connections.values().filter(|c| c.child.place == child);

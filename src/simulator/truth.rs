@@ -5,7 +5,7 @@
 
 use crate::model::account::{Account, Pack, Verdict};
 use crate::model::device::{DeviceNumber, DeviceState};
-use crate::model::edge::Level;
+use crate::model::edge::{AttachId, Level};
 use crate::model::holding::Phase;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
@@ -27,6 +27,8 @@ pub struct Truth {
     pub serials: BTreeSet<Serial>,
     /// Some license's time was over.
     pub has_expired: bool,
+    /// Relay: the attachment it acts under.
+    pub attach: Option<AttachId>,
 }
 
 /// One product at one server.
@@ -183,6 +185,7 @@ pub fn truth_of(server: &Server) -> Truth {
         device_last: state.server.device_last,
         serials: state.licenses.keys().cloned().collect(),
         has_expired: state.licenses.values().any(|license| license.expired),
+        attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
     };
     for license in state.licenses.values().filter(|license| !license.expired) {
         at(&mut truth, &license.license.product).registered += license.license.count.0;

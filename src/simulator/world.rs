@@ -233,6 +233,14 @@ impl World {
         &self.tuning
     }
 
+    /// A letter that nobody sent arrives from a neighbour; as from a copy of an old disk. Whether
+    /// there is a connection to that neighbour.
+    pub fn forge(&mut self, place: usize, from: usize, letter: Letter) -> bool {
+        let Some(link) = self.network.link_between(place, from) else { return false };
+        self.take_in(place, Input::Letter { link, letter });
+        true
+    }
+
     // What fate does.
 
     /// The process ends, unsynced writes with it; it starts again after a while.
