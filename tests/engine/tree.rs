@@ -20,7 +20,7 @@ use lictree::model::view::RangesView;
 use lictree::server::effect::Effect;
 use lictree::server::input::{Input, Side};
 use lictree::server::{Server, Start};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Default)]
@@ -34,11 +34,16 @@ pub struct Tree {
     foundings: BTreeMap<ServerName, Founding>,
     /// How often each server was started.
     starts: BTreeMap<ServerName, u64>,
+    /// All sums that `a` showed, at any moment, of what is held and in transit.
+    sums: BTreeSet<u64>,
     tuning: Tuning,
     disks: Disks,
     next: u64,
     now: u64,
 }
+
+/// The request of a look at what is shown; no other has this number.
+const LOOK: RequestId = RequestId(u64::MAX);
 
 const BEGIN_MS: u64 = 1_794_000_000_000;
 
@@ -54,6 +59,10 @@ impl Tree {
     /// Starts beyond the first of each server.
     pub fn restarts(&self) -> u64 {
         self.starts.values().map(|starts| starts - 1).sum()
+    }
+
+    pub fn sums(&self) -> &BTreeSet<u64> {
+        &self.sums
     }
 
     fn now(&self) -> Timestamp {
@@ -153,6 +162,7 @@ impl Tree {
             let names: Vec<ServerName> = self.servers.keys().cloned().collect();
             for name in names {
                 quiet &= !self.turn(&name);
+                self.note_sum();
             }
             if quiet {
                 return;
@@ -177,6 +187,19 @@ impl Tree {
             }
         }
         busy || acted
+    }
+
+    /// Looks at what the primary shows in the middle of everything.
+    fn note_sum(&mut self) {
+        let (now, primary) = (self.now(), "a".parse::<ServerName>().unwrap());
+        let server = self.servers.get_mut(&primary).filter(|server| server.is_ready());
+        let Some(server) = server else { return };
+        server.handle(now, Input::Request { id: LOOK, request: Request::Ranges });
+        let effects = server.effects(now);
+        let [Effect::Answer { answer, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        if let Answer::Ranges(view) = &**answer {
+            self.sums.insert(sum(view));
+        }
     }
 
     fn carry_out(&mut self, name: &ServerName, effect: Effect) -> Result<(), PowerCut> {
@@ -413,7 +436,6 @@ fn refused(answer: Answer) -> String {
 
 fn table(view: &RangesView) -> String {
     let mut text = String::new();
-    let mut sum = 0;
     for range in &view.ranges {
         let mut members = vec![range.source.to_string()];
         members.extend(range.destinations.iter().map(|name| name.to_string()));
@@ -426,7 +448,10 @@ fn table(view: &RangesView) -> String {
             text += &format!(" in transit {}", range.in_transit);
         }
         text += "\n";
-        sum += range.held.0 + range.in_transit.0;
     }
-    text + &format!("= {sum}")
+    text + &format!("= {}", sum(view))
+}
+
+fn sum(view: &RangesView) -> u64 {
+    view.ranges.iter().map(|range| range.held.0 + range.in_transit.0).sum()
 }
