@@ -2,8 +2,8 @@
 //! nothing that was answered is lost, nothing is doubled.
 //!
 //! ```text
-//!   command ──run──────────────► outcome ─► asked again while nobody answers ─► table as it must be
-//!      ▲ kill   ▲ kill   ▲ kill       each kill is kill -9, and a start at once
+//!   command ──run────────────► outcome ─► asked again while nobody answers ─► table as expected
+//!      ▲ kill  ▲ kill  ▲ kill       each kill is kill -9, and a start at once
 //! ```
 //! Which server is killed at which moment of which command is drawn from a seed; `LICTREE_SEED`
 //! draws the same again. The processes themselves take their own time.
