@@ -1,7 +1,8 @@
 //! Real servers as real processes: QUIC on loopback, redb on disk, ports chosen by the system.
 //!
 //! - `site`: a tree in a folder of its own: identities, configurations, processes.
-//! - `life`: start, stop, crash, restart. `cost`: what idleness costs. `refusals`: what does not start, and says why.
+//! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
+//! - `refusals`: what does not start, and says why.
 //! - `strangers`: peers that break the rules. `tree`: what servers do together.
 
 #[path = "patience/mod.rs"]

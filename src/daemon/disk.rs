@@ -167,3 +167,60 @@ fn keep_rows(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::log::{HardState, LogEntry};
+    use crate::store::{FolderFiles, FolderMeta, LossyDisk, StoreLimits, create_on, open_on};
+
+    fn started() -> (Disk, LossyDisk) {
+        let disk = LossyDisk::new();
+        let (tree, server) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+        let folder = FolderMeta { tree, server, incarnation: 1 };
+        create_on(FolderFiles::on(&disk), &folder).unwrap();
+        let (log, rows, _) = open_on(FolderFiles::on(&disk), &StoreLimits::default()).unwrap();
+        (Disk::start(log, rows, 4).unwrap(), disk)
+    }
+
+    fn batch(number: u64, index: u64) -> LogJob {
+        let entries = vec![LogEntry { index, term: 1, data: vec![7] }];
+        let hard_state = Some(HardState { term: 1, vote: 1, commit: 0 });
+        LogJob::Append(LogBatch { number, entries, hard_state })
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_written_in_order_and_the_last_number_is_told() {
+        let (mut disk, _) = started();
+        for number in 1..=20 {
+            disk.log(batch(number, number)).await.unwrap();
+        }
+        while disk.progress().persisted < 20 {
+            disk.advanced().await;
+        }
+        let at = LogPosition { index: 20, term: 1 };
+        disk.save_rows(Checkpoint { at, rows: Vec::new() }).await.unwrap();
+        while disk.progress().checkpoints < 1 {
+            disk.advanced().await;
+        }
+        assert_eq!(disk.progress().rows_at, at);
+        assert!(disk.progress().failed.is_none());
+        disk.stop();
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nothing_more_is_taken_and_the_reason_is_told() {
+        let (mut disk, below) = started();
+        below.fail_sync(1);
+        disk.log(batch(1, 1)).await.unwrap();
+        while disk.progress().failed.is_none() {
+            disk.advanced().await;
+        }
+        assert_eq!(disk.progress().persisted, 0);
+        // The thread may still be on its way out when the reason is told already.
+        while disk.log(batch(2, 1)).await.is_ok() {}
+        let error = disk.log(batch(3, 1)).await.unwrap_err();
+        assert_eq!(error.code(), "LT0504", "{error}");
+        disk.stop();
+    }
+}

@@ -57,18 +57,28 @@ impl Identities {
     }
 }
 
+/// What one command to book findings came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Discovered {
+    pub new: u64,
+    pub known: u64,
+}
+
 /// Addresses one device may have; more are not remembered.
 const ADDRESSES_MAX: usize = 64;
 
 impl Engine {
     /// Books what was found. A known device keeps its state (rule 12).
     pub(super) fn discover(&mut self, found: &[Found], at: Timestamp) {
+        let before = self.state.server.device_last.0;
         for one in found {
             match self.state.identities.number_of(one) {
                 Some(number) => self.see_again(number, one, at),
                 None => self.see_first(one, at),
             }
         }
+        let new = self.state.server.device_last.0 - before;
+        self.discovered.insert(self.applied, Discovered { new, known: found.len() as u64 - new });
     }
 
     fn see_first(&mut self, found: &Found, at: Timestamp) {

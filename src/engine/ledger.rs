@@ -49,6 +49,8 @@ pub struct Ledger {
     /// Counted from the licenses and edges by `State`.
     pub registered: u64,
     pub given: u64,
+    /// What relays are meant to hold by distribution and were not given yet.
+    pub lacking: u64,
 }
 
 /// What a wish did to the ledger, for the checkpoint.

@@ -73,22 +73,36 @@ impl Mirror {
             }
             changed.extend(self.clear());
             self.incarnation = batch.incarnation;
-        } else if batch.reset {
-            changed.extend(self.clear());
         }
-        if batch.after > self.have || batch.upto < self.have {
+        if batch.after > self.have {
             return Merged::Refused;
         }
+        changed.extend(self.drop_unnamed(batch));
         for row in &batch.rows {
-            let known = self.rows.get(&row.name).map_or(0, |(version, _)| *version);
-            if row.version > known && row.version <= batch.upto {
+            // What is not newer than `have` is here already, or was deleted since.
+            if row.version > self.have && row.version <= batch.upto {
                 changed.push(row.name.clone());
                 self.put(row.clone());
             }
         }
-        self.have = batch.upto;
+        self.have = self.have.max(batch.upto);
         self.merged_at = at;
         Merged::Rows(changed)
+    }
+
+    /// Rows last changed within the batch's interval that it does not name are no more.
+    fn drop_unnamed(&mut self, batch: &ReportBatch) -> Vec<RowName> {
+        let within = self.by_version.range(batch.after + 1..=batch.upto.max(batch.after + 1));
+        let within = within.filter(|(version, _)| **version <= batch.upto);
+        let known: Vec<(u64, RowName)> = within.map(|(v, name)| (*v, name.clone())).collect();
+        let named = |name: &RowName| batch.rows.iter().any(|row| row.name == *name);
+        let gone: Vec<(u64, RowName)> =
+            known.into_iter().filter(|(_, name)| !named(name)).collect();
+        for (version, name) in &gone {
+            self.by_version.remove(version);
+            self.rows.remove(name);
+        }
+        gone.into_iter().map(|(_, name)| name).collect()
     }
 
     fn put(&mut self, row: ReportRow) {

@@ -109,6 +109,8 @@ pub struct Engine {
     expiring: BTreeSet<Serial>,
     /// Refusals of applied commands, by their number.
     refusals: BTreeMap<u64, Refusal>,
+    /// What imports came to, by the number of their command, until they are answered.
+    discovered: BTreeMap<u64, device::Discovered>,
     /// Commands proposed and applied in this start.
     proposed: u64,
     applied: u64,
@@ -142,6 +144,7 @@ impl Engine {
             waiting: Vec::new(),
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
+            discovered: BTreeMap::new(),
             proposed: 0,
             applied: 0,
         }
@@ -182,6 +185,7 @@ impl Engine {
         self.deeds.clear();
         self.fresh.clear();
         self.returning.clear();
+        self.discovered.clear();
     }
 
     fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
@@ -261,6 +265,7 @@ impl Engine {
 
     /// Gives figures that changed their next version; the end of every batch.
     fn number_figures(&mut self) {
+        self.fill_targets();
         for product in std::mem::take(&mut self.state.stirred) {
             let figures = self.own_figures_now(&product);
             let known = self.state.own_figures.get(&product);

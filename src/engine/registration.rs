@@ -88,18 +88,6 @@ impl Engine {
         );
         self.note("license.registered", text);
         self.sources_changed = true;
-        self.fill_targets(&license.product);
-    }
-
-    /// Distributions that could not be met before are met now, as far as it goes.
-    fn fill_targets(&mut self, product: &ProductName) {
-        let relays: Vec<_> =
-            self.state.edges.keys().filter(|(p, _)| p == product).cloned().collect();
-        for (product, relay) in relays {
-            if self.top_up(&relay, &product) {
-                self.send_level(&relay, &product);
-            }
-        }
     }
 
     /// An expired license leaves the count; what is managed stays managed.

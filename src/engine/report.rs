@@ -30,8 +30,8 @@ struct Sender {
     have: Option<u64>,
     /// The last numbers of letters on their way.
     ahead: VecDeque<u64>,
-    /// It has rows whose deletion is forgotten here: the next letter begins from nothing.
-    reset: bool,
+    /// It may have rows whose deletion is forgotten here: the letters begin again from here.
+    again: Option<u64>,
 }
 
 /// The volatile side of replication.
@@ -118,35 +118,27 @@ impl Engine {
         loop {
             let Some(sender) = self.reports.senders.get(stream) else { return };
             let Some(have) = sender.have else { return };
-            let after = sender.ahead.back().copied().unwrap_or(have);
+            let behind = sender.ahead.back().copied().unwrap_or(have);
+            let after = sender.again.unwrap_or(behind);
             if after >= version || sender.ahead.len() >= self.tuning.report_window {
                 return;
             }
-            let reset = sender.reset;
-            let after = if reset { 0 } else { after };
-            let batch = self.batch(stream, incarnation, after, version, reset);
+            let batch = self.batch(stream, incarnation, after, version);
             if let Some(sender) = self.reports.senders.get_mut(stream) {
                 sender.ahead.push_back(batch.upto);
-                sender.reset = false;
+                sender.again = sender.again.map(|_| batch.upto).filter(|upto| *upto < have);
             }
             self.send_neighbour(link, Body::Report(batch));
         }
     }
 
     /// The next rows after a number. Without rows it still says how far they are complete.
-    fn batch(
-        &self,
-        stream: &StreamId,
-        incarnation: u64,
-        after: u64,
-        version: u64,
-        reset: bool,
-    ) -> ReportBatch {
+    fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
         let max = self.tuning.report_rows_max;
         let rows = self.rows_after(stream, after, max);
         let upto =
             if rows.len() < max { version } else { rows.last().map_or(version, |row| row.version) };
-        ReportBatch { stream: stream.clone(), incarnation, after, upto, reset, rows }
+        ReportBatch { stream: stream.clone(), incarnation, after, upto, rows }
     }
 
     fn rows_after(&self, stream: &StreamId, after: u64, max: usize) -> Vec<ReportRow> {
@@ -208,7 +200,9 @@ impl Engine {
         let have = if ours == incarnation { have.min(version) } else { 0 };
         let forgotten = self.forgotten(stream);
         let Some(sender) = self.reports.senders.get_mut(stream) else { return };
-        sender.reset |= sender.have.is_none() && have > 0 && have < forgotten;
+        if sender.have.is_none() && have > 0 && have < forgotten {
+            sender.again = Some(0);
+        }
         while sender.ahead.front().is_some_and(|upto| *upto <= have) {
             sender.ahead.pop_front();
         }

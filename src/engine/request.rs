@@ -50,12 +50,12 @@ impl Engine {
             Request::Ignore { devices } => {
                 let devices = self.own(&devices)?;
                 self.propose(Command::Ignore { devices: devices.clone() });
-                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+                self.await_devices(id, devices, Some(DeviceState::Ignored), None, now)
             }
             Request::Delete { devices } => {
                 let devices = self.own(&devices)?;
                 self.propose(Command::Delete { devices: devices.clone() });
-                self.await_devices(id, devices, DeviceState::Ignored, None, now)
+                self.await_devices(id, devices, None, None, now)
             }
             Request::Import { found } => self.ask_import(id, found, now),
             read => self.look(read, now).map(Some),
@@ -212,14 +212,14 @@ impl Engine {
         }
         let command = Command::Manage { devices: devices.clone(), product: product.clone() };
         self.propose(command);
-        self.await_devices(id, devices, DeviceState::Managed, Some(product), now)
+        self.await_devices(id, devices, Some(DeviceState::Managed), Some(product), now)
     }
 
     fn await_devices(
         &mut self,
         id: RequestId,
         devices: Vec<DeviceNumber>,
-        wanted: DeviceState,
+        wanted: Option<DeviceState>,
         product: Option<ProductName>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
@@ -233,20 +233,21 @@ impl Engine {
         found: Vec<Found>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let known = found.iter().filter(|one| self.state.identities.number_of(one).is_some());
-        let known = known.count() as u64;
-        let new = found.len() as u64 - known;
-        if self.state.devices.len() as u64 + new > self.tuning.devices_max as u64 {
+        let unknown = found.iter().filter(|one| self.state.identities.number_of(one).is_none());
+        let unknown = unknown.count() as u64;
+        if self.state.devices.len() as u64 + unknown > self.tuning.devices_max as u64 {
             return Err(Refusal::new(
                 "LT0305",
                 format!("at most {} devices of one site are kept", self.tuning.devices_max),
                 "delete what is gone, or raise devices_max in [limits]",
             ));
         }
-        for some in found.chunks(IMPORT_CHUNK) {
+        let chunks = found.chunks(IMPORT_CHUNK);
+        let commands = chunks.len() as u64;
+        for some in chunks {
             self.propose(Command::Discover { found: some.to_vec() });
         }
-        self.await_answer(id, Hope::Imported { known, new }, now);
+        self.await_answer(id, Hope::Imported { commands }, now);
         Ok(None)
     }
 }
@@ -254,7 +255,7 @@ impl Engine {
 /// Found devices in one command, so that a log entry stays small.
 const IMPORT_CHUNK: usize = 256;
 
-fn no_node(id: &DeviceId) -> Refusal {
+pub(super) fn no_node(id: &DeviceId) -> Refusal {
     Refusal::new(
         "LT0306",
         format!("no node {id} is known here"),

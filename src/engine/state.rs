@@ -260,8 +260,15 @@ impl State {
     pub fn count_given(&mut self, product: &ProductName) {
         let first = (product.clone(), ServerName::lowest());
         let edges = self.edges.range(first..).take_while(|((p, _), _)| p == product);
-        let given = edges.map(|(_, e)| e.level.granted - e.level.returned_seen).sum();
-        self.ledger(product).given = given;
+        let (mut given, mut lacking) = (0, 0);
+        for (_, edge) in edges {
+            let outstanding = edge.level.granted - edge.level.returned_seen;
+            given += outstanding;
+            lacking += edge.level.target.0.saturating_sub(outstanding);
+        }
+        let ledger = self.ledger(product);
+        ledger.given = given;
+        ledger.lacking = lacking;
         self.stirred.insert(product.clone());
     }
 

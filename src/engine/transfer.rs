@@ -159,6 +159,24 @@ impl Engine {
         came || topped || behind || declined
     }
 
+    /// Distributions that could not be met before are met now, as far as it goes; after every batch.
+    pub(super) fn fill_targets(&mut self) {
+        let lacks = |product: &&ProductName| {
+            self.state.ledgers.get(*product).is_some_and(|ledger| ledger.lacking > 0)
+        };
+        let products: Vec<ProductName> = self.state.stirred.iter().filter(lacks).cloned().collect();
+        for product in products {
+            let first = (product.clone(), ServerName::lowest());
+            let edges = self.state.edges.range(first..).take_while(|((p, _), _)| *p == product);
+            let relays: Vec<ServerName> = edges.map(|((_, relay), _)| relay.clone()).collect();
+            for relay in relays {
+                if self.top_up(&relay, &product) {
+                    self.send_level(&relay, &product);
+                }
+            }
+        }
+    }
+
     /// Gives what the target still lacks, as far as it is free here (R1: durable before said).
     pub(super) fn top_up(&mut self, relay: &ServerName, product: &ProductName) -> bool {
         let free = self.balance(product).own.saturating_sub(self.used(product));

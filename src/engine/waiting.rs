@@ -26,12 +26,13 @@ pub(super) enum Hope {
     /// Every device has its verdict.
     Devices {
         devices: Vec<DeviceNumber>,
-        wanted: DeviceState,
+        /// Nothing means gone.
+        wanted: Option<DeviceState>,
         product: Option<ProductName>,
     },
+    /// This many commands, the last of them the one waited for.
     Imported {
-        known: u64,
-        new: u64,
+        commands: u64,
     },
 }
 
@@ -61,7 +62,7 @@ impl Engine {
             }
             let refusal = refusals.get(&one.proposed).cloned();
             let late = now >= one.until;
-            match self.fulfilled(&mut one.hope, refusal, late, now) {
+            match self.fulfilled(one.proposed, &mut one.hope, refusal, late, now) {
                 Some(answer) => self.answer(one.id, answer),
                 None => self.waiting.push(one),
             }
@@ -72,8 +73,19 @@ impl Engine {
         self.deeds.push(Deed::Answer { id, answer: Box::new(answer) });
     }
 
+    fn imported(&mut self, last: u64, commands: u64) -> Answer {
+        let (mut new, mut known) = (0, 0);
+        for number in last + 1 - commands..=last {
+            let came = self.discovered.remove(&number).unwrap_or_default();
+            new += came.new;
+            known += came.known;
+        }
+        Answer::Imported { new, known }
+    }
+
     fn fulfilled(
-        &self,
+        &mut self,
+        proposed: u64,
         hope: &mut Hope,
         refusal: Option<Refusal>,
         late: bool,
@@ -84,7 +96,7 @@ impl Engine {
                 Some(row) => Answer::LicenseRegistered(super::view::license_view(row)),
                 None => Answer::Refused(refusal.unwrap_or_else(not_applied)),
             }),
-            Hope::Imported { known, new } => Some(Answer::Imported { new: *new, known: *known }),
+            Hope::Imported { commands } => Some(self.imported(proposed, *commands)),
             Hope::Holding { outcome, applied } => {
                 self.holding_done(outcome, applied, refusal, late, now)
             }
@@ -113,6 +125,13 @@ impl Engine {
             *applied = true;
             outcome.refusal = refusal;
         }
+        if outcome.refusal.is_none() && self.was_declined(outcome) {
+            outcome.refusal = Some(Refusal::new(
+                "LT0208",
+                format!("{} declined: licenses are registered there", outcome.relay),
+                "licenses that are registered at a relay stay there; a relay has one option",
+            ));
+        }
         if outcome.refusal.is_none() {
             let settled = self.is_booked(&outcome.relay, &outcome.product);
             let away = !self.is_online(&outcome.relay, now);
@@ -122,6 +141,13 @@ impl Engine {
             outcome.in_transit = self.unbooked(&outcome.relay, &outcome.product);
         }
         Some(Answer::Holding(outcome.clone()))
+    }
+
+    /// Whether the relay kept its registered licenses instead.
+    fn was_declined(&self, outcome: &HoldingOutcome) -> bool {
+        let edge = self.state.edges.get(&(outcome.product.clone(), outcome.relay.clone()));
+        let now = edge.map_or(HoldingOption::None, |edge| edge.level.option);
+        now == HoldingOption::Registered && outcome.option != now
     }
 
     /// Whether the relay acts by what was last set, and its figures say so.
@@ -160,7 +186,7 @@ impl Engine {
     fn device_outcomes(
         &self,
         devices: &[DeviceNumber],
-        wanted: DeviceState,
+        wanted: Option<DeviceState>,
         product: Option<&ProductName>,
     ) -> Vec<DeviceOutcome> {
         let source = product.and_then(|product| self.source(product));
@@ -169,8 +195,9 @@ impl Engine {
             let row = self.state.devices.get(number).filter(|row| !row.deleted);
             let state = row.map_or(DeviceState::Ignored, |row| row.device.state);
             let waits = row.is_some_and(|row| row.wish.is_some());
-            let refusal = match (state == wanted || row.is_none(), waits) {
+            let refusal = match (row.map(|row| row.device.state) == wanted, waits) {
                 (true, _) => None,
+                (false, _) if row.is_none() => Some(super::request::no_node(&id)),
                 (false, true) => Some(unanswered(product, source.as_ref())),
                 (false, false) => Some(self.range_full(product, source.as_ref())),
             };

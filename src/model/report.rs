@@ -61,7 +61,10 @@ pub struct ReportRow {
     pub body: RowBody,
 }
 
-/// Some consecutive changes of one stream.
+/// Every row of one stream whose last change lies in an interval of versions.
+///
+/// What a mirror has in that interval and the batch does not name is no more: it was deleted, or it
+/// changed again and comes later. So a mirror needs no memory of deletions to be put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportBatch {
     pub stream: StreamId,
@@ -71,7 +74,5 @@ pub struct ReportBatch {
     pub after: u64,
     /// … up to this one is here, as far as it still matters.
     pub upto: u64,
-    /// The receiver must forget what it has of the stream first: deletions it needs are gone.
-    pub reset: bool,
     pub rows: Vec<ReportRow>,
 }

@@ -182,8 +182,6 @@ pub struct ReportBatchForm {
     after: u64,
     #[prost(uint64, tag = "4")]
     upto: u64,
-    #[prost(bool, tag = "5")]
-    reset: bool,
     /// A list of [`ReportRowForm`].
     #[prost(bytes = "vec", tag = "6")]
     rows: Vec<u8>,
@@ -199,7 +197,6 @@ impl Form for ReportBatchForm {
             incarnation: batch.incarnation,
             after: batch.after,
             upto: batch.upto,
-            reset: batch.reset,
             rows: list::<ReportRowForm>(&batch.rows),
         }
     }
@@ -210,7 +207,6 @@ impl Form for ReportBatchForm {
             incarnation: self.incarnation,
             after: self.after,
             upto: self.upto,
-            reset: self.reset,
             rows: read_list::<ReportRowForm>(&self.rows, Part::Rows, room)?,
         })
     }

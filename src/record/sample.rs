@@ -134,7 +134,6 @@ pub fn report() -> ReportBatch {
         incarnation: 0xfeed_f00d,
         after: 410,
         upto: 418,
-        reset: true,
         rows: vec![
             row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(device())),
             row(RowName::Device(DeviceNumber(18)), 417, RowBody::Gone),

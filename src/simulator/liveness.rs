@@ -143,15 +143,20 @@ impl Rest<'_> {
         });
     }
 
-    /// Devices that must get a license: at most as many in a range as it has free.
-    pub fn probes(&self) -> Vec<Probe> {
+    /// Devices that must get a license: at most as many in a range as it has free. None of those
+    /// that were `taken` for another product.
+    pub fn probes(&self, taken: &[Probe]) -> Vec<Probe> {
         let mut free: BTreeMap<usize, u64> = BTreeMap::new();
         let mut probes = Vec::new();
         for place in (0..self.topology.len()).rev() {
             let source = self.source(place);
             let free = free.entry(source).or_insert_with(|| self.at(source).free());
-            let discovered = self.truths[place].devices.iter().find(|(_, device)| {
-                device.state == DeviceState::Discovered && !device.waits && !device.deleted
+            let is_taken = |number| {
+                taken.iter().any(|probe| probe.place == place && probe.device.number == number)
+            };
+            let discovered = self.truths[place].devices.iter().find(|(number, device)| {
+                let discovered = device.state == DeviceState::Discovered;
+                discovered && !device.waits && !device.deleted && !is_taken(**number)
             });
             let (Some((number, _)), 1..) = (discovered, *free) else { continue };
             *free -= 1;

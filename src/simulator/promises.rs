@@ -164,7 +164,10 @@ impl Promises {
         for ((relay, product), (option, target)) in &self.holdings {
             let edge = primary.products.get(product).and_then(|p| p.edges.get(relay));
             let level = edge.map(|edge| edge.level).unwrap_or_default();
-            out.hold((level.option, level.target) == (*option, *target), "I6", || {
+            // A relay with licenses of its own may decline after the answer; it stays as it was.
+            let declined = level.option == HoldingOption::Registered && level.version > 1;
+            let kept = (level.option, level.target) == (*option, *target);
+            out.hold(kept || declined, "I6", || {
                 format!(
                     "the primary answered that {relay} is {option:?} {target} for {product}; \
                      its own word is {level:?}"

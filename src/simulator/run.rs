@@ -231,8 +231,8 @@ impl Run {
     }
 
     fn probe(&mut self) {
-        let mut probes = Vec::new();
-        self.each_product(|rest| probes.extend(rest.probes()));
+        let mut probes: Vec<Probe> = Vec::new();
+        self.each_product(|rest| probes.extend(rest.probes(&probes)));
         for probe in probes {
             let request = Request::Manage {
                 devices: vec![probe.device.clone()],

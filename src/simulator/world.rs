@@ -69,6 +69,9 @@ enum Event {
     Resume { place: usize },
 }
 
+/// More letters in one virtual second than any sane tree of this size sends.
+const LETTERS_PER_S_MAX: u64 = 4_000;
+
 /// More looks at its inbox within one millisecond than any sane server needs.
 const LOOKS_PER_MS_MAX: u64 = 5_000;
 
@@ -90,6 +93,7 @@ pub struct World {
     changed: BTreeSet<usize>,
     breaches: Vec<String>,
     looks: (u64, u64),
+    letters: (u64, u64),
 }
 
 impl World {
@@ -119,6 +123,7 @@ impl World {
             changed: BTreeSet::new(),
             breaches: Vec::new(),
             looks: (0, 0),
+            letters: (0, 0),
         };
         (0..world.sites.len()).for_each(|place| world.restart(place));
         world
@@ -532,7 +537,7 @@ impl World {
     }
 
     fn send(&mut self, place: usize, link: LinkId, letter: Letter) {
-        self.figures.letters += 1;
+        self.count_letter(place);
         let end = self.network.end_of(link);
         let Some((connection, from)) = end.filter(|(c, from)| self.network.carries(*c, *from))
         else {
@@ -552,6 +557,16 @@ impl World {
             let at = self.network.arrival(connection, to, due, copy.overtakes);
             let letter = Box::new(letter.clone());
             self.queue.push(at, Event::Arrived { connection, to, letter });
+        }
+    }
+
+    fn count_letter(&mut self, place: usize) {
+        self.figures.letters += 1;
+        let (second, letters) = self.letters;
+        let now = self.now.ms() / 1_000;
+        self.letters = if second == now { (now, letters + 1) } else { (now, 0) };
+        if self.letters.1 == LETTERS_PER_S_MAX {
+            self.breach(place, "is in a storm of letters");
         }
     }
 

@@ -223,14 +223,13 @@ pub fn report_row() -> impl Strategy<Value = ReportRow> {
 }
 
 pub fn report() -> impl Strategy<Value = ReportBatch> {
-    let span = (number(), number(), any::<bool>());
+    let span = (number(), number());
     let all = (stream(), any::<u64>(), span, vec(report_row(), 0..6));
-    all.prop_map(|(stream, incarnation, (after, upto, reset), rows)| ReportBatch {
+    all.prop_map(|(stream, incarnation, (after, upto), rows)| ReportBatch {
         stream,
         incarnation,
         after,
         upto,
-        reset,
         rows,
     })
 }
