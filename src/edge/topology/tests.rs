@@ -190,6 +190,12 @@ fn short(view: &RangesView) -> Vec<String> {
 }
 
 #[test]
+fn levels_begin_at_the_primary() {
+    let levels = example("jp1-figure").levels();
+    assert_eq!(format!("{levels:?}"), "[[a], [b, c], [d, e]]");
+}
+
+#[test]
 fn the_four_registrations_of_the_figure_have_the_same_ranges() {
     let names = [
         "jp1-figure",
