@@ -28,8 +28,8 @@ const MIB: u64 = 1024 * 1024;
 impl Default for GroupLimits {
     fn default() -> Self {
         GroupLimits {
-            batch_bytes_max: MIB,
-            uncommitted_bytes_max: 64 * MIB,
+            batch_bytes_max: 32 * MIB,
+            uncommitted_bytes_max: 128 * MIB,
             batches_in_flight_max: 64,
             committed_bytes_max: 4 * MIB,
             message_bytes_max: MIB,

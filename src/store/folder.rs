@@ -93,7 +93,7 @@ impl Default for StoreLimits {
         Self {
             log_cache_bytes: 2 << 20,
             rows_cache_bytes: 4 << 20,
-            value_bytes_max: 1 << 20,
+            value_bytes_max: 33 << 20,
             cut_entries_max: 1024,
         }
     }
