@@ -3,9 +3,10 @@
 /// Bounds of one group. All members of a group should run with the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// Largest batch of commands that may be proposed. Default 1 MiB; a server makes smaller ones.
+    /// Largest batch of commands that may be proposed. Default 32 MiB: a whole
+    /// range that changes hands is one command.
     pub batch_bytes_max: u64,
-    /// Proposed and not yet handed out as committed, together. Default 64 MiB. A single batch is
+    /// Proposed and not yet handed out as committed, together. Default 128 MiB. A single batch is
     /// always accepted when nothing else is uncommitted.
     pub uncommitted_bytes_max: u64,
     /// Batches handed to the disk and not yet reported durable. Default 64. Above it entries wait

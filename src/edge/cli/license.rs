@@ -90,7 +90,8 @@ async fn register(files: &[PathBuf], terminal: &Terminal) -> Result<(), Failure>
     failed.map_or(Ok(()), Err)
 }
 
-/// The bytes of a file, or of standard input for `-`, at most one more than `bytes_max`: whoever gets them refuses that.
+/// The bytes of a file, or of standard input for `-`, at most one more than `bytes_max`: whoever
+/// gets them refuses that.
 pub(super) fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = match path.as_os_str() == "-" {
