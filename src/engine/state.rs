@@ -231,7 +231,9 @@ impl State {
         self.managed.clear();
         for (number, row) in &self.devices {
             self.by_version.insert(row.version, *number);
-            self.identities.insert(&row.device, *number);
+            if !row.deleted {
+                self.identities.insert(&row.device, *number);
+            }
             if let Some(wish) = &row.wish {
                 self.open.entry(wish.product.clone()).or_default().insert(wish.number, *number);
             }
