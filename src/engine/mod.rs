@@ -348,8 +348,7 @@ impl Engine {
         self.repeat_reports();
         let fenced = self.state.server.fenced.is_some() || self.state.server.attach.is_none();
         if fenced && !self.state.is_primary() {
-            let to = crate::model::letter::Address::Primary;
-            self.send_above(to, crate::model::letter::Body::AttachHello);
+            self.ask_attach();
         }
         let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
         products.iter().for_each(|product| self.resume_wishes(product));

@@ -115,7 +115,8 @@ impl Engine {
             _ => current,
         };
         if current != Some(attach) {
-            return;
+            // Under another attachment than it believes: the level tells it so.
+            return self.send_level(relay, product);
         }
         if self.book_report(relay, product, report) {
             self.send_level(relay, product);
@@ -220,6 +221,18 @@ impl Engine {
         let edges = self.state.holdings.iter();
         let edges = edges.map(|(product, row)| (product.clone(), edge_report(row))).collect();
         self.send_above(Address::Primary, Body::AttachRequest { nonce, incarnation, edges });
+    }
+
+    pub(super) fn ask_attach(&mut self) {
+        self.send_above(Address::Primary, Body::AttachHello);
+    }
+
+    /// Relay: the primary has a newer attachment of this relay in force than is known here. A late
+    /// copy of an older challenge brings that about; attaching anew puts it right.
+    pub(super) fn is_superseded(&self, attach: AttachId) -> bool {
+        let server = &self.state.server;
+        let known = server.attach.filter(|_| server.fenced.is_none());
+        known.is_some_and(|known| known.counter < attach.counter)
     }
 
     pub(super) fn attached(
