@@ -20,41 +20,54 @@ use crate::model::holding::Phase;
 use crate::model::name::ProductName;
 use crate::model::row::{DeviceRow, RowKey};
 use crate::model::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// What makes two findings one device: the MAC where known, else the address.
+/// What makes two findings one device: the MAC where known, else the address; of several devices
+/// the one found first.
+///
+/// Computed from the rows that are not deleted and from nothing else, so that a start computes the
+/// same: what a command finds must not depend on which commands came before a checkpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Identities {
-    macs: BTreeMap<MacAddress, DeviceNumber>,
-    addresses: BTreeMap<IpAddr, DeviceNumber>,
+    macs: BTreeSet<(MacAddress, DeviceNumber)>,
+    addresses: BTreeSet<(IpAddr, DeviceNumber)>,
 }
 
 impl Identities {
     pub fn insert(&mut self, device: &Device, number: DeviceNumber) {
         match device.mac {
             Some(mac) => {
-                self.macs.insert(mac, number);
+                self.macs.insert((mac, number));
             }
             None => self.addresses.extend(device.addresses.iter().map(|a| (*a, number))),
         }
     }
 
-    pub fn remove(&mut self, device: &Device) {
+    pub fn remove(&mut self, device: &Device, number: DeviceNumber) {
         match device.mac {
             Some(mac) => {
-                self.macs.remove(&mac);
+                self.macs.remove(&(mac, number));
             }
-            None => self.addresses.retain(|address, _| !device.addresses.contains(address)),
+            None => {
+                for address in &device.addresses {
+                    self.addresses.remove(&(*address, number));
+                }
+            }
         }
     }
 
     pub fn number_of(&self, found: &Found) -> Option<DeviceNumber> {
         match found.mac {
-            Some(mac) => self.macs.get(&mac).copied(),
-            None => found.addresses.iter().find_map(|a| self.addresses.get(a).copied()),
+            Some(mac) => first(&self.macs, mac),
+            None => found.addresses.iter().find_map(|a| first(&self.addresses, *a)),
         }
     }
+}
+
+fn first<K: Copy + Ord>(known: &BTreeSet<(K, DeviceNumber)>, key: K) -> Option<DeviceNumber> {
+    let all = (key, DeviceNumber(0))..=(key, DeviceNumber(u64::MAX));
+    known.range(all).next().map(|(_, number)| *number)
 }
 
 /// What one command to book findings came to.
@@ -170,7 +183,7 @@ impl Engine {
             let Some(row) = self.state.devices.get_mut(number) else { continue };
             row.deleted = true;
             let (device, waits) = (row.device.clone(), row.wish.is_some());
-            self.state.identities.remove(&device);
+            self.state.identities.remove(&device, *number);
             self.number_device(*number);
             if !waits {
                 self.forget(*number);

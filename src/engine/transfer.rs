@@ -115,7 +115,8 @@ impl Engine {
             _ => current,
         };
         if current != Some(attach) {
-            return;
+            // Under another attachment than it believes: the level tells it so.
+            return self.send_level(relay, product);
         }
         if self.book_report(relay, product, report) {
             self.send_level(relay, product);
@@ -159,7 +160,7 @@ impl Engine {
         came || topped || behind || declined
     }
 
-    /// Distributions that could not be met before are met now, as far as it goes; after every batch.
+    /// Distributions that could not be met before are met now, as far as it goes.
     pub(super) fn fill_targets(&mut self) {
         let lacks = |product: &&ProductName| {
             self.state.ledgers.get(*product).is_some_and(|ledger| ledger.lacking > 0)
@@ -220,6 +221,18 @@ impl Engine {
         let edges = self.state.holdings.iter();
         let edges = edges.map(|(product, row)| (product.clone(), edge_report(row))).collect();
         self.send_above(Address::Primary, Body::AttachRequest { nonce, incarnation, edges });
+    }
+
+    pub(super) fn ask_attach(&mut self) {
+        self.send_above(Address::Primary, Body::AttachHello);
+    }
+
+    /// Relay: the primary has a newer attachment of this relay in force than is known here. A late
+    /// copy of an older challenge brings that about; attaching anew puts it right.
+    pub(super) fn is_superseded(&self, attach: AttachId) -> bool {
+        let server = &self.state.server;
+        let known = server.attach.filter(|_| server.fenced.is_none());
+        known.is_some_and(|known| known.counter < attach.counter)
     }
 
     pub(super) fn attached(
@@ -325,7 +338,8 @@ impl Engine {
         incarnation: u64,
         edges: Vec<(ProductName, EdgeReport)>,
     ) {
-        if self.challenges.remove(&relay) == Some(nonce) {
+        if self.challenges.get(&relay) == Some(&nonce) {
+            self.challenges.remove(&relay);
             let attach = self.next_attach();
             self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
         }

@@ -92,7 +92,7 @@ impl Engine {
         if self.links.uplink().is_none() {
             return;
         }
-        self.send_above(Address::Primary, Body::AttachHello);
+        self.ask_attach();
         let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
         products.iter().for_each(|product| self.resume_wishes(product));
         self.repeat_turns();
@@ -135,7 +135,8 @@ impl Engine {
 
     fn hear(&mut self, link: LinkId, presence: &Presence, now: Timestamp) {
         let known = self.heard.contains_key(&presence.name);
-        if !known && self.heard.len() >= self.tuning.servers_max {
+        let full = !known && self.heard.len() >= self.tuning.servers_max;
+        if full || presence.name == *self.state.name() {
             return;
         }
         self.links.ways.insert(presence.name.clone(), link);
@@ -286,6 +287,7 @@ impl Engine {
             Body::Attached { nonce, attach, levels } if self.state.server.fenced == Some(nonce) => {
                 self.propose(Command::Attached { nonce, attach, levels });
             }
+            Body::Level { attach, .. } if self.is_superseded(attach) => self.ask_attach(),
             Body::Level { attach, product, level } => {
                 self.propose(Command::TakeLevel { attach, product, level });
             }

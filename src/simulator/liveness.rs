@@ -80,7 +80,10 @@ impl Rest<'_> {
         let held = relay.granted_seen.saturating_sub(relay.returned);
         let target = level.target.0;
         let shrinking = held > target && relay.free() == 0;
-        out.hold(held == target || shrinking || relay.declined, "L2", || {
+        // The primary gives no more than it has free, whatever the target.
+        let lacking = held < target && self.at(PRIMARY).free() == 0;
+        let lawful = held == target || shrinking || lacking;
+        out.hold(lawful || relay.declined, "L2", || {
             let free = relay.free();
             format!("{name} was to hold {target} of {}, holds {held}, {free} free", self.product)
         });

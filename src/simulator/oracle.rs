@@ -4,6 +4,7 @@
 //! changed a server it checks that server; the whole tree is looked over at most once in
 //! [`LOOK_GAP_MS`] of virtual time, and after every answer.
 
+use crate::model::name::ServerName;
 use crate::model::request::{Answer, Request, RequestId};
 use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
@@ -20,6 +21,8 @@ use crate::simulator::world::World;
 const LOOK_GAP_MS: u64 = 20;
 /// Mirrored rows are compared this often.
 const MIRROR_GAP_MS: u64 = 4_000;
+/// One server after the other is compared this often with what a start would find on its disk.
+const DISK_GAP_MS: u64 = 2_000;
 
 pub struct Oracle {
     truths: Vec<Truth>,
@@ -27,6 +30,8 @@ pub struct Oracle {
     mirrors: Mirrors,
     looked_at: Moment,
     mirrors_at: Moment,
+    disk_at: Moment,
+    disk_place: usize,
     stale: bool,
     violations: Vec<Violation>,
 }
@@ -39,6 +44,8 @@ impl Oracle {
             mirrors: Mirrors::default(),
             looked_at: Moment::default(),
             mirrors_at: Moment::default(),
+            disk_at: Moment::default(),
+            disk_place: 0,
             stale: false,
             violations: Vec::new(),
         }
@@ -90,6 +97,11 @@ impl Oracle {
             self.mirrors_at = world.now();
             self.mirrors.check(world, &mut out);
         }
+        if world.now() >= self.disk_at.after_ms(DISK_GAP_MS) {
+            self.disk_at = world.now();
+            self.disk_place = (self.disk_place + 1) % world.topology.len();
+            world.compare_with_disk(self.disk_place);
+        }
         self.add(out);
     }
 
@@ -115,9 +127,6 @@ impl Oracle {
             ledgers::check(&step, after.has_expired, &afloat, out);
             note(&mut world.figures, now);
         }
-        for product in before.products.keys().filter(|p| !after.products.contains_key(p)) {
-            out.add("I6", format!("{name} knew of {product} and does no more"));
-        }
     }
 
     fn look_over(&mut self, world: &mut World, out: &mut Findings) {
@@ -128,7 +137,11 @@ impl Oracle {
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }
-        self.promises.check_holdings(&self.truths[PRIMARY], out);
+        let registers = |relay: &ServerName| {
+            let place = world.topology.place_of(relay);
+            place.is_some_and(|place| !self.truths[place].serials.is_empty())
+        };
+        self.promises.check_holdings(&self.truths[PRIMARY], registers, out);
     }
 
     /// The last look: everything, whether or not it changed.

@@ -22,7 +22,7 @@ enum Asked {
     Import,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum DeviceVerb {
     Manage,
     Ignore,
@@ -47,7 +47,8 @@ pub struct Fates {
 #[derive(Debug, Default)]
 pub struct Promises {
     asked: BTreeMap<RequestId, (usize, Asked)>,
-    last_verb: BTreeMap<DeviceId, DeviceVerb>,
+    /// When each thing was last asked of a device: a promise of an earlier request is void.
+    last_asked: BTreeMap<(DeviceId, DeviceVerb), RequestId>,
     last_change: BTreeMap<(ServerName, ProductName), RequestId>,
     places: Vec<OfPlace>,
     holdings: BTreeMap<(ServerName, ProductName), (HoldingOption, LicenseCount)>,
@@ -62,9 +63,9 @@ impl Promises {
 
     pub fn posted(&mut self, id: RequestId, place: usize, request: &Request) {
         let asked = match request {
-            Request::Manage { devices, .. } => self.touched(place, devices, DeviceVerb::Manage),
-            Request::Ignore { devices } => self.touched(place, devices, DeviceVerb::Ignore),
-            Request::Delete { devices } => self.touched(place, devices, DeviceVerb::Delete),
+            Request::Manage { devices, .. } => self.touched(id, place, devices, DeviceVerb::Manage),
+            Request::Ignore { devices } => self.touched(id, place, devices, DeviceVerb::Ignore),
+            Request::Delete { devices } => self.touched(id, place, devices, DeviceVerb::Delete),
             Request::RegisterLicense(license) => Asked::License(license.serial.clone()),
             Request::Import { .. } => Asked::Import,
             Request::SetHolding(change) if change.doing != Doing::Preview => {
@@ -79,9 +80,15 @@ impl Promises {
         self.asked.insert(id, (place, asked));
     }
 
-    fn touched(&mut self, place: usize, devices: &[DeviceId], verb: DeviceVerb) -> Asked {
+    fn touched(
+        &mut self,
+        id: RequestId,
+        place: usize,
+        devices: &[DeviceId],
+        verb: DeviceVerb,
+    ) -> Asked {
         for device in devices {
-            self.last_verb.insert(device.clone(), verb);
+            self.last_asked.insert((device.clone(), verb), id);
             if self.places[place].devices.get(&device.number).is_some_and(|kept| *kept != verb) {
                 self.places[place].devices.remove(&device.number);
             }
@@ -100,7 +107,7 @@ impl Promises {
                 if verb == DeviceVerb::Manage {
                     self.fates.asks += count;
                 }
-                outcomes.iter().for_each(|outcome| self.device_done(place, verb, outcome));
+                outcomes.iter().for_each(|outcome| self.device_done(id, place, verb, outcome));
             }
             (Asked::Holding { key, becomes }, Answer::Holding(outcome)) => {
                 let done = outcome.refusal.is_none();
@@ -117,13 +124,29 @@ impl Promises {
         }
     }
 
-    fn device_done(&mut self, place: usize, verb: DeviceVerb, outcome: &DeviceOutcome) {
-        let done = outcome.refusal.is_none();
+    fn device_done(
+        &mut self,
+        id: RequestId,
+        place: usize,
+        verb: DeviceVerb,
+        outcome: &DeviceOutcome,
+    ) {
+        let done = outcome.refusal.is_none()
+            && match verb {
+                DeviceVerb::Manage => outcome.state == DeviceState::Managed,
+                DeviceVerb::Ignore => outcome.state == DeviceState::Ignored,
+                DeviceVerb::Delete => true,
+            };
         if verb == DeviceVerb::Manage {
             self.fates.grants += u64::from(done);
             self.fates.denials += u64::from(!done);
         }
-        if done && self.last_verb.get(&outcome.id) == Some(&verb) {
+        let others = [DeviceVerb::Manage, DeviceVerb::Ignore, DeviceVerb::Delete];
+        let superseded = others.into_iter().filter(|other| *other != verb).any(|other| {
+            let asked = self.last_asked.get(&(outcome.id.clone(), other));
+            asked.is_some_and(|asked| *asked > id)
+        });
+        if done && !superseded {
             self.places[place].devices.insert(outcome.id.number, verb);
         }
     }
@@ -141,7 +164,8 @@ impl Promises {
             let state = device.map(|device| device.state);
             let holds = match verb {
                 DeviceVerb::Manage => state == Some(DeviceState::Managed),
-                DeviceVerb::Ignore => state == Some(DeviceState::Ignored),
+                // It may have been deleted before: then it was set aside all the more.
+                DeviceVerb::Ignore => state.is_none_or(|state| state == DeviceState::Ignored),
                 DeviceVerb::Delete => state.is_none(),
             };
             out.hold(holds, "I6", || {
@@ -159,15 +183,19 @@ impl Promises {
         });
     }
 
-    /// Holds the answers about holding options against what the primary knows.
-    pub fn check_holdings(&self, primary: &Truth, out: &mut Findings) {
+    /// Holds the answers about holding options against what the primary knows. A relay where
+    /// licenses are registered may have declined.
+    pub fn check_holdings(
+        &self,
+        primary: &Truth,
+        registers: impl Fn(&ServerName) -> bool,
+        out: &mut Findings,
+    ) {
         for ((relay, product), (option, target)) in &self.holdings {
             let edge = primary.products.get(product).and_then(|p| p.edges.get(relay));
             let level = edge.map(|edge| edge.level).unwrap_or_default();
-            // A relay with licenses of its own may decline after the answer; it stays as it was.
-            let declined = level.option == HoldingOption::Registered && level.version > 1;
-            let kept = (level.option, level.target) == (*option, *target);
-            out.hold(kept || declined, "I6", || {
+            let declined = level.option == HoldingOption::Registered && registers(relay);
+            out.hold(declined || (level.option, level.target) == (*option, *target), "I6", || {
                 format!(
                     "the primary answered that {relay} is {option:?} {target} for {product}; \
                      its own word is {level:?}"

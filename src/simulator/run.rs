@@ -22,6 +22,7 @@ use crate::simulator::workload::{Errand, Habits, Workload};
 use crate::simulator::world::{Making, World};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// How runs are made.
 #[derive(Clone, Debug)]
@@ -53,7 +54,13 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
     if outcome.violations.is_empty() || settings.keep_lines > 0 {
         return outcome;
     }
-    run_once(seed, &Settings { keep_lines: 60, ..settings.clone() })
+    run_once(
+        seed,
+        &Settings {
+            keep_lines: std::env::var("LT_KEEP").ok().and_then(|t| t.parse().ok()).unwrap_or(60),
+            ..settings.clone()
+        },
+    )
 }
 
 fn run_once(seed: u64, settings: &Settings) -> Outcome {
@@ -297,8 +304,9 @@ fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
         tuning.pack_entries_per_letter_max = entropy.between(1, 5) as usize;
         tuning.entry_commands_max = entropy.between(1, 8) as usize;
     }
-    if entropy.chance(300) {
-        tuning.checkpoint_log_bytes = entropy.between(200, 4_000);
+    if entropy.chance(500) {
+        tuning.checkpoint_interval = Duration::from_millis(entropy.between(50, 5_000));
+        tuning.checkpoint_log_bytes = entropy.between(200, 20_000);
     }
     tuning
 }

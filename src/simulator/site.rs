@@ -1,6 +1,7 @@
 //! One server of a world with its disk, its clock and what waits for it.
 
 use crate::model::command::Founding;
+use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::server::effect::Effect;
@@ -9,7 +10,8 @@ use crate::server::{Server, Start, StartError};
 use crate::simulator::disk::Disk;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::Moment;
-use crate::simulator::truth::{Truth, truth_of};
+use crate::simulator::truth::{Truth, difference, mirrored, truth_of, written};
+use std::collections::BTreeMap;
 
 pub struct Site {
     pub founding: Founding,
@@ -95,15 +97,41 @@ impl Site {
 
     /// A start on a copy of the disk that goes through the whole log and is thrown away.
     fn truth_on_disk(&self, tuning: &Tuning, now: Moment) -> Result<Truth, StartError> {
+        Ok(truth_of(&self.shadow(tuning, now)?))
+    }
+
+    fn shadow(&self, tuning: &Tuning, now: Moment) -> Result<Server, StartError> {
         let mut shadow = Server::start(self.found_on_disk(tuning, 0, now))?;
-        for _ in 0..2 {
-            for effect in shadow.effects(self.clock(now)) {
-                if let Effect::Persist(batch) = effect {
-                    shadow.handle(self.clock(now), Input::Persisted { number: batch.number });
-                }
+        let clock = self.clock(now);
+        for effect in shadow.effects(clock) {
+            if let Effect::Persist(batch) = effect {
+                shadow.handle(clock, Input::Persisted { number: batch.number });
             }
         }
-        Ok(truth_of(&shadow))
+        drop(shadow.effects(clock));
+        Ok(shadow)
+    }
+
+    /// What a start would find now against what the server says; nothing while they may differ
+    /// because something durable was not yet reported to it.
+    pub fn differs_from_disk(&self, tuning: &Tuning, now: Moment) -> Option<String> {
+        let reported = |input: &Input| matches!(input, Input::Persisted { .. });
+        let server = self.server.as_ref().filter(|_| self.remembered.is_none())?;
+        if self.inbox.iter().any(reported) {
+            return None;
+        }
+        let shadow = match self.shadow(tuning, now) {
+            Ok(shadow) => shadow,
+            Err(error) => return Some(error.to_string()),
+        };
+        let mirrors = |server| if self.is_primary() { mirrored(server) } else { BTreeMap::new() };
+        difference(&truth_of(server), &truth_of(&shadow))
+            .or_else(|| difference(&written(server), &written(&shadow)))
+            .or_else(|| difference(&mirrors(server), &mirrors(&shadow)))
+    }
+
+    fn is_primary(&self) -> bool {
+        self.founding.role == Role::Primary
     }
 
     /// It has gone through its log: what it says now is what its disk knows.

@@ -124,6 +124,8 @@ pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
     let mirrors = primary.engine().state().mirrors.iter();
     let own = primary.engine().state().name();
     let foreign = mirrors.filter(|(stream, _)| stream.origin != *own);
+    // One that refused all that came so far is as good as none.
+    let foreign = foreign.filter(|(_, mirror)| mirror.incarnation != 0);
     foreign
         .map(|(stream, mirror)| {
             let rows = mirror.rows().filter_map(|(name, _)| mirror.row(name));
@@ -203,6 +205,7 @@ pub fn truth_of(server: &Server) -> Truth {
         known.ledger = uses_of(ledger.accounts().map(|(account, _)| account));
         known.outboxes = ledger.outbox.values().map(pack_truth).collect();
     }
+    truth.products.retain(|_, known| *known != ProductTruth::default());
     truth
 }
 
@@ -221,4 +224,17 @@ fn uses_of<'a>(accounts: impl Iterator<Item = &'a Account>) -> Uses {
     };
     let uses = accounts.map(|account| (account.origin.clone(), granted(account)));
     uses.filter(|(_, devices)| !devices.is_empty()).collect()
+}
+
+/// Where two descriptions differ: what the first and the second say there, shortened.
+pub fn difference(one: &impl std::fmt::Debug, other: &impl std::fmt::Debug) -> Option<String> {
+    let (one, other) = (format!("{one:?}"), format!("{other:?}"));
+    let at = one.bytes().zip(other.bytes()).position(|(a, b)| a != b);
+    let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;
+    let around = |text: &str| {
+        let bytes = text.as_bytes();
+        let part = &bytes[at.saturating_sub(200)..bytes.len().min(at + 200)];
+        String::from_utf8_lossy(part).into_owned()
+    };
+    Some(format!("…{}… against …{}…", around(&one), around(&other)))
 }

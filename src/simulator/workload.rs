@@ -13,6 +13,7 @@ use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::{BEGINNING, Moment};
 use crate::simulator::topology::{PRIMARY, Topology};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// How a run's people behave; drawn once a run.
@@ -198,8 +199,12 @@ impl Workload {
         };
         let [.., high, low] = number.to_be_bytes();
         let host_name = Some(format!("pc{number}.{}", self.topology.name(place)));
-        let mac = Some(MacAddress([2, 0, 0, place as u8, high, low]));
-        Found { mac, addresses: Vec::new(), host_name }
+        // Some are found by address alone, and some addresses are given out twice.
+        let mac = MacAddress([2, 0, 0, place as u8, high, low]);
+        let mac = (!number.is_multiple_of(3)).then_some(mac);
+        let address = Ipv4Addr::new(10, place as u8, high, low & !1);
+        let addresses = vec![IpAddr::V4(address)];
+        Found { mac, addresses, host_name }
     }
 
     fn registration(&mut self, place: usize, product: &ProductName, count: u64) -> Errand {

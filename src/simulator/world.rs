@@ -251,6 +251,7 @@ impl World {
             let end = end.other();
             self.queue.push(self.now.after_us(noticed_us), Event::Closed { connection, end });
         }
+        self.compare_with_disk(place);
         let stopped = self.sites[place].stop(&self.tuning, &mut self.entropy, self.now);
         if let Err(error) = stopped {
             self.breach(place, &format!("cannot start from its own disk: {error}"));
@@ -258,6 +259,13 @@ impl World {
         self.forget_requests(place);
         self.changed.insert(place);
         self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    /// A start would find exactly what the server says now.
+    pub fn compare_with_disk(&mut self, place: usize) {
+        if let Some(differs) = self.sites[place].differs_from_disk(&self.tuning, self.now) {
+            self.breach(place, &format!("says what its disk does not: {differs}"));
+        }
     }
 
     fn forget_requests(&mut self, place: usize) {

@@ -20,7 +20,7 @@ fn settings() -> Settings {
 }
 
 /// Failures shown before a run of many seeds gives up.
-const FAILURES_MAX: usize = 3;
+const FAILURES_MAX: usize = 30;
 
 /// Runs seeds on all threads until they are through or too many failed.
 pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figures, Vec<Outcome>) {
