@@ -54,7 +54,7 @@ impl Faults {
             kinds.push(left.swap_remove(entropy.index(left.len())));
         }
         kinds.sort_unstable();
-        let gap_ms = entropy.between(2_000, 12_000);
+        let gap_ms = entropy.between(1_000, 9_000);
         let next_at = Moment::of_ms(entropy.between(0, 10_000));
         Faults { kinds, entropy, gap_ms, next_at }
     }

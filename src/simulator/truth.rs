@@ -227,7 +227,10 @@ fn uses_of<'a>(accounts: impl Iterator<Item = &'a Account>) -> Uses {
 }
 
 /// Where two descriptions differ: what the first and the second say there, shortened.
-pub fn difference(one: &impl std::fmt::Debug, other: &impl std::fmt::Debug) -> Option<String> {
+pub fn difference<T: PartialEq + std::fmt::Debug>(one: &T, other: &T) -> Option<String> {
+    if one == other {
+        return None;
+    }
     let (one, other) = (format!("{one:?}"), format!("{other:?}"));
     let at = one.bytes().zip(other.bytes()).position(|(a, b)| a != b);
     let at = at.or((one.len() != other.len()).then(|| one.len().min(other.len())))?;

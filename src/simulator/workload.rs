@@ -43,7 +43,7 @@ impl Habits {
             products: names.into_iter().map(product).collect(),
             licenses: entropy.between(devices / 4, devices * 3 / 4).max(2),
             devices_per_site,
-            gap_ms: (30, entropy.between(300, 1_500)),
+            gap_ms: (10, entropy.between(100, 900)),
             forced: if entropy.chance(500) { 0 } else { 300 },
             expiring: if entropy.chance(150) { 300 } else { 0 },
             repeated: if entropy.chance(300) { 200 } else { 0 },
