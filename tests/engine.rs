@@ -1,5 +1,17 @@
 //! Text cases of the engine: a command, `----`, what it answers. `LICTREE_REWRITE=1` writes the
 //! expected texts anew; read the difference before you keep it.
+//!
+//! - `case`: the texts. `tree`: the servers of a case. `disks`: what they write to.
+//! - `cuts`: the worked example with the power gone at every sync of every server.
+
+#[path = "engine/case.rs"]
+mod case;
+
+#[path = "engine/cuts.rs"]
+mod cuts;
+
+#[path = "engine/disks.rs"]
+mod disks;
 
 #[path = "engine/tree.rs"]
 mod tree;
@@ -7,31 +19,12 @@ mod tree;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One command with what is expected of it.
-struct Step {
-    comments: String,
-    command: String,
-    expected: String,
-}
-
-fn steps(text: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for block in text.split("\n\n").filter(|block| !block.trim().is_empty()) {
-        let (head, expected) = block.split_once("\n----").unwrap_or((block, ""));
-        let comment = |line: &&str| line.starts_with('#');
-        let comments = head.lines().filter(comment).map(|line| format!("{line}\n")).collect();
-        let command = head.lines().filter(|line| !comment(line)).collect();
-        steps.push(Step { comments, command, expected: expected.trim().to_string() });
-    }
-    steps
-}
-
 fn run(path: &Path) {
     let text = fs::read_to_string(path).unwrap();
     let mut tree = tree::Tree::default();
     let mut found = String::new();
     let mut wrong = Vec::new();
-    for step in steps(&text) {
+    for step in case::steps(&text) {
         let answer = tree.run(&step.command);
         if answer.trim() != step.expected {
             wrong.push(format!("{}\n  got:\n{answer}\n  not:\n{}", step.command, step.expected));
@@ -47,26 +40,26 @@ fn run(path: &Path) {
     }
 }
 
-fn case(name: &str) {
+fn check(name: &str) {
     run(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/engine").join(name));
 }
 
 #[test]
 fn the_worked_example() {
-    case("worked-example.txt");
+    check("worked-example.txt");
 }
 
 #[test]
 fn four_ways_to_register_the_same_table() {
-    case("registration-variants.txt");
+    check("registration-variants.txt");
 }
 
 #[test]
 fn what_is_refused() {
-    case("refusals.txt");
+    check("refusals.txt");
 }
 
 #[test]
 fn devices_and_their_states() {
-    case("devices.txt");
+    check("devices.txt");
 }

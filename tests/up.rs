@@ -3,7 +3,8 @@
 //!
 //! - `program`: runs the binary. `tree`: an example that runs while a test looks at it.
 //! - `examples`: every example stands as its `expected.txt` says, also after a second start.
-//! - `worked`: the worked example of the reference's figure, row by row.
+//! - `script`: the worked example of the reference's figure in the commands of an operator.
+//! - `worked`: it holds row by row. `storm`: also while servers are killed at any point of it.
 //! - `kills`: servers killed at each step of the start.
 //! - `refusals`: what is refused, with which code and which exit.
 
@@ -18,6 +19,15 @@ mod tree;
 
 #[path = "up/examples.rs"]
 mod examples;
+
+#[path = "engine/case.rs"]
+mod case;
+
+#[path = "up/script.rs"]
+mod script;
+
+#[path = "up/storm.rs"]
+mod storm;
 
 #[path = "up/worked.rs"]
 mod worked;

@@ -29,8 +29,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60 * 86_400);
 pub struct ServerPlan {
     pub tree: TreeName,
     pub name: ServerName,
-    /// Address and UDP port where children call, `127.0.0.1:4747`.
-    pub listen: String,
+    /// Address and UDP port where children call, `127.0.0.1:4747`; a leaf has none.
+    pub listen: Option<String>,
     /// The server above and where it listens; the primary has none.
     pub parent: Option<(ServerName, String)>,
     pub vendor_keys: Vec<VendorPublicKey>,
@@ -43,7 +43,11 @@ impl ServerPlan {
 
     /// The text of the configuration file. `config/` has the complete ones.
     pub fn configuration(&self) -> String {
-        let ServerPlan { tree, name, listen, .. } = self;
+        let ServerPlan { tree, name, .. } = self;
+        let listen = match &self.listen {
+            Some(listen) => format!("listen = \"{listen}\""),
+            None => format!("# listen = \"[::]:{PORT}\""),
+        };
         let role = match self.role() {
             Role::Primary => "primary",
             Role::Relay => "relay",
@@ -64,7 +68,7 @@ impl ServerPlan {
              # Where this server keeps all it must remember; from where this file is.\n\
              data_dir = \".\"\n\n\
              # Address and UDP port where the servers below call.\n\
-             listen = \"{listen}\"\n\n\
+             {listen}\n\n\
              # Public keys of the vendors whose license files may be registered here.\n\
              vendor_keys = [{keys}]\n{parent}"
         )
@@ -137,7 +141,7 @@ mod tests {
         let plan = ServerPlan {
             tree: "acme".parse().unwrap(),
             name: "west".parse().unwrap(),
-            listen: "127.0.0.1:7".to_string(),
+            listen: Some("127.0.0.1:7".to_string()),
             parent: Some(("hq".parse().unwrap(), "hq.example.org:4747".to_string())),
             vendor_keys: Vec::new(),
         };

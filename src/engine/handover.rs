@@ -288,6 +288,10 @@ impl Engine {
             return;
         }
         let key = (part.piece.product.clone(), part.piece.giver.clone());
+        let known = self.gathering.contains_key(&key);
+        if !known && self.gathering.len() >= self.tuning.packs_gathered_max {
+            return;
+        }
         let gathered = self.gathering.entry(key.clone()).or_default();
         if gathered.0 != part.piece.cycle || gathered.1.len() != part.parts as usize {
             *gathered = (part.piece.cycle, vec![None; part.parts as usize]);
@@ -299,6 +303,10 @@ impl Engine {
         }
         let pieces = self.gathering.remove(&key).map(|(_, pieces)| pieces).unwrap_or_default();
         let Some(pack) = join(pieces.into_iter().flatten()) else { return };
+        let entries: usize = pack.accounts.iter().map(|account| account.entries.len()).sum();
+        if entries > self.tuning.pack_entries_max {
+            return;
+        }
         self.propose(if pack.giver == pack.relay {
             Command::BookYield { pack, route }
         } else {

@@ -267,6 +267,7 @@ impl Engine {
     fn number_figures(&mut self) {
         self.fill_targets();
         for product in std::mem::take(&mut self.state.stirred) {
+            self.assert_counts(&product);
             let figures = self.own_figures_now(&product);
             let known = self.state.own_figures.get(&product);
             if known.is_some_and(|row| row.figures == figures) {
@@ -281,6 +282,22 @@ impl Engine {
         let [figures, nodes] = StreamId::of(self.state.name());
         self.stir(figures);
         self.stir(nodes);
+    }
+
+    /// I2 and I4, on every change, also in release builds: stop rather than go on wrong.
+    fn assert_counts(&self, product: &ProductName) {
+        if let Some(row) = self.state.holdings.get(product) {
+            assert!(
+                row.returned <= row.granted_seen,
+                "I4: more {product} was returned than ever came: {row:?}"
+            );
+        }
+        let lacking = self.balance(product).deficit;
+        let mut licenses = self.state.licenses.values();
+        assert!(
+            lacking == 0 || licenses.any(|row| row.expired && row.license.product == *product),
+            "I2: {lacking} more {product} are given to relays than there ever were"
+        );
     }
 
     fn next_attach(&mut self) -> AttachId {

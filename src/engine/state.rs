@@ -263,7 +263,13 @@ impl State {
         let first = (product.clone(), ServerName::lowest());
         let edges = self.edges.range(first..).take_while(|((p, _), _)| p == product);
         let (mut given, mut lacking) = (0, 0);
-        for (_, edge) in edges {
+        for ((_, relay), edge) in edges {
+            assert!(
+                edge.level.returned_seen <= edge.granted_seen
+                    && edge.granted_seen <= edge.level.granted
+                    && edge.level.returned_seen <= edge.level.granted,
+                "I4: the counters of {relay} for {product} are out of order: {edge:?}"
+            );
             let outstanding = edge.level.granted - edge.level.returned_seen;
             given += outstanding;
             lacking += edge.level.target.0.saturating_sub(outstanding);

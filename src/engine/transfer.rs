@@ -160,7 +160,7 @@ impl Engine {
         came || topped || behind || declined
     }
 
-    /// Distributions that could not be met before are met now, as far as it goes; after every batch.
+    /// Distributions that could not be met before are met now, as far as it goes.
     pub(super) fn fill_targets(&mut self) {
         let lacks = |product: &&ProductName| {
             self.state.ledgers.get(*product).is_some_and(|ledger| ledger.lacking > 0)
@@ -338,7 +338,8 @@ impl Engine {
         incarnation: u64,
         edges: Vec<(ProductName, EdgeReport)>,
     ) {
-        if self.challenges.remove(&relay) == Some(nonce) {
+        if self.challenges.get(&relay) == Some(&nonce) {
+            self.challenges.remove(&relay);
             let attach = self.next_attach();
             self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
         }

@@ -135,7 +135,8 @@ impl Engine {
 
     fn hear(&mut self, link: LinkId, presence: &Presence, now: Timestamp) {
         let known = self.heard.contains_key(&presence.name);
-        if !known && self.heard.len() >= self.tuning.servers_max {
+        let full = !known && self.heard.len() >= self.tuning.servers_max;
+        if full || presence.name == *self.state.name() {
             return;
         }
         self.links.ways.insert(presence.name.clone(), link);

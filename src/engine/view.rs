@@ -106,22 +106,41 @@ impl Engine {
         let holds = |server: &ServerName| {
             let edge = self.state.edges.get(&(product.clone(), server.clone()));
             let set = edge.is_some_and(|edge| edge.level.option != HoldingOption::None);
+            let figures = self.figures_of(server, product);
             set || self.outstanding(server, product) > 0
-                || self.figures_of(server, product).phase != Phase::Sharing
+                || figures.phase != Phase::Sharing && !self.is_outdated(server, &figures, product)
         };
         let tree = self.tree();
         let me = self.state.name();
         let view = |range: range::Range| {
             let (source, figures) = (&range.source, self.figures_of(&range.source, product));
-            let in_transit = match source == me {
-                true => LicenseCount::ZERO,
-                false => self.in_transit(source, product),
-            };
+            let (held, in_transit) = self.held_and_in_transit(source, &figures, product);
             let as_of = self.as_of(source, now);
-            let (held, used) = (figures.held, figures.used);
-            range_view(product, range, held, used, in_transit, as_of)
+            range_view(product, range, held, figures.used, in_transit, as_of)
         };
         range::ranges(&tree, |s| s != me && holds(s)).into_iter().map(view).collect()
+    }
+
+    /// What a server holds, and what only one end of its edge is known to have booked; together
+    /// what is granted to it and what is registered there. Where it gave back more than its figures
+    /// know yet, that is here already, and is not shown a second time.
+    fn held_and_in_transit(
+        &self,
+        server: &ServerName,
+        figures: &Figures,
+        product: &ProductName,
+    ) -> (LicenseCount, LicenseCount) {
+        if !self.state.is_primary() || server == self.state.name() {
+            return (figures.held, LicenseCount::ZERO);
+        }
+        let out = LicenseCount(self.outstanding(server, product));
+        let there = LicenseCount(figures.granted_seen.saturating_sub(figures.returned));
+        (figures.held.above(there.above(out)), out.above(there))
+    }
+
+    /// Whether a return of this server is booked here that its figures do not know yet.
+    fn is_outdated(&self, server: &ServerName, figures: &Figures, product: &ProductName) -> bool {
+        figures.granted_seen.saturating_sub(figures.returned) > self.outstanding(server, product)
     }
 
     /// A sharing source's view: itself and the managing sources with an account in its ledger.
@@ -179,14 +198,11 @@ impl Engine {
     fn holdings_of(&self, server: &ServerName) -> Vec<HoldingView> {
         let me = server == self.state.name();
         let view = |product: ProductName| {
-            let Figures { option, phase, held, used, managed, .. } =
-                self.figures_of(server, &product);
+            let figures = self.figures_of(server, &product);
+            let Figures { option, phase, used, managed, .. } = figures;
             let edge = self.state.edges.get(&(product.clone(), server.clone()));
             let option = edge.map_or(option, |edge| edge.level.option);
-            let in_transit = match self.state.is_primary() && !me {
-                true => self.in_transit(server, &product),
-                false => LicenseCount::ZERO,
-            };
+            let (held, in_transit) = self.held_and_in_transit(server, &figures, &product);
             let source =
                 if me { self.source(&product) } else { self.source_below(server, &product) };
             HoldingView { product, option, phase, source, held, used, managed, in_transit }

@@ -175,14 +175,6 @@ impl Engine {
         LicenseCount(edge.level.granted - edge.granted_seen + back)
     }
 
-    /// Counts of an edge that only one end is known to have booked.
-    pub(super) fn in_transit(&self, relay: &ServerName, product: &ProductName) -> LicenseCount {
-        let outstanding = self.outstanding(relay, product);
-        let said = self.figures_of(relay, product);
-        let there = said.granted_seen.saturating_sub(said.returned);
-        LicenseCount(outstanding.abs_diff(there))
-    }
-
     fn device_outcomes(
         &self,
         devices: &[DeviceNumber],

@@ -3,9 +3,10 @@
 /// Bounds of one group. All members of a group should run with the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// Largest batch of commands that may be proposed. Default 1 MiB; a server makes smaller ones.
+    /// Largest batch of commands that may be proposed. Default 32 MiB: a whole
+    /// range that changes hands is one command.
     pub batch_bytes_max: u64,
-    /// Proposed and not yet handed out as committed, together. Default 64 MiB. A single batch is
+    /// Proposed and not yet handed out as committed, together. Default 128 MiB. A single batch is
     /// always accepted when nothing else is uncommitted.
     pub uncommitted_bytes_max: u64,
     /// Batches handed to the disk and not yet reported durable. Default 64. Above it entries wait
@@ -28,8 +29,8 @@ const MIB: u64 = 1024 * 1024;
 impl Default for GroupLimits {
     fn default() -> Self {
         GroupLimits {
-            batch_bytes_max: MIB,
-            uncommitted_bytes_max: 64 * MIB,
+            batch_bytes_max: 32 * MIB,
+            uncommitted_bytes_max: 128 * MIB,
             batches_in_flight_max: 64,
             committed_bytes_max: 4 * MIB,
             message_bytes_max: MIB,

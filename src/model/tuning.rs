@@ -48,6 +48,10 @@ pub struct Tuning {
     pub pack_entries_per_letter_max: usize,
     /// Letters of one pack at most. 10,000.
     pub pack_parts_max: u32,
+    /// Entries of one pack: what one log entry can carry. 8,000,000.
+    pub pack_entries_max: usize,
+    /// Packs of which some letters came and others not yet. 64.
+    pub packs_gathered_max: usize,
     /// Servers in the tree, as far as one server remembers them. 100,000.
     pub servers_max: usize,
     /// Levels of the tree. 64.
@@ -85,6 +89,8 @@ impl Default for Tuning {
             wishes_repeated_max: 4_096,
             pack_entries_per_letter_max: 1_000,
             pack_parts_max: 10_000,
+            pack_entries_max: 8_000_000,
+            packs_gathered_max: 64,
             servers_max: 100_000,
             depth_max: 64,
             products_max: 1_000,

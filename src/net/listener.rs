@@ -59,7 +59,11 @@ impl Listener {
     ) -> Result<Listener, NetError> {
         limits.check()?;
         let config = tls::server_config(identity, &limits)?;
-        let endpoint = quinn::Endpoint::server(config, address)
+        let socket = std::net::UdpSocket::bind(address)
+            .map_err(|source| NetError::Bind { address, source })?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let own = tls::endpoint_config(identity);
+        let endpoint = quinn::Endpoint::new(own, Some(config), socket, runtime)
             .map_err(|source| NetError::Bind { address, source })?;
         let (arrived, arrivals) = mpsc::channel(limits.arrivals_max);
         let (turned_away, refusals) = mpsc::channel(REFUSALS_KEPT_MAX);

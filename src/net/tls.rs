@@ -5,10 +5,11 @@
 //! depend on a default of the whole process.
 
 use crate::net::{Identity, NetError, NetLimits};
+use aws_lc_rs::hmac;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{TransportConfig, VarInt};
+use quinn::{ConnectionId, ConnectionIdGenerator, TransportConfig, VarInt};
 use rustls::RootCertStore;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 pub(crate) const ALPN: &[u8] = b"lictree/1";
 
 fn cryptography() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 fn fault(error: impl std::fmt::Display) -> NetError {
@@ -35,6 +36,40 @@ fn believed(identity: &Identity) -> Result<Arc<RootCertStore>, NetError> {
 
 fn key_of(identity: &Identity) -> PrivateKeyDer<'static> {
     PrivateKeyDer::Pkcs8(identity.key().clone_key())
+}
+
+/// How an endpoint names its connections, and ends those it does not know.
+///
+/// The key of the resets comes from the identity, so that a parent that crashed and is back ends
+/// at once what its children still send into the old connection (RFC 9000, 10.3). With a random
+/// key a child would notice only after its idle timeout.
+pub(crate) fn endpoint_config(identity: &Identity) -> quinn::EndpointConfig {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key().secret_pkcs8_der());
+    let derived = hmac::sign(&secret, b"lictree reset of connections");
+    let reset = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+    let mut config = quinn::EndpointConfig::new(Arc::new(reset));
+    config.cid_generator(|| Box::new(RandomNames));
+    config
+}
+
+/// Connections are named by eight random bytes; any eight may be one of an earlier start.
+struct RandomNames;
+
+impl ConnectionIdGenerator for RandomNames {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut name = [0; 8];
+        aws_lc_rs::rand::fill(&mut name)
+            .expect("the system gives random bytes; TLS has just taken some");
+        ConnectionId::new(&name)
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<std::time::Duration> {
+        None
+    }
 }
 
 /// How a parent answers.

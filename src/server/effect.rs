@@ -16,7 +16,7 @@ pub enum Effect {
         id: RequestId,
         answer: Box<Answer>,
     },
-    /// Save rows, then report `Checkpointed`. At most one is on its way. `commit` stands beside.
+    /// Save rows, then report `Checkpointed`. At most one is on its way.
     Checkpoint(Checkpoint),
     /// The log up to here is not needed any more.
     CutLog(LogPosition),

@@ -235,7 +235,8 @@ impl Server {
     /// Puts the queue into the log, a batch an entry. Whether anything was proposed.
     fn propose(&mut self) -> bool {
         let mut proposed = false;
-        while !self.queue.is_empty() {
+        let room = self.engine.tuning().in_flight_bytes_max;
+        while !self.queue.is_empty() && self.in_flight_bytes <= room {
             let data = record::encode_batch(&self.next_batch());
             let bytes = data.len();
             if let Err(error) = self.group.propose(data) {

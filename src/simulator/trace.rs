@@ -106,7 +106,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::Presence(_) => "presence",
         Body::Resume => "resume",
         Body::Sources(_) => "sources",
-        Body::AttachHello { .. } => "attach hello",
+        Body::AttachHello => "attach hello",
         Body::Challenge { .. } => "challenge",
         Body::AttachRequest { .. } => "attach request",
         Body::Attached { .. } => "attached",

@@ -80,6 +80,17 @@ impl LossyDisk {
         self.lock().syncs
     }
 
+    /// The operations before the `nth` sync, counted from 1; nothing while there were fewer.
+    pub fn operations_before_sync(&self, nth: u64) -> Option<usize> {
+        let disk = self.lock();
+        let mut syncs = disk
+            .history
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, operation))| matches!(operation, Operation::Sync));
+        syncs.nth(usize::try_from(nth.checked_sub(1)?).ok()?).map(|(at, _)| at)
+    }
+
     /// Lets the `nth` write from now fail, counted from 1, and every later one succeed.
     pub fn fail_write(&self, nth: u64) {
         self.lock().writes_to_failure = Some(nth);

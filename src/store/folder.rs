@@ -81,7 +81,8 @@ pub struct StoreLimits {
     pub log_cache_bytes: usize,
     /// Most memory redb keeps of the rows file. Default 4 MiB.
     pub rows_cache_bytes: usize,
-    /// The largest log entry, and the largest row with its key. Default 1 MiB.
+    /// The largest log entry, and the largest row with its key. Default 33 MiB: a whole range that
+    /// changes hands is one command.
     pub value_bytes_max: usize,
     /// Most entries one append removes, so that a cut does not hold up who waits for it.
     /// Default 1,024; more than one append brings.
@@ -93,7 +94,7 @@ impl Default for StoreLimits {
         Self {
             log_cache_bytes: 2 << 20,
             rows_cache_bytes: 4 << 20,
-            value_bytes_max: 1 << 20,
+            value_bytes_max: 33 << 20,
             cut_entries_max: 1024,
         }
     }

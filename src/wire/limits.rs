@@ -3,8 +3,9 @@
 use crate::record::room::Room;
 
 /// Limits on what is read from another server. Senders stay below them by their own tuning; a
-/// letter above them is refused whole. Memory for a list is set aside once it is counted: the limits
-/// are such that lists of empty items, two bytes each, stay within four times the frame and 64 KiB.
+/// letter above them is refused whole. Memory for a list is set aside once it is counted: the
+/// limits are such that lists of empty items, two bytes each, stay within four times the frame and
+/// 64 KiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireLimits {
     /// Bytes of one frame. 1 MiB.

@@ -1,5 +1,8 @@
-//! A tree of servers in which everything arrives at once and every write is durable at once.
+//! A tree of servers in which everything arrives at once and every write is durable at once, or
+//! goes to disks that may lose power: the server above such a disk is then started anew from what
+//! the disk still has, its connections with it, and who asked it and got no answer asks again.
 
+use crate::disks::{Disks, PowerCut};
 use lictree::model::command::Founding;
 use lictree::model::count::LicenseCount;
 use lictree::model::device::{DeviceId, DeviceNumber, DeviceState};
@@ -7,7 +10,6 @@ use lictree::model::discovery::{Found, MacAddress};
 use lictree::model::holding::Role;
 use lictree::model::letter::LinkId;
 use lictree::model::license::{License, LicenseTerms, Metric};
-use lictree::model::log::{HardState, LogPosition};
 use lictree::model::name::ServerName;
 use lictree::model::request::{
     Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
@@ -18,7 +20,7 @@ use lictree::model::view::RangesView;
 use lictree::server::effect::Effect;
 use lictree::server::input::{Input, Side};
 use lictree::server::{Server, Start};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Default)]
@@ -29,13 +31,40 @@ pub struct Tree {
     links: BTreeMap<(ServerName, LinkId), (ServerName, LinkId)>,
     answers: BTreeMap<u64, Answer>,
     waiting: BTreeMap<ServerName, Vec<Input>>,
+    foundings: BTreeMap<ServerName, Founding>,
+    /// How often each server was started.
+    starts: BTreeMap<ServerName, u64>,
+    /// All sums that `a` showed, at any moment, of what is held and in transit.
+    sums: BTreeSet<u64>,
+    tuning: Tuning,
+    disks: Disks,
     next: u64,
     now: u64,
 }
 
+/// The request of a look at what is shown; no other has this number.
+const LOOK: RequestId = RequestId(u64::MAX);
+
 const BEGIN_MS: u64 = 1_794_000_000_000;
 
 impl Tree {
+    pub fn new(tuning: Tuning, disks: Disks) -> Tree {
+        Tree { tuning, disks, ..Tree::default() }
+    }
+
+    pub fn disks(&self) -> &Disks {
+        &self.disks
+    }
+
+    /// Starts beyond the first of each server.
+    pub fn restarts(&self) -> u64 {
+        self.starts.values().map(|starts| starts - 1).sum()
+    }
+
+    pub fn sums(&self) -> &BTreeSet<u64> {
+        &self.sums
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp(BEGIN_MS + self.now)
     }
@@ -50,24 +79,47 @@ impl Tree {
             role,
             incarnation: self.next,
         };
-        let server = Server::start(Start {
-            tuning: Tuning::default(),
-            founding,
-            software: "test".to_string(),
-            rows: Vec::new(),
-            rows_at: LogPosition::default(),
-            hard_state: HardState::default(),
-            entries: Vec::new(),
-            cut: LogPosition::default(),
-            entropy: self.next,
-            now: self.now(),
-        });
-        self.servers.insert(name.clone(), server.unwrap());
+        self.foundings.insert(name.clone(), founding);
+        self.start(&name);
         if let Some(parent) = parent {
             self.parents.insert(name.clone(), parent.parse().unwrap());
             self.connect(&name);
         }
         self.settle();
+    }
+
+    /// Starts a server from what its disk has.
+    fn start(&mut self, name: &ServerName) {
+        let founding = self.foundings[name].clone();
+        let found = self.disks.open(&founding);
+        self.next += 1;
+        let server = Server::start(Start {
+            tuning: self.tuning.clone(),
+            founding,
+            software: "test".to_string(),
+            rows_at: found.rows.at,
+            // As the daemon does: the log is read from where the rows stand.
+            cut: found.rows.at,
+            rows: found.rows.rows,
+            hard_state: found.hard_state,
+            entries: found.entries,
+            entropy: self.next,
+            now: self.now(),
+        });
+        self.servers.insert(name.clone(), server.unwrap());
+        *self.starts.entry(name.clone()).or_default() += 1;
+    }
+
+    /// The power is back: what waited for the server is gone with its connections.
+    fn restart(&mut self, name: &ServerName) {
+        self.part(|end, _| end == name);
+        self.waiting.remove(name);
+        self.start(name);
+        let child_of = |(child, parent): (&ServerName, &ServerName)| {
+            (parent == name || child == name).then(|| child.clone())
+        };
+        let children: Vec<ServerName> = self.parents.iter().filter_map(child_of).collect();
+        children.iter().for_each(|child| self.connect(child));
     }
 
     fn connect(&mut self, child: &ServerName) {
@@ -83,18 +135,20 @@ impl Tree {
     }
 
     fn disconnect(&mut self, server: &ServerName) {
-        let ends: Vec<_> = self.links.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
-        let uplink = |(one, other): &((ServerName, LinkId), (ServerName, LinkId))| {
-            one.0 == *server && other.0 == self.parents[server]
-        };
-        let cut: Vec<_> = ends.into_iter().filter(uplink).collect();
-        for (one, other) in cut {
+        let parent = self.parents[server].clone();
+        self.part(|end, other| end == server && *other == parent);
+        self.settle();
+    }
+
+    /// Ends the connections of which one end and the other are as asked for.
+    fn part(&mut self, ends: impl Fn(&ServerName, &ServerName) -> bool) {
+        let links: Vec<_> = self.links.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
+        for (one, other) in links.into_iter().filter(|(one, other)| ends(&one.0, &other.0)) {
             self.links.remove(&one);
             self.links.remove(&other);
             self.post(&one.0, Input::LinkDown { link: one.1 });
             self.post(&other.0, Input::LinkDown { link: other.1 });
         }
-        self.settle();
     }
 
     fn post(&mut self, to: &ServerName, input: Input) {
@@ -103,11 +157,12 @@ impl Tree {
 
     /// Runs until nothing happens without time.
     fn settle(&mut self) {
-        for _ in 0..10_000 {
+        for _ in 0..1_000 {
             let mut quiet = true;
             let names: Vec<ServerName> = self.servers.keys().cloned().collect();
             for name in names {
                 quiet &= !self.turn(&name);
+                self.note_sum();
             }
             if quiet {
                 return;
@@ -126,25 +181,50 @@ impl Tree {
         assert_eq!(server.fatal(), None);
         let acted = !effects.is_empty();
         for effect in effects {
-            match effect {
-                Effect::Persist(batch) => {
-                    self.post(name, Input::Persisted { number: batch.number })
-                }
-                Effect::Send { link, letter } => {
-                    if let Some((to, link)) = self.links.get(&(name.clone(), link)).cloned() {
-                        self.post(&to, Input::Letter { link, letter });
-                    }
-                }
-                Effect::Answer { id, answer } => drop(self.answers.insert(id.0, *answer)),
-                Effect::Checkpoint(save) => self.post(name, Input::Checkpointed { at: save.at }),
-                Effect::CutLog(_) => {}
-                Effect::Close { why, .. } => panic!("{name} closed a link: {why}"),
+            if let Err(PowerCut) = self.carry_out(name, effect) {
+                self.restart(name);
+                return true;
             }
         }
         busy || acted
     }
 
-    fn pass(&mut self, time: Duration) {
+    /// Looks at what the primary shows in the middle of everything.
+    fn note_sum(&mut self) {
+        let (now, primary) = (self.now(), "a".parse::<ServerName>().unwrap());
+        let server = self.servers.get_mut(&primary).filter(|server| server.is_ready());
+        let Some(server) = server else { return };
+        server.handle(now, Input::Request { id: LOOK, request: Request::Ranges });
+        let effects = server.effects(now);
+        let [Effect::Answer { answer, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        if let Answer::Ranges(view) = &**answer {
+            self.sums.insert(sum(view));
+        }
+    }
+
+    fn carry_out(&mut self, name: &ServerName, effect: Effect) -> Result<(), PowerCut> {
+        match effect {
+            Effect::Persist(batch) => {
+                self.disks.append(name, &batch)?;
+                self.post(name, Input::Persisted { number: batch.number })
+            }
+            Effect::Send { link, letter } => {
+                if let Some((to, link)) = self.links.get(&(name.clone(), link)).cloned() {
+                    self.post(&to, Input::Letter { link, letter });
+                }
+            }
+            Effect::Answer { id, answer } => drop(self.answers.insert(id.0, *answer)),
+            Effect::Checkpoint(save) => {
+                self.disks.save(name, &save)?;
+                self.post(name, Input::Checkpointed { at: save.at })
+            }
+            Effect::CutLog(position) => self.disks.cut_log(name, position),
+            Effect::Close { why, .. } => panic!("{name} closed a link: {why}"),
+        }
+        Ok(())
+    }
+
+    pub fn pass(&mut self, time: Duration) {
         let end = self.now + time.as_millis() as u64;
         while self.now < end {
             self.now = (self.now + 500).min(end);
@@ -159,17 +239,22 @@ impl Tree {
 
     fn ask(&mut self, server: &str, request: Request) -> Answer {
         let name: ServerName = server.parse().unwrap();
-        self.next += 1;
-        let id = self.next;
-        self.post(&name, Input::Request { id: RequestId(id), request });
-        self.settle();
-        for _ in 0..100 {
-            if let Some(answer) = self.answers.remove(&id) {
-                return answer;
+        loop {
+            self.next += 1;
+            let (id, starts) = (self.next, self.starts[&name]);
+            self.post(&name, Input::Request { id: RequestId(id), request: request.clone() });
+            self.settle();
+            for _ in 0..100 {
+                if let Some(answer) = self.answers.remove(&id) {
+                    return answer;
+                }
+                if self.starts[&name] > starts {
+                    break;
+                }
+                self.pass(Duration::from_millis(500));
             }
-            self.pass(Duration::from_millis(500));
+            assert!(self.starts[&name] > starts, "{server} never answered");
         }
-        panic!("{server} never answered");
     }
 
     /// Runs one command of a text case.
@@ -332,7 +417,7 @@ impl Tree {
     }
 
     fn nodes(&mut self, at: &str) -> String {
-        match self.ask(at, Request::Nodes(NodeFilter { limit: 50, ..NodeFilter::default() })) {
+        match self.ask(at, Request::Nodes(NodeFilter { limit: 500, ..NodeFilter::default() })) {
             Answer::Nodes(page) => {
                 let line = |n: &lictree::model::view::NodeView| format!("{} {:?}\n", n.id, n.state);
                 page.nodes.iter().map(line).collect::<String>() + &format!("{} in all", page.total)
@@ -351,7 +436,6 @@ fn refused(answer: Answer) -> String {
 
 fn table(view: &RangesView) -> String {
     let mut text = String::new();
-    let mut sum = 0;
     for range in &view.ranges {
         let mut members = vec![range.source.to_string()];
         members.extend(range.destinations.iter().map(|name| name.to_string()));
@@ -364,7 +448,10 @@ fn table(view: &RangesView) -> String {
             text += &format!(" in transit {}", range.in_transit);
         }
         text += "\n";
-        sum += range.held.0 + range.in_transit.0;
     }
-    text + &format!("= {sum}")
+    text + &format!("= {}", sum(view))
+}
+
+fn sum(view: &RangesView) -> u64 {
+    view.ranges.iter().map(|range| range.held.0 + range.in_transit.0).sum()
 }

@@ -11,8 +11,8 @@ const KILLS: usize = 54;
 const SERVERS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 /// Brings the figure up, kills one server when so many lines of progress were said, and waits for
-/// the end. False when it stood before that.
-fn killed_on_the_way(data: &Path, server: &str, lines: usize) -> bool {
+/// the end.
+fn cut_off(data: &Path, server: &str, lines: usize) -> Cut {
     let mut child = command()
         .arg("up")
         .arg(example("jp1-figure"))
@@ -28,12 +28,25 @@ fn killed_on_the_way(data: &Path, server: &str, lines: usize) -> bool {
         assert!(!line.starts_with("lictree:"), "{line}");
         line != "as expected" && line != "stopping all servers"
     });
-    // It may have ended by itself between the line and now.
-    let pid = pid_of(&data.join(server)).filter(|_| reached);
-    pid.into_iter().for_each(|pid| signal("KILL", pid));
+    let cut = match pid_of(&data.join(server)) {
+        _ if !reached => Cut::Stood,
+        None => Cut::Missed,
+        Some(pid) => {
+            signal("KILL", pid);
+            Cut::Killed
+        }
+    };
     said.for_each(drop);
     child.wait().unwrap();
-    pid.is_some()
+    cut
+}
+
+enum Cut {
+    Killed,
+    /// It was not started yet, or had ended.
+    Missed,
+    /// The tree stood before so many lines were said.
+    Stood,
 }
 
 #[test]
@@ -43,15 +56,12 @@ fn servers_may_be_killed_at_any_step_of_the_start() {
     while killed < KILLS {
         let data = folder();
         // Each start is cut off one step later than the one before.
-        let mut stands = false;
-        for attempt in 0.. {
+        for attempt in 0..20 {
             let server = SERVERS[(round + attempt) % SERVERS.len()];
-            match killed_on_the_way(data.path(), server, 1 + (attempt + round) % 4) {
-                true => killed += 1,
-                false => stands = true,
-            }
-            if stands || attempt > 20 {
-                break;
+            match cut_off(data.path(), server, 2 + (attempt + round) % 4) {
+                Cut::Killed => killed += 1,
+                Cut::Missed => {}
+                Cut::Stood => break,
             }
         }
         let line = format!("up {} --verify --data", example("jp1-figure").display());

@@ -42,7 +42,7 @@ pub(super) struct Place {
     /// The new server's data folder.
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
-    /// Address and UDP port where servers below are to call.
+    /// Address and UDP port where servers below are to call; a relay without one has none below.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<std::net::SocketAddr>,
     /// A vendor's public key, as `vendor keygen` wrote it into FILE.pub.
@@ -82,10 +82,13 @@ fn make(
 ) -> Result<(), Failure> {
     let folder = place.at;
     founding::identity(authority, &folder, &name, now).map_err(refused)?;
+    // The primary is called; of a relay nobody knows yet whether one will hang below it.
+    let usual = parent.is_none().then(|| format!("[::]:{PORT}"));
+    let listen = place.listen.map(|at| at.to_string()).or(usual);
     let plan = ServerPlan {
         tree: authority.tree().clone(),
         name,
-        listen: place.listen.map_or_else(|| format!("[::]:{PORT}"), |at| at.to_string()),
+        listen,
         parent,
         vendor_keys: place.vendor_key,
     };

@@ -90,11 +90,15 @@ async fn register(files: &[PathBuf], terminal: &Terminal) -> Result<(), Failure>
     failed.map_or(Ok(()), Err)
 }
 
-/// The bytes of a file, at most one more than `bytes_max`: whoever gets them refuses that.
+/// The bytes of a file, or of standard input for `-`, at most one more than `bytes_max`: whoever
+/// gets them refuses that.
 pub(super) fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    let read = match path.as_os_str() == "-" {
+        true => std::io::stdin().take(bytes_max + 1).read_to_end(&mut bytes),
+        false => std::fs::File::open(path)
+            .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)),
+    };
     match read {
         Ok(_) => Ok(bytes),
         Err(error) => {

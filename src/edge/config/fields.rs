@@ -87,6 +87,8 @@ fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
         1..=4_096,
     );
     limits.number("pack_parts_max", &mut tuning.pack_parts_max, 1..=MILLION);
+    limits.number("pack_entries_max", &mut tuning.pack_entries_max, 1..=8 * MILLION);
+    limits.number("packs_gathered_max", &mut tuning.packs_gathered_max, 1..=MILLION);
     limits.number("servers_max", &mut tuning.servers_max, 1..=MILLION);
     limits.number("depth_max", &mut tuning.depth_max, 1..=256);
     limits.number("products_max", &mut tuning.products_max, 1..=MILLION);

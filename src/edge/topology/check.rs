@@ -214,18 +214,20 @@ fn check_shape(topology: &Topology, complaints: &mut Complaints) {
         complaints.add(codes::TOPOLOGY_TREE, "server", found, "describe a part of the tree");
     }
     let remedy = "every server but one names its parent, and all lead up to that one";
-    for error in check_tree(&topology.shape()).err().unwrap_or_default() {
+    let Err(errors) = check_tree(&topology.shape()) else {
+        return check_depth(topology, complaints);
+    };
+    for error in errors {
         complaints.add(codes::TOPOLOGY_TREE, "server", error.to_string(), remedy);
     }
+}
+
+fn check_depth(topology: &Topology, complaints: &mut Complaints) {
     let depth_max = Tuning::default().depth_max;
     for name in topology.servers.keys().filter(|name| depth(topology, name) > depth_max) {
         let found = format!("it stands on a level below the {depth_max}th");
-        complaints.add(
-            codes::TOPOLOGY_TREE,
-            format!("server {name}"),
-            found,
-            "give it a parent further up",
-        );
+        let remedy = "give it a parent further up";
+        complaints.add(codes::TOPOLOGY_TREE, format!("server {name}"), found, remedy);
     }
 }
 

@@ -24,7 +24,7 @@ mod tests;
 
 use crate::edge::codes;
 use crate::edge::import::Format;
-use crate::engine::range::{Range, Tree, ranges};
+use crate::engine::range::{Range, Tree, children, ranges};
 use crate::model::count::LicenseCount;
 use crate::model::holding::HoldingOption;
 use crate::model::license::Metric;
@@ -135,6 +135,20 @@ impl Topology {
     /// The server without a parent.
     pub fn primary(&self) -> Option<&ServerName> {
         self.servers.iter().find(|(_, server)| server.parent.is_none()).map(|(name, _)| name)
+    }
+
+    /// All servers by their levels, the primary first.
+    pub fn levels(&self) -> Vec<Vec<ServerName>> {
+        let shape = self.shape();
+        let children = children(&shape);
+        let mut levels: Vec<Vec<ServerName>> = Vec::new();
+        let mut level: Vec<&ServerName> = self.primary().into_iter().collect();
+        while !level.is_empty() && levels.len() <= self.servers.len() {
+            levels.push(level.iter().map(|name| (*name).clone()).collect());
+            let below = level.iter().filter_map(|name| children.get(name));
+            level = below.flatten().copied().collect();
+        }
+        levels
     }
 
     /// What is registered at this server.

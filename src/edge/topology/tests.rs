@@ -70,6 +70,11 @@ fn what_makes_no_tree_is_refused() {
     let circle = spoilt("parent = \"hq\"", "parent = \"west\"");
     assert!(circle[0].starts_with("LT0122") && circle[0].contains("circle"), "{circle:?}");
     assert!(spoilt("parent = \"hq\"", "")[0].contains("both have no parent"));
+    let deep = |n: usize| format!("[[server]]\nname = \"s{n}\"\nparent = \"s{}\"\n", n - 1);
+    let chain: String = (1..70).map(deep).collect();
+    let chain = problems(&format!("{}{chain}", GOOD.replace("name = \"west\"", "name = \"s0\"")));
+    assert_eq!(chain.len(), 7, "{chain:?}");
+    assert!(chain[0].contains("below the 64th"), "{chain:?}");
     let none = problems("[[product]]\nname = \"cad\"\n");
     assert_eq!(none.last().unwrap(), "LT0122 server: there is none");
 }
@@ -187,6 +192,12 @@ fn every_example_is_drawn_as_expected() {
 /// `source held/used` of each range.
 fn short(view: &RangesView) -> Vec<String> {
     view.ranges.iter().map(|r| format!("{} {}/{}", r.source, r.held, r.used)).collect()
+}
+
+#[test]
+fn levels_begin_at_the_primary() {
+    let levels = example("jp1-figure").levels();
+    assert_eq!(format!("{levels:?}"), "[[a], [b, c], [d, e]]");
 }
 
 #[test]

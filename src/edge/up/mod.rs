@@ -64,24 +64,19 @@ pub struct Up {
 /// Brings the tree up, shows or verifies it, and stops it.
 pub async fn up(wanted: &Up, terminal: &Terminal) -> Result<(), Failure> {
     let topology = Topology::read(&wanted.example)?;
+    let primary = topology.primary().cloned().ok_or_else(|| {
+        Failure::new(Exit::BadConfiguration, codes::TOPOLOGY_TREE, "the tree has no primary", "")
+    })?;
     let expected = match wanted.then {
         Then::Show => None,
         Then::Verify => Some(expected(&wanted.example)?),
     };
-    let primary = topology.primary().cloned().ok_or_else(|| {
-        Failure::new(Exit::BadConfiguration, codes::TOPOLOGY_TREE, "the tree has no primary", "")
-    })?;
     let mut stop = Stop::new()?;
     let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
     let mut folder = Folder::open(&wanted.data_dir(), &topology.tree)?;
     let key = prepare::prepare(&topology, &primary, &mut folder, now)?;
     let mut processes = Processes::default();
-    let names: Vec<&str> = topology.servers.keys().map(ServerName::as_str).collect();
-    terminal.note(&format!("starting {}\n", names.join(", ")));
-    for name in topology.servers.keys() {
-        processes.start(&folder, name)?;
-    }
-    let mut steps = Steps {
+    let steps = Steps {
         topology: &topology,
         primary: &primary,
         folder: &mut folder,
@@ -90,54 +85,47 @@ pub async fn up(wanted: &Up, terminal: &Terminal) -> Result<(), Failure> {
         patience: wanted.patience,
         now,
     };
-    let mut outcome = tokio::select! {
-        () = stop.wanted() => Ok(Outcome::Stopped),
-        failure = processes.death() => Err(failure),
-        done = steps.all() => done.map(|()| Outcome::Stands),
+    let outcome = tokio::select! {
+        () = stop.wanted() => Ok(()),
+        done = run(steps, &mut processes, expected.as_deref()) => done,
     };
-    if matches!(outcome, Ok(Outcome::Stands)) {
-        let client = Client::of_data_dir(&folder.server(&primary));
-        let live = Live {
-            topology: &topology,
-            primary: &primary,
-            folder: &folder,
-            processes: &mut processes,
-            terminal,
-        };
-        outcome = tokio::select! {
-            () = stop.wanted() => Ok(Outcome::Stopped),
-            done = finish(expected.as_deref(), &client, live, wanted.patience) => done,
-        };
-    }
     terminal.note("stopping all servers\n");
     for name in processes.stop().await {
         terminal.note(&format!("{name} did not stop in time and was killed\n"));
     }
-    outcome.map(|_| ())
+    outcome
 }
 
-/// How far it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Stands,
-    /// Somebody wants it to end.
-    Stopped,
-}
-
-async fn finish(
+/// Starts the servers, does the first steps, and shows or verifies what stands.
+async fn run(
+    mut steps: Steps<'_>,
+    processes: &mut Processes,
     expected: Option<&str>,
-    client: &Client,
-    mut live: Live<'_>,
-    patience: Duration,
-) -> Result<Outcome, Failure> {
-    match expected {
-        Some(expected) => verify(expected, client, live.terminal, patience).await?,
-        None => {
-            live.terminal.print(&format!("\n{}", live.suggestions()))?;
-            live.show().await?;
+) -> Result<(), Failure> {
+    let Steps { topology, primary, terminal, patience, .. } = steps;
+    // From above, so that nobody calls a parent that is not there yet.
+    for level in topology.levels() {
+        let names: Vec<&str> = level.iter().map(ServerName::as_str).collect();
+        terminal.note(&format!("starting {}\n", names.join(", ")));
+        for name in &level {
+            processes.start(steps.folder, name)?;
+        }
+        tokio::select! {
+            failure = processes.death() => return Err(failure),
+            done = steps.answering(&level) => done?,
         }
     }
-    Ok(Outcome::Stands)
+    tokio::select! {
+        failure = processes.death() => return Err(failure),
+        done = steps.all() => done?,
+    }
+    if let Some(expected) = expected {
+        return verify(expected, &steps.client(primary), terminal, patience).await;
+    }
+    let folder = &*steps.folder;
+    let mut live = Live { topology, primary, folder, processes, terminal };
+    terminal.print(&format!("\n{}", live.suggestions()))?;
+    live.show().await
 }
 
 /// Waits until the running tree is as expected, or does not change any more; the difference is

@@ -89,7 +89,7 @@ fn write_configuration(
     let plan = ServerPlan {
         tree: topology.tree.clone(),
         name: name.clone(),
-        listen: format!("127.0.0.1:{}", port(name)),
+        listen: Some(format!("127.0.0.1:{}", port(name))),
         parent: parent.map(|parent| {
             let address = format!("127.0.0.1:{}", port(&parent));
             (parent, address)

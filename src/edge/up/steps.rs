@@ -1,9 +1,9 @@
 //! What is done once to bring a tree to the counts of its topology, over the servers' sockets.
 //!
 //! ```text
-//!   answer ─► joined ─► licenses at the primary ─► options ─► licenses at relays ─► held
-//!                                                                                    │
-//!                        counts stand ◄─ devices managed ◄─ discovery tables taken ──┘
+//!   joined ─► licenses at the primary ─► options ─► licenses at relays ─► held
+//!                                                                            │
+//!                counts stand ◄─ devices managed ◄─ discovery tables taken ──┘
 //! ```
 //! Each step looks before it acts and is remembered once it was done, so that a run that was cut
 //! off goes on where it was, and a later run undoes nothing that people changed.
@@ -47,7 +47,6 @@ impl Steps<'_> {
     /// Everything that was not done in an earlier run.
     pub(super) async fn all(&mut self) -> Result<(), Failure> {
         let fresh = self.folder.memory.done.is_empty();
-        self.answering().await?;
         self.joined().await?;
         let licenses = self.topology.licenses.iter().enumerate();
         let (at_primary, at_relays): (Vec<_>, Vec<_>) =
@@ -74,13 +73,13 @@ impl Steps<'_> {
         self.terminal.note(&format!("{text}\n"));
     }
 
-    async fn answering(&mut self) -> Result<(), Failure> {
-        for name in self.topology.servers.keys() {
+    /// Waits until these servers answer at their sockets.
+    pub(super) async fn answering(&self, names: &[ServerName]) -> Result<(), Failure> {
+        for name in names {
             let client = self.client(name);
             let what = format!("server {name} to answer");
             until(&what, self.patience, async || Ok(client.status().await.ok())).await?;
         }
-        self.say(&format!("{} servers answer", self.topology.servers.len()));
         Ok(())
     }
 

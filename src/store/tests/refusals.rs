@@ -262,7 +262,7 @@ fn what_breaks_the_order_is_refused_before_it_is_written() {
     }
     let error = rows.checkpoint(&checkpoint(at(2, 1), Vec::new()), 2).unwrap_err();
     assert!(matches!(error, StoreError::OutOfOrder { .. }), "{error}");
-    let big = LogEntry { data: vec![0; (1 << 20) + 1], ..entry(7, 1) };
+    let big = LogEntry { data: vec![0; (33 << 20) + 1], ..entry(7, 1) };
     let error = log.append(&[LogBatch { entries: vec![big], ..LogBatch::default() }]).unwrap_err();
     assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
     assert_eq!(disk.operations(), before, "nothing was written");
