@@ -299,6 +299,7 @@ fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
     }
     if entropy.chance(300) {
         tuning.checkpoint_log_bytes = entropy.between(200, 4_000);
+        tuning.checkpoint_rows_max = 20;
     }
     tuning
 }
