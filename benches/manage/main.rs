@@ -7,6 +7,7 @@
 #[allow(dead_code)]
 mod measure;
 
+#[allow(dead_code)]
 mod product;
 
 use measure::{HEAD, Row};

@@ -46,9 +46,7 @@ impl Engine {
         };
         let short = self.shortage(product);
         let booked = self.state.ledger(product).book(own, origin, route, floor, wishes);
-        for device in booked.entries {
-            self.state.touch(RowKey::Entry(product.clone(), origin.clone(), device));
-        }
+        self.state.touch_entries(product, origin, &booked.entries);
         if booked.head {
             self.state.touch(RowKey::Account(product.clone(), origin.clone()));
         }

@@ -47,6 +47,9 @@ pub struct State {
     /// Products whose figures may have changed since they were last numbered.
     pub stirred: BTreeSet<ProductName>,
     dirty: Vec<RowKey>,
+    /// The same of entries of accounts: they change most of all, and many of one account together.
+    dirty_entries: BTreeMap<(ProductName, ServerName), Vec<DeviceNumber>>,
+    dirty_entries_len: usize,
 }
 
 impl State {
@@ -81,6 +84,8 @@ impl State {
             identities: super::device::Identities::default(),
             stirred: BTreeSet::new(),
             dirty: Vec::new(),
+            dirty_entries: BTreeMap::new(),
+            dirty_entries_len: 0,
         }
     }
 
@@ -124,20 +129,53 @@ impl State {
 
     /// A row changed and must be in the next checkpoint.
     pub fn touch(&mut self, key: RowKey) {
-        self.dirty.push(key);
+        match key {
+            RowKey::Entry(product, origin, device) => {
+                self.touch_entries(&product, &origin, &[device]);
+            }
+            key => self.dirty.push(key),
+        }
+    }
+
+    /// The same for entries of one account.
+    pub fn touch_entries(
+        &mut self,
+        product: &ProductName,
+        origin: &ServerName,
+        devices: &[DeviceNumber],
+    ) {
+        if !devices.is_empty() {
+            let account = (product.clone(), origin.clone());
+            self.dirty_entries.entry(account).or_default().extend_from_slice(devices);
+            self.dirty_entries_len += devices.len();
+        }
     }
 
     /// How many changes wait for a checkpoint (repeats of one row counted).
     pub fn dirty_len(&self) -> usize {
-        self.dirty.len()
+        self.dirty.len() + self.dirty_entries_len
     }
 
-    /// Every row that changed since the last call, as it is now; `None` where it is gone.
-    pub fn take_dirty(&mut self) -> Vec<(RowKey, Option<Row>)> {
+    /// Hands over every row that changed since the last call, once, as it is now; `None` where it
+    /// is gone.
+    pub fn take_dirty(&mut self, mut take: impl FnMut(&RowKey, Option<&Row>)) {
         let mut keys = std::mem::take(&mut self.dirty);
         keys.sort_unstable();
         keys.dedup();
-        keys.into_iter().map(|key| (self.row(&key), key)).map(|(row, key)| (key, row)).collect()
+        for key in keys {
+            take(&key, self.row(&key).as_ref());
+        }
+        self.dirty_entries_len = 0;
+        for ((product, origin), mut devices) in std::mem::take(&mut self.dirty_entries) {
+            devices.sort_unstable();
+            devices.dedup();
+            let ledger = self.ledgers.get(&product);
+            for device in devices {
+                let entry = ledger.and_then(|ledger| ledger.entry(&origin, device));
+                let key = RowKey::Entry(product.clone(), origin.clone(), device);
+                take(&key, entry.map(Row::Entry).as_ref());
+            }
+        }
     }
 
     fn row(&self, key: &RowKey) -> Option<Row> {

@@ -31,6 +31,8 @@ pub struct Tuning {
     pub checkpoint_interval: Duration,
     /// … or when this many bytes of log stand behind the last save. 64 MB.
     pub checkpoint_log_bytes: u64,
+    /// … or when this many changes wait: nothing is decided while they are gathered. 65,536.
+    pub checkpoint_rows_max: usize,
     /// Commands in one log entry at most. 1,024.
     pub entry_commands_max: usize,
     /// Bytes of commands in one log entry, from which on it is closed. 64 KB.
@@ -80,6 +82,7 @@ impl Default for Tuning {
             answer_wait: Duration::from_secs(5),
             checkpoint_interval: Duration::from_secs(5),
             checkpoint_log_bytes: 64 << 20,
+            checkpoint_rows_max: 65_536,
             entry_commands_max: 1_024,
             entry_bytes_max: 64 << 10,
             in_flight_bytes_max: 16 << 20,

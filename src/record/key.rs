@@ -58,8 +58,10 @@ fn title(table: u8) -> Option<&'static str> {
 const PRODUCT: u8 = 1;
 const DEVICE: u8 = 2;
 
-#[derive(Default)]
 struct KeyBytes(Vec<u8>);
+
+/// Room for the longest key of most trees: two names and a number.
+const KEY_LEN_USUAL: usize = 48;
 
 impl KeyBytes {
     fn text(mut self, text: &str) -> Self {
@@ -91,7 +93,7 @@ impl KeyBytes {
 
 /// The table of a key, and the key as bytes.
 pub fn encode_key(key: &RowKey) -> (u8, Vec<u8>) {
-    let bytes = KeyBytes::default();
+    let bytes = KeyBytes(Vec::with_capacity(KEY_LEN_USUAL));
     let (table, bytes) = match key {
         RowKey::Server => (table::SERVER, bytes),
         RowKey::License(serial) => (table::LICENSE, bytes.text(serial_text(serial))),

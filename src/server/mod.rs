@@ -23,6 +23,7 @@ use crate::engine::{Deed, Engine};
 use crate::group::{Group, GroupStart};
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::log::{Checkpoint, HardState, LogEntry, LogPosition, RowChange};
+use crate::model::row::{Row, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::record;
@@ -323,7 +324,8 @@ impl Server {
     fn save(&mut self, effects: &mut Vec<Effect>) {
         let tuning = self.engine.tuning();
         let due = self.save_due.is_some_and(|due| self.now >= due)
-            || self.log_bytes > tuning.checkpoint_log_bytes;
+            || self.log_bytes > tuning.checkpoint_log_bytes
+            || self.engine.state().dirty_len() > tuning.checkpoint_rows_max;
         if self.saving.is_some() || !self.is_ready() || !(due || self.save_now) {
             return;
         }
@@ -331,8 +333,9 @@ impl Server {
         self.save_due = None;
         self.log_bytes = 0;
         let at = self.group.handed_out();
-        let dirty = self.engine.state_mut().take_dirty();
-        let rows = dirty.iter().map(|(key, row)| record::encode_row(key, row.as_ref())).collect();
+        let mut rows = Vec::with_capacity(self.engine.state().dirty_len());
+        let save = |key: &RowKey, row: Option<&Row>| rows.push(record::encode_row(key, row));
+        self.engine.state_mut().take_dirty(save);
         self.saving = Some(at);
         effects.push(Effect::Checkpoint(Checkpoint { at, rows }));
     }

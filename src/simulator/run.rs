@@ -307,6 +307,7 @@ fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
     if entropy.chance(500) {
         tuning.checkpoint_interval = Duration::from_millis(entropy.between(50, 5_000));
         tuning.checkpoint_log_bytes = entropy.between(200, 20_000);
+        tuning.checkpoint_rows_max = entropy.between(20, 2_000) as usize;
     }
     tuning
 }

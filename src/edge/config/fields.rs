@@ -74,6 +74,7 @@ fn api_times(times: &mut Section<'_>, api: &mut ApiLimits) {
 
 fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
     limits.number("checkpoint_log_bytes", &mut tuning.checkpoint_log_bytes, MIB..=64 * GIB);
+    limits.number("checkpoint_rows_max", &mut tuning.checkpoint_rows_max, 1..=100 * MILLION);
     limits.number("entry_commands_max", &mut tuning.entry_commands_max, 1..=65_536);
     limits.number("entry_bytes_max", &mut tuning.entry_bytes_max, KIB..=512 * KIB);
     limits.number("in_flight_bytes_max", &mut tuning.in_flight_bytes_max, MIB..=GIB);
