@@ -127,10 +127,10 @@ impl Rest<'_> {
         }
         for place in 0..self.topology.len() {
             let source = self.topology.name(self.source(place));
-            if let Some((.., members)) = lines.get_mut(source) {
-                if *source != *self.topology.name(place) {
-                    members.push(self.topology.name(place));
-                }
+            if let Some((.., members)) = lines.get_mut(source)
+                && *source != *self.topology.name(place)
+            {
+                members.push(self.topology.name(place));
             }
         }
         let rows = shown.ranges.iter().filter(|row| row.product == *self.product);
