@@ -11,6 +11,7 @@ mod measure;
 mod probe;
 
 #[path = "../manage/product/mod.rs"]
+#[allow(dead_code)]
 mod product;
 
 #[path = "../idle/cost.rs"]
