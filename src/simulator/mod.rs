@@ -18,6 +18,7 @@ pub mod topology;
 
 pub mod disk;
 pub mod link;
+pub mod making;
 pub mod network;
 pub mod site;
 pub mod trace;

@@ -22,6 +22,7 @@ use crate::server::input::{Input, Side};
 use crate::simulator::entropy::Entropy;
 use crate::simulator::figures::Figures;
 use crate::simulator::link::{ConnectionId, End, EndState};
+use crate::simulator::making::Making;
 use crate::simulator::moment::Moment;
 use crate::simulator::network::{Cut, Network};
 use crate::simulator::queue::Queue;
@@ -31,18 +32,6 @@ use crate::simulator::trace::{Trace, shown_letter};
 use crate::simulator::truth::Truth;
 use crate::simulator::weather::Weather;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a world is made of.
-#[derive(Clone, Debug)]
-pub struct Making {
-    pub topology: Topology,
-    pub tuning: Tuning,
-    pub weather: Weather,
-    /// Clocks of servers differ by up to this much.
-    pub ahead_ms_max: u64,
-    /// Lines of the trace to keep for people.
-    pub keep_lines: usize,
-}
 
 /// An answer that a server gave.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use lictree::model::name::{ProductName, ServerName};
 use lictree::model::request::{Doing, HoldingChange, HoldingVerb, Request};
 use lictree::model::tuning::Tuning;
 use lictree::simulator::entropy::Entropy;
+use lictree::simulator::making::Making;
 use lictree::simulator::moment::{BEGINNING, Moment};
 use lictree::simulator::network::Cut;
 use lictree::simulator::topology::{PRIMARY, Topology};
@@ -16,7 +17,7 @@ use lictree::simulator::truth::Truth;
 use lictree::simulator::violation::{Findings, Violation};
 use lictree::simulator::weather::Weather;
 use lictree::simulator::whole::Whole;
-use lictree::simulator::world::{Making, World};
+use lictree::simulator::world::World;
 
 const RELAY: usize = 1;
 

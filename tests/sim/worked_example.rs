@@ -10,10 +10,11 @@ use lictree::model::request::{Answer, DeviceOutcome, Doing, HoldingChange, Holdi
 use lictree::model::tuning::Tuning;
 use lictree::model::view::RangeView;
 use lictree::simulator::entropy::Entropy;
+use lictree::simulator::making::Making;
 use lictree::simulator::moment::BEGINNING;
 use lictree::simulator::topology::{PRIMARY, Topology};
 use lictree::simulator::weather::Weather;
-use lictree::simulator::world::{Making, World};
+use lictree::simulator::world::World;
 
 const A: usize = 0;
 const B: usize = 1;
