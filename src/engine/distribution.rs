@@ -37,7 +37,9 @@ impl Engine {
     /// The tree with this server's name for the primary.
     pub(super) fn tree(&self) -> Tree {
         let below = self.state.met.values().map(|met| (met.name.clone(), Some(met.parent.clone())));
-        below.chain([(self.state.name().clone(), None)]).collect()
+        let mut tree = below.chain([(self.state.name().clone(), None)]).collect();
+        range::hang_lost(&mut tree, self.state.name());
+        tree
     }
 
     pub(super) fn options(&self, product: &ProductName) -> Options {
@@ -198,7 +200,7 @@ impl Engine {
         };
         self.note("holding.set", text);
         self.sources_changed = true;
-        self.send_level(relay, product);
+        self.owe_level(relay, product);
         Ok(())
     }
 

@@ -389,8 +389,8 @@ impl Engine {
         }
     }
 
-    /// Cuts fresh wishes into letters and sends them up.
-    pub(super) fn send_fresh(&mut self) {
+    /// Says what a run of inputs left to be said: fresh wishes, cut into letters, and edges.
+    pub(super) fn send_owed(&mut self) {
         for (product, wishes) in std::mem::take(&mut self.fresh) {
             if self.state.phase(&product) != Phase::Sharing {
                 continue;
@@ -402,8 +402,11 @@ impl Engine {
                 self.send_above(to, Body::Wishes { product, floor, wishes });
             }
         }
-        for product in std::mem::take(&mut self.returning) {
+        for product in std::mem::take(&mut self.owed_edge_reports) {
             self.send_edge_report(&product);
+        }
+        for (relay, product) in std::mem::take(&mut self.owed_levels) {
+            self.send_level(&relay, &product);
         }
     }
 

@@ -102,8 +102,9 @@ pub struct Engine {
     gathering: Gathering,
     /// Wishes to be said when this run of inputs is done.
     fresh: BTreeMap<ProductName, Vec<Wish>>,
-    /// Products with returns to be said then.
-    returning: BTreeSet<ProductName>,
+    /// Edges to be said then, once however many letters asked for it: levels and edge reports.
+    owed_levels: BTreeSet<(ServerName, ProductName)>,
+    owed_edge_reports: BTreeSet<ProductName>,
     waiting: Vec<waiting::Waiting>,
     /// Licenses whose expiry is proposed and not applied yet.
     expiring: BTreeSet<Serial>,
@@ -140,7 +141,8 @@ impl Engine {
             attach_drawn: 0,
             gathering: Gathering::new(),
             fresh: BTreeMap::new(),
-            returning: BTreeSet::new(),
+            owed_levels: BTreeSet::new(),
+            owed_edge_reports: BTreeSet::new(),
             waiting: Vec::new(),
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
@@ -184,7 +186,8 @@ impl Engine {
         self.number_figures();
         self.deeds.clear();
         self.fresh.clear();
-        self.returning.clear();
+        self.owed_levels.clear();
+        self.owed_edge_reports.clear();
         self.discovered.clear();
     }
 
@@ -307,7 +310,7 @@ impl Engine {
 
     /// Everything that is said after a run of inputs; then what the engine wants done.
     pub fn deeds(&mut self, now: Timestamp) -> Vec<Deed> {
-        self.send_fresh();
+        self.send_owed();
         if std::mem::take(&mut self.sources_changed) {
             self.send_sources();
         }

@@ -10,7 +10,7 @@
 //! No state, no counts: a tree and who holds in, ranges out.
 
 use crate::model::name::ServerName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every server with its parent; the primary has none.
 pub type Tree = BTreeMap<ServerName, Option<ServerName>>;
@@ -63,6 +63,34 @@ pub fn ranges(tree: &Tree, holds: impl Fn(&ServerName) -> bool) -> Vec<Range> {
     ranges
 }
 
+/// Puts every server that the primary does not reach below it: one whose parent was not met yet,
+/// and the first of a circle that late news of moves have made. A server that is in no range would
+/// hold licenses that no table shows.
+pub fn hang_lost(tree: &mut Tree, primary: &ServerName) {
+    let known: BTreeSet<ServerName> = tree.keys().cloned().collect();
+    for parent in tree.values_mut().flatten().filter(|parent| !known.contains(*parent)) {
+        *parent = primary.clone();
+    }
+    let mut reached = BTreeSet::new();
+    reach(tree, primary, &mut reached);
+    for server in &known {
+        if !reached.contains(server) {
+            tree.insert(server.clone(), Some(primary.clone()));
+            reach(tree, server, &mut reached);
+        }
+    }
+}
+
+fn reach(tree: &Tree, from: &ServerName, reached: &mut BTreeSet<ServerName>) {
+    let children = children(tree);
+    let mut ahead = vec![from];
+    while let Some(server) = ahead.pop() {
+        if reached.insert(server.clone()) {
+            ahead.extend(children.get(server).into_iter().flatten());
+        }
+    }
+}
+
 /// The children of each server, by name.
 pub fn children(tree: &Tree) -> BTreeMap<&ServerName, Vec<&ServerName>> {
     let mut children: BTreeMap<&ServerName, Vec<&ServerName>> = BTreeMap::new();
@@ -112,7 +140,6 @@ fn is_above_itself(tree: &Tree, server: &ServerName) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     fn name(text: &str) -> ServerName {
         text.parse().unwrap()
@@ -132,6 +159,17 @@ mod tests {
             .map(|r| format!("{}: {:?}", r.source, r.destinations))
             .collect();
         assert_eq!(text, ["a: [b]", "d: []", "c: [e]"]);
+    }
+
+    #[test]
+    fn servers_that_hang_nowhere_are_put_below_the_primary() {
+        let mut lost =
+            tree(&[("a", ""), ("b", "a"), ("e", "d"), ("f", "e"), ("x", "y"), ("y", "x")]);
+        hang_lost(&mut lost, &name("a"));
+        let above = |s: &str| lost[&name(s)].as_ref().map(ToString::to_string).unwrap_or_default();
+        let all = ["a", "b", "e", "f", "x", "y"].map(|s| format!("{s}<{}", above(s)));
+        assert_eq!(all, ["a<", "b<a", "e<a", "f<e", "x<a", "y<x"]);
+        assert_eq!(check(&lost), Ok(()));
     }
 
     #[test]

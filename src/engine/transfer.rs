@@ -116,10 +116,10 @@ impl Engine {
         };
         if current != Some(attach) {
             // Under another attachment than it believes: the level tells it so.
-            return self.send_level(relay, product);
+            return self.owe_level(relay, product);
         }
         if self.book_report(relay, product, report) {
-            self.send_level(relay, product);
+            self.owe_level(relay, product);
         }
     }
 
@@ -172,7 +172,7 @@ impl Engine {
             let relays: Vec<ServerName> = edges.map(|((_, relay), _)| relay.clone()).collect();
             for relay in relays {
                 if self.top_up(&relay, &product) {
-                    self.send_level(&relay, &product);
+                    self.owe_level(&relay, &product);
                 }
             }
         }
@@ -192,6 +192,17 @@ impl Engine {
         self.state.touch(RowKey::Edge(key.0, key.1));
         self.state.count_given(product);
         true
+    }
+
+    /// The level of an edge is to be said when this run of inputs is done. What is said is the
+    /// current one (R2), so once is enough, and letters that come doubled are not answered doubled.
+    pub(super) fn owe_level(&mut self, relay: &ServerName, product: &ProductName) {
+        self.owed_levels.insert((relay.clone(), product.clone()));
+    }
+
+    /// The same of the relay's side of an edge.
+    pub(super) fn owe_edge_report(&mut self, product: &ProductName) {
+        self.owed_edge_reports.insert(product.clone());
     }
 
     /// Says the level of an edge, when the relay is attached.
@@ -284,7 +295,7 @@ impl Engine {
         self.state.stirred.insert(product.clone());
         self.advance(product);
         self.give_back(product);
-        self.send_edge_report(product);
+        self.owe_edge_report(product);
     }
 
     /// Relay: returns what is free above the target. Counts under uses stay until those end.
@@ -305,7 +316,7 @@ impl Engine {
             row.returned += more;
             self.state.touch(RowKey::Holding(product.clone()));
             self.state.stirred.insert(product.clone());
-            self.returning.insert(product.clone());
+            self.owe_edge_report(product);
         }
     }
 
@@ -323,10 +334,10 @@ impl Engine {
         let behind = |row: &HoldingRow| row.returned > row.level.returned_seen;
         let holdings = self.state.holdings.iter().filter(|(_, row)| behind(row));
         let products: Vec<ProductName> = holdings.map(|(product, _)| product.clone()).collect();
-        products.iter().for_each(|product| self.send_edge_report(product));
+        products.iter().for_each(|product| self.owe_edge_report(product));
         let edges = self.state.edges.iter().filter(|(_, edge)| !Engine::edge_is_settled(edge));
         let edges: Vec<(ProductName, ServerName)> = edges.map(|(key, _)| key.clone()).collect();
-        edges.iter().for_each(|(product, relay)| self.send_level(relay, product));
+        edges.iter().for_each(|(product, relay)| self.owe_level(relay, product));
         !products.is_empty() || !edges.is_empty()
     }
 

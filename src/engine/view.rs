@@ -53,7 +53,7 @@ impl Engine {
 
     /// All ranges at the primary; its own range at a sharing source (JP1-31); elsewhere the name of
     /// the source (JP1-32, A-09).
-    pub(super) fn ranges(&self, now: Timestamp) -> Result<RangesView, Refusal> {
+    pub fn ranges(&self, now: Timestamp) -> Result<RangesView, Refusal> {
         let ranges: Vec<RangeView> = match self.state.role() {
             Role::Primary => {
                 let products = self.all_products();

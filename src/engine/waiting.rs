@@ -163,7 +163,7 @@ impl Engine {
         Engine::edge_is_settled(edge)
             && said.phase == phase
             && said.version == edge.level.version
-            && said.granted_seen - said.returned == self.outstanding(relay, product)
+            && said.granted_seen.saturating_sub(said.returned) == self.outstanding(relay, product)
     }
 
     /// Counts that the relay has yet to book or to give back.
@@ -185,9 +185,9 @@ impl Engine {
         let outcomes = devices.iter().map(|number| {
             let id = DeviceId { managing_source: self.state.name().clone(), number: *number };
             let row = self.state.devices.get(number).filter(|row| !row.deleted);
-            let state = row.map_or(DeviceState::Ignored, |row| row.device.state);
+            let state = row.map(|row| row.device.state);
             let waits = row.is_some_and(|row| row.wish.is_some());
-            let refusal = match (row.map(|row| row.device.state) == wanted, waits) {
+            let refusal = match (state == wanted, waits) {
                 (true, _) => None,
                 (false, _) if row.is_none() => Some(super::request::no_node(&id)),
                 (false, true) => Some(unanswered(product, source.as_ref())),

@@ -128,7 +128,8 @@ pub struct HoldingOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceOutcome {
     pub id: DeviceId,
-    pub state: DeviceState,
+    /// Nothing: it is gone.
+    pub state: Option<DeviceState>,
     /// Why it is not as asked for: refused, or not answered yet.
     pub refusal: Option<Refusal>,
 }

@@ -33,6 +33,7 @@ pub mod liveness;
 pub mod mirror;
 pub mod oracle;
 pub mod promises;
+pub mod shown;
 pub mod truth;
 pub mod violation;
 pub mod whole;

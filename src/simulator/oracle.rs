@@ -11,6 +11,7 @@ use crate::simulator::ledgers::{self, Step};
 use crate::simulator::mirror::Mirrors;
 use crate::simulator::moment::Moment;
 use crate::simulator::promises::Promises;
+use crate::simulator::shown;
 use crate::simulator::topology::PRIMARY;
 use crate::simulator::truth::{ProductTruth, Truth};
 use crate::simulator::violation::{Findings, Violation};
@@ -19,6 +20,8 @@ use crate::simulator::world::World;
 
 /// The whole tree is not looked over more often, unless something was answered.
 const LOOK_GAP_MS: u64 = 20;
+/// The table that people see is added up this often.
+const SHOWN_GAP_MS: u64 = 250;
 /// Mirrored rows are compared this often.
 const MIRROR_GAP_MS: u64 = 4_000;
 /// One server after the other is compared this often with what a start would find on its disk.
@@ -30,6 +33,7 @@ pub struct Oracle {
     mirrors: Mirrors,
     looked_at: Moment,
     mirrors_at: Moment,
+    shown_at: Moment,
     disk_at: Moment,
     disk_place: usize,
     stale: bool,
@@ -44,6 +48,7 @@ impl Oracle {
             mirrors: Mirrors::default(),
             looked_at: Moment::default(),
             mirrors_at: Moment::default(),
+            shown_at: Moment::default(),
             disk_at: Moment::default(),
             disk_place: 0,
             stale: false,
@@ -142,6 +147,10 @@ impl Oracle {
             place.is_some_and(|place| !self.truths[place].serials.is_empty())
         };
         self.promises.check_holdings(&self.truths[PRIMARY], registers, out);
+        if world.now() >= self.shown_at.after_ms(SHOWN_GAP_MS) {
+            self.shown_at = world.now();
+            shown::check(world, &self.truths, out);
+        }
     }
 
     /// The last look: everything, whether or not it changed.
@@ -149,6 +158,7 @@ impl Oracle {
         let mut out = Findings::at(world.now());
         self.look_over(world, &mut out);
         self.mirrors.check_equal(world, &mut out);
+        shown::check_equal(world, &self.truths, &mut out);
         self.add(out);
     }
 }

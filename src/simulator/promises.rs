@@ -133,8 +133,8 @@ impl Promises {
     ) {
         let done = outcome.refusal.is_none()
             && match verb {
-                DeviceVerb::Manage => outcome.state == DeviceState::Managed,
-                DeviceVerb::Ignore => outcome.state == DeviceState::Ignored,
+                DeviceVerb::Manage => outcome.state == Some(DeviceState::Managed),
+                DeviceVerb::Ignore => outcome.state == Some(DeviceState::Ignored),
                 DeviceVerb::Delete => true,
             };
         if verb == DeviceVerb::Manage {

@@ -11,6 +11,8 @@ use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
 use crate::model::row::{DeviceRow, OwnFiguresRow};
+use crate::model::time::Timestamp;
+use crate::model::view::RangeView;
 use crate::server::Server;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,6 +138,11 @@ pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
             (stream.clone(), known)
         })
         .collect()
+}
+
+/// The ranges as the primary shows them to people.
+pub fn shown(primary: &Server, now: Timestamp) -> Vec<RangeView> {
+    primary.engine().ranges(now).map_or(Vec::new(), |view| view.ranges)
 }
 
 /// What a server itself says in its streams.

@@ -389,9 +389,10 @@ impl Tree {
             Answer::DevicesDone(outcomes) => {
                 let mut lines: BTreeMap<String, u64> = BTreeMap::new();
                 for outcome in outcomes {
+                    let state = outcome.state.map_or("gone".to_string(), |s| format!("{s:?}"));
                     let line = match outcome.refusal {
-                        Some(refusal) => format!("{:?}: {refusal}", outcome.state),
-                        None => format!("{:?}", outcome.state),
+                        Some(refusal) => format!("{state}: {refusal}"),
+                        None => state,
                     };
                     *lines.entry(line).or_default() += 1;
                 }

@@ -134,13 +134,13 @@ impl Tree {
 
     fn managed(&mut self, place: usize, count: u64) {
         for outcome in self.manage(place, count) {
-            assert_eq!(outcome.state, DeviceState::Managed, "{outcome:?}");
+            assert_eq!(outcome.state, Some(DeviceState::Managed), "{outcome:?}");
         }
     }
 
     fn full(&mut self, place: usize) {
         for outcome in self.manage(place, 1) {
-            assert_eq!(outcome.state, DeviceState::Discovered, "{outcome:?}");
+            assert_eq!(outcome.state, Some(DeviceState::Discovered), "{outcome:?}");
             assert!(outcome.refusal.is_some());
         }
     }

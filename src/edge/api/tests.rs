@@ -82,7 +82,8 @@ async fn devices_and_events_and_ranges_pass() {
     let mut stage = usual();
     let id: crate::model::device::DeviceId = "d:1".parse().unwrap();
     let refusal = Some(Refusal::new("LT0301", "full", "look"));
-    let done = vec![DeviceOutcome { id: id.clone(), state: DeviceState::Discovered, refusal }];
+    let done =
+        vec![DeviceOutcome { id: id.clone(), state: Some(DeviceState::Discovered), refusal }];
     let asked = stage.client.manage(vec![id.clone()], Some("cad".parse().unwrap()));
     let (answer, ()) = tokio::join!(asked, async {
         let judge = |request| {

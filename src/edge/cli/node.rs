@@ -171,7 +171,8 @@ fn outcomes_text(outcomes: &[DeviceOutcome], ink: Ink) -> String {
     for outcome in outcomes {
         let why = outcome.refusal.as_ref().map_or(String::new(), |refusal| refusal.to_string());
         let why = Cell::new(why, Tone::Bad);
-        table.row(vec![Cell::plain(&outcome.id), state_cell(outcome.state), why]);
+        let state = outcome.state.map_or(Cell::new("deleted", Tone::Faint), state_cell);
+        table.row(vec![Cell::plain(&outcome.id), state, why]);
     }
     table.text(ink)
 }
