@@ -2,7 +2,11 @@
 //!
 //! - `site`: a tree in a folder of its own: identities, configurations, processes.
 //! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
+//! - `doctor`: what is found to be wrong with a server.
+//! - `licenses`: which license files are taken where.
 //! - `refusals`: what does not start, and says why.
+//! - `access`: who may use the socket of a server.
+//! - `service`: what a service manager is told, and what it may rely on.
 //! - `strangers`: peers that break the rules. `tree`: what servers do together.
 
 #[path = "patience/mod.rs"]
@@ -11,14 +15,26 @@ mod patience;
 #[path = "cluster/site.rs"]
 mod site;
 
+#[path = "cluster/access.rs"]
+mod access;
+
 #[path = "cluster/cost.rs"]
 mod cost;
+
+#[path = "cluster/doctor.rs"]
+mod doctor;
 
 #[path = "cluster/life.rs"]
 mod life;
 
+#[path = "cluster/licenses.rs"]
+mod licenses;
+
 #[path = "cluster/refusals.rs"]
 mod refusals;
+
+#[path = "cluster/service.rs"]
+mod service;
 
 #[path = "cluster/strangers.rs"]
 mod strangers;

@@ -3,15 +3,22 @@
 //!
 //! - `case`: the texts. `tree`: the servers of a case. `disks`: what they write to.
 //! - `cuts`: the worked example with the power gone at every sync of every server.
+//! - `claims`: the same while relays claim serials; letters that claim what they should not.
 
 #[path = "engine/case.rs"]
 mod case;
+
+#[path = "engine/claims.rs"]
+mod claims;
 
 #[path = "engine/cuts.rs"]
 mod cuts;
 
 #[path = "engine/disks.rs"]
 mod disks;
+
+#[path = "engine/enrolment.rs"]
+mod enrolment;
 
 #[path = "engine/tree.rs"]
 mod tree;
@@ -60,6 +67,41 @@ fn what_is_refused() {
 }
 
 #[test]
+fn servers_that_come_into_the_tree() {
+    check("enrolment.txt");
+}
+
+#[test]
+fn servers_that_are_shut_out() {
+    check("removal.txt");
+}
+
+#[test]
+fn which_licenses_are_taken_where() {
+    check("licenses.txt");
+}
+
+#[test]
+fn serials_are_unique_in_the_tree() {
+    check("serials.txt");
+}
+
+#[test]
+fn a_chain_of_four_levels() {
+    check("chain.txt");
+}
+
+#[test]
 fn devices_and_their_states() {
     check("devices.txt");
+}
+
+#[test]
+fn products_and_how_options_give_way() {
+    check("products.txt");
+}
+
+#[test]
+fn relays_that_are_away_or_not_taken() {
+    check("away.txt");
 }

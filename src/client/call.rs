@@ -44,7 +44,7 @@ impl Client {
         let told: ErrorBody =
             serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error))?;
         if status.is_server_error() {
-            return Err(self.unreachable(told.error.to_string(), &told.error.hint));
+            return Err(ClientError::Unable(told.error));
         }
         Err(ClientError::Refused(told.error))
     }
@@ -96,9 +96,10 @@ impl Client {
         let (why, hint) = match error.kind() {
             ErrorKind::NotFound => ("there is no such socket".to_string(), start),
             ErrorKind::ConnectionRefused => ("nobody listens there".to_string(), start),
-            ErrorKind::PermissionDenied => {
-                (error.to_string(), "run this as the user that runs the server")
-            }
+            ErrorKind::PermissionDenied => (
+                error.to_string(),
+                "run this as the server's user, or as a member of its `socket_group`",
+            ),
             _ => (error.to_string(), start),
         };
         self.unreachable(why, hint)

@@ -8,7 +8,7 @@ use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingVerb};
-use crate::model::view::{EventView, LicenseView};
+use crate::model::view::{EventView, InviteView, LicenseView};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -69,6 +69,50 @@ pub enum Verb {
     Deauthorize,
 }
 
+/// Who is to come into the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteBody {
+    pub name: ServerName,
+    pub parent: ServerName,
+    /// How long the code lives, in seconds; an hour when left out.
+    #[serde(default = "hour_s")]
+    pub life_s: u64,
+    /// Whether an operator must approve before a certificate is given.
+    #[serde(default)]
+    pub approval: bool,
+}
+
+fn hour_s() -> u64 {
+    3_600
+}
+
+/// An invitation with its code, which is shown this once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    pub code: String,
+    pub invitation: InviteView,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteList {
+    pub invitations: Vec<InviteView>,
+}
+
+/// How far to go; only a look when left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoingBody {
+    #[serde(default)]
+    pub doing: DoingWord,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TitleBody {
+    pub title: String,
+}
+
 /// The words for [`Doing`]; the careful one is what is meant without any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -79,6 +123,26 @@ pub enum DoingWord {
     Force,
 }
 
+impl From<DoingWord> for Doing {
+    fn from(word: DoingWord) -> Doing {
+        match word {
+            DoingWord::Preview => Doing::Preview,
+            DoingWord::Do => Doing::Do,
+            DoingWord::Force => Doing::Force,
+        }
+    }
+}
+
+impl From<Doing> for DoingWord {
+    fn from(doing: Doing) -> DoingWord {
+        match doing {
+            Doing::Preview => DoingWord::Preview,
+            Doing::Do => DoingWord::Do,
+            Doing::Force => DoingWord::Force,
+        }
+    }
+}
+
 impl From<&HoldingChange> for HoldingBody {
     fn from(change: &HoldingChange) -> HoldingBody {
         let (verb, count) = match change.verb {
@@ -87,11 +151,7 @@ impl From<&HoldingChange> for HoldingBody {
             HoldingVerb::Authorize => (Verb::Authorize, None),
             HoldingVerb::Deauthorize => (Verb::Deauthorize, None),
         };
-        let doing = match change.doing {
-            Doing::Preview => DoingWord::Preview,
-            Doing::Do => DoingWord::Do,
-            Doing::Force => DoingWord::Force,
-        };
+        let doing = change.doing.into();
         let (relay, product) = (change.relay.clone(), change.product.clone());
         HoldingBody { relay, product, verb, count, doing }
     }
@@ -109,11 +169,7 @@ impl TryFrom<HoldingBody> for HoldingChange {
             (Verb::Authorize, None) => HoldingVerb::Authorize,
             (Verb::Deauthorize, None) => HoldingVerb::Deauthorize,
         };
-        let doing = match body.doing {
-            DoingWord::Preview => Doing::Preview,
-            DoingWord::Do => Doing::Do,
-            DoingWord::Force => Doing::Force,
-        };
+        let doing = body.doing.into();
         Ok(HoldingChange { product: body.product, relay: body.relay, verb, doing })
     }
 }

@@ -14,6 +14,9 @@ pub enum ClientError {
     /// The server understood and said no.
     #[error(transparent)]
     Refused(Refusal),
+    /// The server answered that it cannot answer now; whether it carried it out is not known.
+    #[error(transparent)]
+    Unable(Refusal),
     /// Nobody answered, or not in time; whether the server carried it out is not known.
     #[error("{}: the server at {} gave no answer: {why}", UNREACHABLE, socket.display())]
     Unreachable { socket: PathBuf, why: String, hint: String },
@@ -26,7 +29,7 @@ impl ClientError {
     /// `LT0203`; see `lictree explain`.
     pub fn code(&self) -> &str {
         match self {
-            ClientError::Refused(refusal) => &refusal.code,
+            ClientError::Refused(refusal) | ClientError::Unable(refusal) => &refusal.code,
             ClientError::Unreachable { .. } => UNREACHABLE,
             ClientError::Unreadable { .. } => UNREADABLE_ANSWER,
         }
@@ -35,7 +38,7 @@ impl ClientError {
     /// The next step.
     pub fn hint(&self) -> &str {
         match self {
-            ClientError::Refused(refusal) => &refusal.hint,
+            ClientError::Refused(refusal) | ClientError::Unable(refusal) => &refusal.hint,
             ClientError::Unreachable { hint, .. } | ClientError::Unreadable { hint, .. } => hint,
         }
     }

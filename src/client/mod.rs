@@ -19,16 +19,19 @@ pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
 use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};
-use crate::model::request::{DeviceOutcome, HoldingChange, HoldingOutcome, NodeFilter};
+use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome, NodeFilter};
 use crate::model::view::{
-    EventView, LicenseView, NodePage, NodeView, RangesView, ServerView, ServersView, StatusView,
+    EventView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView, ServersView,
+    StatusView,
 };
 use call::{Method, Query};
 use contract::{
-    DeviceList, DeviceOutcomes, EventList, HoldingBody, ImportFormat, ImportOutcome, LicenseList,
+    DeviceList, DeviceOutcomes, DoingBody, EventList, HoldingBody, ImportFormat, ImportOutcome,
+    InviteBody, InviteList, Invited, LicenseList, TitleBody,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -157,6 +160,48 @@ impl Client {
     pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<EventView>, ClientError> {
         let list: EventList = self.get(&format!("/v1/events?after={after}&limit={limit}")).await?;
         Ok(list.events)
+    }
+
+    /// Makes an invitation and its code, at the primary.
+    pub async fn invite(&self, body: &InviteBody) -> Result<Invited, ClientError> {
+        self.post("/v1/invitations", body).await
+    }
+
+    pub async fn invitations(&self) -> Result<InviteList, ClientError> {
+        self.get("/v1/invitations").await
+    }
+
+    pub async fn uninvite(&self, name: &ServerName) -> Result<Value, ClientError> {
+        self.post(&format!("/v1/invitations/{name}/withdraw"), &()).await
+    }
+
+    pub async fn approve(&self, name: &ServerName) -> Result<Value, ClientError> {
+        self.post(&format!("/v1/invitations/{name}/approve"), &()).await
+    }
+
+    /// Shuts a server out of the tree; with `Preview` only says whether that may be.
+    pub async fn remove_server(
+        &self,
+        name: &ServerName,
+        doing: Doing,
+    ) -> Result<Value, ClientError> {
+        let body = DoingBody { doing: doing.into() };
+        self.post(&format!("/v1/servers/{name}/remove"), &body).await
+    }
+
+    pub async fn entitle(&self, name: &ServerName, title: &str) -> Result<Value, ClientError> {
+        let title = title.to_string();
+        self.post(&format!("/v1/servers/{name}/title"), &TitleBody { title }).await
+    }
+
+    /// How far a change of authority is; with `Do` it begins, with `Force` goes on.
+    pub async fn rotate_authority(&self, doing: Doing) -> Result<RotationView, ClientError> {
+        self.post("/v1/authority/rotate", &DoingBody { doing: doing.into() }).await
+    }
+
+    /// Lets the server ask for a new certificate.
+    pub async fn renew_certificate(&self) -> Result<Value, ClientError> {
+        self.post("/v1/certificate/renew", &()).await
     }
 
     async fn devices(

@@ -1,7 +1,11 @@
 //! The way down: takes the calls of children.
 
+use crate::daemon::join;
+use crate::daemon::keyring::Keyring;
 use crate::daemon::link::{self, Hall};
-use crate::net::{Arrival, CloseCode, Listener, Refused};
+use crate::daemon::links::close_code;
+use crate::daemon::port::Port;
+use crate::net::{Arrival, Listener, Refused};
 use crate::server::input::Side;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +18,14 @@ const STRANGERS_INTERVAL: Duration = Duration::from_secs(1);
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Takes calls until `stop`. The number of links is bounded by the listener.
-pub(super) async fn take_calls(mut listener: Listener, hall: Arc<Hall>, stop: CancellationToken) {
+pub(super) async fn take_calls(
+    mut listener: Listener,
+    hall: Arc<Hall>,
+    port: Port,
+    keyring: Arc<Keyring>,
+    stop: CancellationToken,
+) {
+    let mut changes = keyring.changes();
     let mut links = JoinSet::new();
     let mut strangers = Strangers::default();
     loop {
@@ -22,17 +33,28 @@ pub(super) async fn take_calls(mut listener: Listener, hall: Arc<Hall>, stop: Ca
             biased;
             () = stop.cancelled() => break,
             Some(_) = links.join_next() => {}
+            Ok(()) = changes.changed() => {
+                if let Err(error) = listener.renew(&keyring.identity()) {
+                    tracing::error!("children are still shown the old certificate: {error}");
+                }
+            }
             arrival = listener.accept() => match arrival {
                 Some(Arrival::Connected(connection)) => {
                     let hall = hall.clone();
-                    links.spawn(async move { link::carry(&hall, connection, Side::Below).await });
+                    links.spawn(async move {
+                        drop(link::carry(&hall, connection, Side::Below).await);
+                    });
+                }
+                Some(Arrival::Join(call)) => {
+                    let port = port.clone();
+                    links.spawn(async move { join::answer(&port, call).await });
                 }
                 Some(Arrival::Refused(refused)) => strangers.tell(&refused),
                 None => break,
             },
         }
     }
-    listener.close(CloseCode::DONE, "this server stops", CLOSE_WITHIN).await;
+    listener.close(close_code::STOPPING, "this server stops", CLOSE_WITHIN).await;
 }
 
 /// Keeps strangers from filling the log.

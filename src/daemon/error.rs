@@ -1,6 +1,6 @@
 //! Why a daemon cannot start, or cannot go on.
 
-use crate::net::NetError;
+use crate::net::{IdentityError, NetError};
 use crate::server::StartError;
 use crate::store::StoreError;
 use std::path::PathBuf;
@@ -15,8 +15,17 @@ pub enum DaemonError {
     State(Arc<StartError>),
     #[error(transparent)]
     Net(Arc<NetError>),
+    #[error(transparent)]
+    Identity(Arc<IdentityError>),
     #[error("cannot make the folder {}: {why}; check its place and permissions", path.display())]
     Folder { path: PathBuf, why: String },
+    #[error(
+        "the state of this server is gone: {} is missing, and {} says that it was made; bring it \
+         back from a backup, or remove that file to begin anew with nothing",
+        state.display(),
+        mark.display()
+    )]
+    StateLost { state: PathBuf, mark: PathBuf },
     #[error("the operating system gives no random bits; without them no server may start")]
     NoEntropy,
     #[error("cannot start a thread for the disk: {0}; raise the limit of threads or processes")]
@@ -44,6 +53,10 @@ impl From<NetError> for DaemonError {
 }
 
 impl DaemonError {
+    pub fn identity(error: IdentityError) -> DaemonError {
+        DaemonError::Identity(Arc::new(error))
+    }
+
     /// `LT0501`; see `lictree explain`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -53,7 +66,9 @@ impl DaemonError {
                 StartError::Damaged(_) => "LT0502",
             },
             DaemonError::Net(_) => "LT0405",
+            DaemonError::Identity(_) => "LT0401",
             DaemonError::Folder { .. } => "LT0504",
+            DaemonError::StateLost { .. } => "LT0502",
             DaemonError::NoEntropy | DaemonError::Thread(_) | DaemonError::Broken(_) => "LT0506",
         }
     }

@@ -12,12 +12,15 @@
 //! Invariants: the owner hears `LinkUp` before any letter, and `LinkDown` once, last. A full inbox
 //! holds up the neighbour, nothing else.
 
+use crate::daemon::clock::wall;
+use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{close_code, side_word};
 use crate::daemon::owner::Event;
-use crate::model::letter::{Letter, LinkId};
+use crate::model::letter::{Body, Letter, LinkId};
 use crate::net::{CloseCode, Connection, FrameReceiver, Peer, ReceiveError, SendError};
 use crate::server::input::Side;
 use crate::wire::{self, Frame, Hello, Incompatible, WireError, WireLimits};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -28,6 +31,7 @@ pub(super) struct Hall {
     hello: Hello,
     limits: WireLimits,
     hello_timeout: Duration,
+    keyring: Arc<Keyring>,
     link_last: AtomicU64,
     /// Bodies of newer versions, passed over.
     unsupported: AtomicU64,
@@ -50,6 +54,10 @@ pub(super) enum LinkEnd {
     Lost(#[from] ReceiveError),
     #[error("{0}")]
     Unsent(#[from] SendError),
+    #[error("it says what to believe, and no authority of the tree has sealed that")]
+    NotSealed,
+    #[error("its certificate has ended")]
+    Expired,
     #[error("this server stops")]
     Stopping,
 }
@@ -62,7 +70,10 @@ impl LinkEnd {
             }
             LinkEnd::Version(_) => close_code::VERSION,
             LinkEnd::Unreadable(_) => close_code::UNREADABLE,
-            LinkEnd::Lost(_) | LinkEnd::Unsent(_) | LinkEnd::Stopping => CloseCode::DONE,
+            LinkEnd::NotSealed => close_code::RULE_BROKEN,
+            LinkEnd::Expired => close_code::CERTIFICATE,
+            LinkEnd::Lost(_) | LinkEnd::Unsent(_) => CloseCode::DONE,
+            LinkEnd::Stopping => close_code::STOPPING,
         }
     }
 }
@@ -73,9 +84,10 @@ impl Hall {
         hello: Hello,
         limits: WireLimits,
         hello_timeout: Duration,
+        keyring: Arc<Keyring>,
     ) -> Hall {
         let (link_last, unsupported) = Default::default();
-        Hall { inbox, hello, limits, hello_timeout, link_last, unsupported }
+        Hall { inbox, hello, limits, hello_timeout, keyring, link_last, unsupported }
     }
 
     async fn post(&self, event: Event) -> Result<(), LinkEnd> {
@@ -93,7 +105,10 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
         let first = greeted(hall, &peer, &mut receiver).await?;
         let name = peer.name.clone();
         hall.post(Event::LinkUp { link: number, peer: name, side, sender }).await?;
-        let end = relay_letters(hall, number, first, &mut receiver).await;
+        // A connection does not outlive what was proven for it.
+        let life = peer.expires.since(wall());
+        let letters = relay_letters(hall, number, first, &mut receiver);
+        let end = tokio::time::timeout(life, letters).await.unwrap_or(Err(LinkEnd::Expired));
         hall.post(Event::LinkDown { link: number }).await?;
         end
     }
@@ -158,7 +173,14 @@ fn letters<'a>(
     let mut letters = Vec::new();
     for frame in frames {
         match wire::decode_frame(frame, &hall.limits) {
-            Ok(Frame::Letter(letter)) => letters.push(letter),
+            Ok(Frame::Letter(letter)) => {
+                if let Body::Trust(sealed) = &letter.body
+                    && !hall.keyring.is_genuine(sealed)
+                {
+                    return Err(LinkEnd::NotSealed);
+                }
+                letters.push(letter);
+            }
             Ok(Frame::Hello(_)) => {
                 return Err(LinkEnd::NoHello("it greets a second time".to_string()));
             }

@@ -5,10 +5,11 @@
 
 use crate::model::letter::{Letter, LinkId};
 use crate::model::name::ServerName;
-use crate::net::{CloseCode, FrameSender, SendError};
+use crate::net::{CloseCode, Denials, FrameSender, SendError};
 use crate::server::input::Side;
 use crate::wire;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The reasons for an end that `net` does not know.
 pub(super) mod close_code {
@@ -24,12 +25,20 @@ pub(super) mod close_code {
     pub(crate) const RULE_BROKEN: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 3);
     /// The same server has connected anew.
     pub(crate) const REPLACED: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 4);
+    /// The peer was removed from the tree.
+    pub(crate) const REMOVED: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 5);
+    /// A certificate, its own or the peer's, has ended or given way to a new one.
+    pub(crate) const CERTIFICATE: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 6);
+    /// The server that closes it is being stopped.
+    pub(crate) const STOPPING: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 7);
 }
 
 struct OpenLink {
     peer: ServerName,
     side: Side,
     sender: FrameSender,
+    /// Where the peer was last seen.
+    address: SocketAddr,
 }
 
 #[derive(Default)]
@@ -51,7 +60,27 @@ impl Links {
     ) {
         tracing::info!(%peer, side = side_word(side), address = %sender.link().remote_address(),
             "connected");
-        self.open.insert(link, OpenLink { peer: peer.clone(), side, sender });
+        let address = sender.link().remote_address();
+        self.open.insert(link, OpenLink { peer: peer.clone(), side, sender, address });
+    }
+
+    /// Where a peer is now, if that is another place than before.
+    pub(super) fn moved(&mut self, link: LinkId) -> Option<String> {
+        let open = self.open.get_mut(&link)?;
+        let now = open.sender.link().remote_address();
+        let moved = std::mem::replace(&mut open.address, now) != now;
+        moved.then(|| now.to_string())
+    }
+
+    /// Ends every connection of a peer that is denied.
+    pub(super) fn close_denied(&mut self, denials: &Denials) -> Vec<LinkId> {
+        let denied = |open: &OpenLink| denials.is_denied(open.sender.link().peer());
+        let fallen = self.open.iter().filter(|(_, open)| denied(open)).map(|(link, _)| *link);
+        let fallen: Vec<LinkId> = fallen.collect();
+        for link in &fallen {
+            self.end(*link, close_code::REMOVED, "it was removed from the tree");
+        }
+        fallen
     }
 
     /// Ends the connection that this server had so far, if any.
@@ -92,7 +121,7 @@ impl Links {
     }
 
     fn end(&mut self, link: LinkId, code: CloseCode, why: &str) -> Option<LinkId> {
-        let OpenLink { peer, side, sender } = self.open.remove(&link)?;
+        let OpenLink { peer, side, sender, .. } = self.open.remove(&link)?;
         tracing::warn!(%peer, side = side_word(side), why, "connection ended here");
         sender.link().close(code, why);
         Some(link)

@@ -11,6 +11,8 @@
 //!
 //! - `settings`: what a daemon is told; `start`: from a data folder to a running server.
 //! - `owner`: the one task that holds `server::Server`. `port`: how requests reach it.
+//! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
+//! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
 //! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `links`: all of them; `uplink`, `downlink`: how they come.
 //!
@@ -21,7 +23,9 @@
 pub mod settings;
 pub mod start;
 
+pub mod keyring;
 pub mod port;
+pub mod registrar;
 
 mod clock;
 mod disk;
@@ -30,8 +34,11 @@ mod error;
 mod owner;
 
 mod downlink;
+mod join;
 mod link;
 mod links;
+mod renewal;
 mod uplink;
 
+pub use entropy::fill_random;
 pub use error::DaemonError;

@@ -8,18 +8,22 @@
 use crate::daemon::DaemonError;
 use crate::daemon::clock::Clock;
 use crate::daemon::disk::{Disk, LogJob};
-use crate::daemon::links::Links;
-use crate::model::letter::{Letter, LinkId};
+use crate::daemon::keyring::Keyring;
+use crate::daemon::links::{Links, close_code};
+use crate::daemon::registrar::Registrar;
+use crate::model::enrolment::{Certified, Trust};
+use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::name::ServerName;
 use crate::model::request::{Answer, Request, RequestId};
 use crate::model::time::Timestamp;
-use crate::net::{CloseCode, FrameSender};
+use crate::net::{FrameSender, Identity};
 use crate::server::Server;
 use crate::server::effect::Effect;
 use crate::server::input::{Input, Side};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What other tasks tell the owner.
@@ -28,6 +32,8 @@ pub(crate) enum Event {
         request: Box<Request>,
         answer: oneshot::Sender<Box<Answer>>,
     },
+    /// Somebody wants to know whether the owner still takes in what waits.
+    Pinged(oneshot::Sender<()>),
     LinkUp {
         link: LinkId,
         peer: ServerName,
@@ -50,6 +56,9 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) disk: Disk,
     pub(super) links: Links,
+    pub(super) keyring: Arc<Keyring>,
+    /// At the primary, where the authority's key is.
+    pub(super) registrar: Option<Registrar>,
     pub(super) inbox: mpsc::Receiver<Event>,
     pub(super) inbox_max: usize,
     pub(super) stop_grace: Duration,
@@ -62,6 +71,9 @@ pub(super) struct Owner {
     request_last: u64,
     /// Links that were ended here, of which the server does not know yet.
     fallen: Vec<LinkId>,
+    /// What was done for the server at once, and it does not know yet.
+    done: Vec<Input>,
+    identity_changes: watch::Receiver<Arc<Identity>>,
     /// The last batch handed to the log, and the last that the server knows to be there.
     handed_out: u64,
     persisted: u64,
@@ -72,8 +84,12 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) fn new(parts: Parts) -> Owner {
+        let identity_changes = parts.keyring.changes();
+        let done = vec![credentials(&parts.keyring)];
         Owner {
             parts,
+            done,
+            identity_changes,
             asked: BTreeMap::new(),
             request_last: 0,
             fallen: Vec::new(),
@@ -89,11 +105,14 @@ impl Owner {
         let mut events = Vec::new();
         loop {
             self.turn(&mut events).await?;
-            if self.fallen.is_empty() {
+            if self.fallen.is_empty() && self.done.is_empty() {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return self.end().await,
                     () = self.parts.disk.advanced() => {}
+                    Ok(()) = self.identity_changes.changed() => {
+                        self.done.push(credentials(&self.parts.keyring));
+                    }
                     _ = self.parts.inbox.recv_many(&mut events, self.parts.inbox_max) => {}
                     () = until(self.parts.server.next_deadline(), self.parts.clock.now()) => {}
                 }
@@ -111,6 +130,9 @@ impl Owner {
         let now = self.parts.clock.now();
         for link in std::mem::take(&mut self.fallen) {
             self.parts.server.handle(now, Input::LinkDown { link });
+        }
+        for input in std::mem::take(&mut self.done) {
+            self.parts.server.handle(now, input);
         }
         self.take_progress(now)?;
         for event in events.drain(..) {
@@ -131,15 +153,25 @@ impl Owner {
                 self.asked.insert(id, answer);
                 server.handle(now, Input::Request { id, request: *request });
             }
+            // Whoever asked may have left.
+            Event::Pinged(answer) => drop(answer.send(())),
             Event::LinkUp { link, peer, side, sender } => {
                 if let Some(link) = links.displaced_by(&peer, side) {
                     server.handle(now, Input::LinkDown { link });
                 }
+                let address = sender.link().remote_address().to_string();
                 links.open(link, &peer, side, sender);
                 server.handle(now, Input::LinkUp { link, peer, side });
+                server.handle(now, Input::Seen { link, address });
             }
             Event::Letters { link, letters } if links.has(link) => {
                 for letter in letters {
+                    // A child may have moved to another address; its presence says where it is.
+                    if let Body::Presence(_) = letter.body
+                        && let Some(address) = links.moved(link)
+                    {
+                        server.handle(now, Input::Seen { link, address });
+                    }
                     server.handle(now, Input::Letter { link, letter });
                 }
             }
@@ -192,6 +224,14 @@ impl Owner {
                     self.parts.disk.save_rows(checkpoint).await?;
                 }
                 Effect::CutLog(position) => self.parts.disk.log(LogJob::Cut(position)).await?,
+                Effect::Certify { ticket, job } => {
+                    let result = match &mut self.parts.registrar {
+                        Some(registrar) => registrar.certify(*job, now),
+                        None => Certified::Unable("its key is not at this server".to_string()),
+                    };
+                    self.done.push(Input::Certified { ticket, result });
+                }
+                Effect::Believe(trust) => self.believe(&trust, now)?,
                 Effect::Close { link, why } => {
                     self.fallen.extend(self.parts.links.close(link, &why));
                 }
@@ -200,10 +240,23 @@ impl Owner {
         Ok(())
     }
 
+    /// Believes from now on: in handshakes to come, and of connections there are.
+    fn believe(&mut self, trust: &Trust, now: Timestamp) -> Result<(), DaemonError> {
+        let Parts { keyring, registrar, links, .. } = &mut self.parts;
+        keyring.believe(trust, now)?;
+        if let Some(registrar) = registrar
+            && let Err(error) = registrar.believe(trust)
+        {
+            tracing::error!("cannot note which authority issues: {error}");
+        }
+        self.fallen.extend(links.close_denied(keyring.denials()));
+        Ok(())
+    }
+
     /// The orderly stop: no more requests, no more letters, then rows that need no log.
     async fn end(mut self) -> Result<(), DaemonError> {
         self.parts.inbox.close();
-        self.parts.links.close_all(CloseCode::DONE, "this server stops");
+        self.parts.links.close_all(close_code::STOPPING, "this server stops");
         self.asked.clear();
         let grace = self.parts.stop_grace;
         match tokio::time::timeout(grace, self.save_all()).await {
@@ -234,6 +287,12 @@ impl Owner {
         }
         Ok(())
     }
+}
+
+/// What the server is to say of itself.
+fn credentials(keyring: &Keyring) -> Input {
+    let (credentials, authorities) = keyring.credentials();
+    Input::Credentials { credentials, authorities }
 }
 
 /// Waits for a deadline; for ever when there is none.

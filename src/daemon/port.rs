@@ -46,6 +46,14 @@ impl Port {
         let late = AskError::TooLate(self.patience);
         tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
     }
+
+    /// Waits until the owner has taken this in behind everything that came before it, however
+    /// long that takes: whoever pings decides what a long wait means.
+    pub async fn ping(&self) -> Result<(), AskError> {
+        let (answer, answered) = oneshot::channel();
+        self.inbox.send(Event::Pinged(answer)).await.map_err(|_| AskError::Stopping)?;
+        answered.await.map_err(|_| AskError::Stopping)
+    }
 }
 
 impl PortTwin {
@@ -57,5 +65,13 @@ impl PortTwin {
             _ => return None,
         }
         Some(())
+    }
+
+    /// The next ping, to be answered or not; nothing when something else came.
+    pub async fn ping(&mut self) -> Option<oneshot::Sender<()>> {
+        match self.0.recv().await? {
+            Event::Pinged(answer) => Some(answer),
+            _ => None,
+        }
     }
 }

@@ -57,6 +57,8 @@ pub struct DaemonLimits {
     /// The first and the longest pause between two calls of the parent. 100 ms and 5 s.
     pub redial_first: Duration,
     pub redial_longest: Duration,
+    /// The pause after a certificate could not be renewed. 30 s.
+    pub renewal_retry: Duration,
     /// How long a stop waits for the disk before it leaves the rest to the next start. 10 s.
     pub stop_grace: Duration,
 }
@@ -71,6 +73,7 @@ impl Default for DaemonLimits {
             hello_timeout: Duration::from_secs(5),
             redial_first: Duration::from_millis(100),
             redial_longest: Duration::from_secs(5),
+            renewal_retry: Duration::from_secs(30),
             stop_grace: Duration::from_secs(10),
         }
     }

@@ -1,17 +1,22 @@
 //! From settings and a data folder to a running server, and its orderly end.
 
 use crate::daemon::DaemonError;
-use crate::daemon::clock::Clock;
+use crate::daemon::clock::{Clock, wall};
 use crate::daemon::disk::Disk;
 use crate::daemon::downlink::take_calls;
 use crate::daemon::entropy::random_bits;
+use crate::daemon::keyring::Keyring;
 use crate::daemon::link::Hall;
 use crate::daemon::links::Links;
 use crate::daemon::owner::{Owner, Parts};
 use crate::daemon::port::Port;
+use crate::daemon::registrar::Registrar;
+use crate::daemon::renewal::Renewal;
 use crate::daemon::settings::{DaemonLimits, Settings, state_dir};
 use crate::daemon::uplink::{Pauses, Uplink};
 use crate::model::command::Founding;
+use crate::model::holding::Role;
+use crate::model::time::Timestamp;
 use crate::net::Listener;
 use crate::server::{Server, Start, StartError};
 use crate::store::{self, FolderMeta, LogStore, Recovered, RowStore, StoreLimits};
@@ -27,6 +32,8 @@ use tokio_util::task::AbortOnDropHandle;
 /// A running server. Dropping it ends everything at once, as a crash would.
 pub struct Running {
     port: Port,
+    keyring: Arc<Keyring>,
+    _renewal: AbortOnDropHandle<()>,
     listening: Option<SocketAddr>,
     stop: CancellationToken,
     owner: AbortOnDropHandle<Result<(), DaemonError>>,
@@ -39,9 +46,81 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let (log, rows, recovered) = open(&settings)?;
     let mut clock = Clock::start();
-    let server = Server::start(Start {
+    let server = recovered_server(&settings, recovered, clock.now())?;
+    let DaemonLimits { inbox_max, log_queue_max, stop_grace, .. } = settings.limits;
+    let registrar = registrar(&settings)?;
+    let keyring = Arc::new(Keyring::new(&settings.data_dir, settings.identity));
+    keyring.believe(&server.engine().state().trust.trust, clock.now())?;
+    let listener = match settings.listen {
+        Some(address) => {
+            let (identity, denials) = (keyring.identity(), keyring.denials());
+            Some(Listener::bind(address, &identity, denials, settings.net.clone())?)
+        }
+        None => None,
+    };
+    let listening = listener.as_ref().map(Listener::local_address).transpose()?;
+    let disk = Disk::start(log, rows, log_queue_max)?;
+    let links = Links::default();
+    let (post, inbox) = mpsc::channel(inbox_max);
+    let parts = Parts {
+        server,
+        clock,
+        disk,
+        links,
+        keyring: keyring.clone(),
+        registrar,
+        inbox,
+        inbox_max,
+        stop_grace,
+    };
+    let (tree, name) = (settings.tree, settings.name);
+    let hello = Hello::of(tree, name, random_bits()?, settings.software);
+    let hall = Hall::new(
+        post.clone(),
+        hello,
+        settings.wire,
+        settings.limits.hello_timeout,
+        keyring.clone(),
+    );
+    let hall = Arc::new(hall);
+    let pauses = Pauses::new(&settings.limits, random_bits()?);
+    let uplink = settings.parent.map(|parent| {
+        let (keyring, hall) = (keyring.clone(), hall.clone());
+        Uplink { parent, keyring, net: settings.net, hall, pauses }
+    });
+    let stop = CancellationToken::new();
+    // Longer than any wait of the server itself, which answers with better words.
+    let port = Port::new(post, settings.tuning.answer_wait + ANSWER_SLACK);
+    let downlinks = listener
+        .map(|listener| take_calls(listener, hall, port.clone(), keyring.clone(), stop.clone()));
+    let renewal = Renewal {
+        keyring: keyring.clone(),
+        port: port.clone(),
+        retry: settings.limits.renewal_retry,
+        chance: random_bits()?,
+        now: wall,
+    };
+    Ok(Running {
+        port,
+        keyring,
+        _renewal: AbortOnDropHandle::new(tokio::spawn(renewal.keep())),
+        listening,
+        owner: AbortOnDropHandle::new(tokio::spawn(Owner::new(parts).run(stop.clone()))),
+        downlinks: downlinks.map(|task| AbortOnDropHandle::new(tokio::spawn(task))),
+        _uplink: uplink.map(|uplink| AbortOnDropHandle::new(tokio::spawn(uplink.keep()))),
+        stop,
+    })
+}
+
+/// The server as its folder remembers it.
+fn recovered_server(
+    settings: &Settings,
+    recovered: Recovered,
+    now: Timestamp,
+) -> Result<Server, DaemonError> {
+    Ok(Server::start(Start {
         tuning: settings.tuning.clone(),
-        founding: founding(&settings, &recovered)?,
+        founding: founding(settings, &recovered)?,
         software: settings.software.clone(),
         rows_at: recovered.rows.at,
         // The log is read from where the rows stand, wherever it was cut.
@@ -50,42 +129,8 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         hard_state: recovered.hard_state,
         entries: recovered.entries,
         entropy: random_bits()?,
-        now: clock.now(),
-    })?;
-    let DaemonLimits { inbox_max, log_queue_max, stop_grace, .. } = settings.limits;
-    let identity = Arc::new(settings.identity);
-    let listener = match settings.listen {
-        Some(address) => Some(Listener::bind(address, &identity, settings.net.clone())?),
-        None => None,
-    };
-    let listening = listener.as_ref().map(Listener::local_address).transpose()?;
-    let disk = Disk::start(log, rows, log_queue_max)?;
-    let links = Links::default();
-    let (post, inbox) = mpsc::channel(inbox_max);
-    let parts = Parts { server, clock, disk, links, inbox, inbox_max, stop_grace };
-    let (tree, name) = (settings.tree, settings.name);
-    let hello = Hello::of(tree, name, random_bits()?, settings.software);
-    let hall = Hall::new(post.clone(), hello, settings.wire, settings.limits.hello_timeout);
-    let hall = Arc::new(hall);
-    let uplink = match settings.parent {
-        Some(parent) => {
-            let pauses = Pauses::new(&settings.limits, random_bits()?);
-            let (identity, hall) = (identity.clone(), hall.clone());
-            Some(Uplink { parent, identity, net: settings.net, hall, pauses })
-        }
-        None => None,
-    };
-    let stop = CancellationToken::new();
-    let downlinks = listener.map(|listener| take_calls(listener, hall, stop.clone()));
-    Ok(Running {
-        // Longer than any wait of the server itself, which answers with better words.
-        port: Port::new(post, settings.tuning.answer_wait + ANSWER_SLACK),
-        listening,
-        owner: AbortOnDropHandle::new(tokio::spawn(Owner::new(parts).run(stop.clone()))),
-        downlinks: downlinks.map(|task| AbortOnDropHandle::new(tokio::spawn(task))),
-        _uplink: uplink.map(|uplink| AbortOnDropHandle::new(tokio::spawn(uplink.keep()))),
-        stop,
-    })
+        now,
+    })?)
 }
 
 /// How much longer a request waits than the server makes it wait for others.
@@ -95,6 +140,11 @@ impl Running {
     /// Where to ask this server.
     pub fn port(&self) -> Port {
         self.port.clone()
+    }
+
+    /// What this server proves itself with, and whom it believes.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.clone()
     }
 
     /// Where children call, with the port that the system chose.
@@ -126,12 +176,36 @@ fn told(ended: Result<Result<(), DaemonError>, JoinError>) -> Result<(), DaemonE
     ended.unwrap_or_else(|panic| Err(DaemonError::Broken(panic.to_string())))
 }
 
+/// The authority's key, where this server is the primary and has it.
+fn registrar(settings: &Settings) -> Result<Option<Registrar>, DaemonError> {
+    if settings.role != Role::Primary {
+        return Ok(None);
+    }
+    let life = settings.tuning.certificate_life;
+    let registrar = Registrar::open(&settings.data_dir, &settings.tree, life);
+    let registrar = registrar.map_err(DaemonError::identity)?;
+    if registrar.is_none() {
+        tracing::warn!("the authority of the tree is not here: no server can join or renew");
+    }
+    Ok(registrar)
+}
+
 fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered), DaemonError> {
     let dir = state_dir(&settings.data_dir);
+    let mark = settings.data_dir.join(STATE_MADE);
     if !dir.exists() {
+        // An empty state in place of one that is lost would count licenses a second time.
+        if mark.exists() {
+            return Err(DaemonError::StateLost { state: dir, mark });
+        }
         let (tree, server) = (settings.tree.clone(), settings.name.clone());
         store::create(&dir, &FolderMeta { tree, server, incarnation: random_bits()? })?;
         tracing::info!(folder = %dir.display(), "a new, empty state was made");
+    }
+    if !mark.exists() {
+        let why = |error: std::io::Error| error.to_string();
+        std::fs::write(&mark, MARK_TEXT)
+            .map_err(|error| DaemonError::Folder { path: mark, why: why(error) })?;
     }
     let limits = StoreLimits {
         log_cache_bytes: settings.limits.log_cache_bytes,
@@ -140,6 +214,11 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered), DaemonEr
     };
     Ok(store::open(&dir, &limits)?)
 }
+
+/// Stands in a data folder from the first start on.
+const STATE_MADE: &str = "state.made";
+const MARK_TEXT: &str = "This server has state. If the folder state/ is gone, it was lost: bring\n\
+    it back from a backup. Remove this file only to begin anew, with nothing.\n";
 
 fn founding(settings: &Settings, recovered: &Recovered) -> Result<Founding, StartError> {
     let FolderMeta { tree, server: name, incarnation } = recovered.folder.clone();

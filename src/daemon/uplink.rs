@@ -1,8 +1,11 @@
 //! The way up: calls the parent, and calls again whenever the connection is no more.
 
-use crate::daemon::link::{self, Hall};
+use crate::daemon::keyring::Keyring;
+use crate::daemon::link::{self, Hall, LinkEnd};
+use crate::daemon::links::close_code;
+use crate::daemon::links::close_code::STOPPING;
 use crate::daemon::settings::{DaemonLimits, Parent};
-use crate::net::{Dialer, Identity, NetError, NetLimits};
+use crate::net::{self, Closed, Connection, Dialer, NetError, NetLimits, ReceiveError, Refusal};
 use crate::server::input::Side;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A caller of one parent.
 pub(super) struct Uplink {
     pub(super) parent: Parent,
-    pub(super) identity: Arc<Identity>,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) net: NetLimits,
     pub(super) hall: Arc<Hall>,
     pub(super) pauses: Pauses,
@@ -22,7 +25,10 @@ impl Uplink {
     pub(super) async fn keep(mut self) {
         let mut said = String::new();
         loop {
-            let why = self.once().await;
+            let Some(why) = self.once().await else {
+                // This server stops, and nobody is called any more.
+                return std::future::pending().await;
+            };
             // A parent that is away for long is told of once, not at every try.
             if why != said {
                 tracing::warn!(parent = %self.parent.name, address = %self.parent.address,
@@ -33,24 +39,40 @@ impl Uplink {
         }
     }
 
-    /// One connection, from the call to its end.
-    async fn once(&mut self) -> String {
+    /// One connection, from the call to its end, and why it ended; nothing where this server stops.
+    async fn once(&mut self) -> Option<String> {
         let dialed = self.dial().await;
         match dialed {
             Ok(connection) => {
                 let made = Instant::now();
-                let end = link::carry(&self.hall, connection, Side::Above).await;
+                let (line, mut changes) = (connection.link.clone(), self.keyring.changes());
+                let carried = link::carry(&self.hall, connection, Side::Above);
+                tokio::pin!(carried);
+                let end = tokio::select! {
+                    end = &mut carried => end,
+                    _ = changes.changed() => {
+                        line.close(close_code::CERTIFICATE, "a new certificate is here");
+                        carried.await
+                    }
+                };
                 self.pauses.lived(made.elapsed());
-                end.to_string()
+                in_words(&end)
             }
-            Err(why) => why,
+            Err(why) => Some(why),
         }
     }
 
-    async fn dial(&self) -> Result<crate::net::Connection, String> {
+    async fn dial(&self) -> Result<Connection, String> {
         let address = self.address().await?;
-        let text = |error: NetError| error.to_string();
-        let dialer = Dialer::toward(address, &self.identity, self.net.clone()).map_err(text)?;
+        let text = |error: NetError| match error {
+            // A parent that stops turns calls away in the same way as one with too many of them.
+            NetError::Refused { by: net::Side::Peer, why: Refusal::Busy(_) } => {
+                "it takes no calls at present: it is stopping, or has too many of them".to_string()
+            }
+            error => error.to_string(),
+        };
+        let (identity, denials) = (self.keyring.identity(), self.keyring.denials());
+        let dialer = Dialer::toward(address, &identity, denials, self.net.clone()).map_err(text)?;
         dialer.dial(address, &self.parent.name).await.map_err(text)
     }
 
@@ -62,6 +84,18 @@ impl Uplink {
         let found = tokio::net::lookup_host(text).await;
         let mut addresses = found.map_err(|error| format!("cannot look up {text}: {error}"))?;
         addresses.next().ok_or_else(|| format!("{text} has no address"))
+    }
+}
+
+/// Why a connection is no more; nothing where this server ended it to stop.
+fn in_words(end: &LinkEnd) -> Option<String> {
+    match end {
+        LinkEnd::Stopping
+        | LinkEnd::Lost(ReceiveError::Closed(Closed::Here { code: STOPPING, .. })) => None,
+        LinkEnd::Lost(ReceiveError::Closed(Closed::ByPeer { code: STOPPING, .. })) => {
+            Some("it is stopping".to_string())
+        }
+        end => Some(end.to_string()),
     }
 }
 
@@ -121,6 +155,18 @@ mod tests {
         assert!(pauses.next() >= Duration::from_millis(2_500));
         pauses.lived(Duration::from_secs(60));
         assert!(pauses.next() <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn the_end_of_a_server_is_no_failure_of_its_own() {
+        let reason = || "a reason".to_string();
+        let lost = |closed| LinkEnd::Lost(ReceiveError::Closed(closed));
+        let here = lost(Closed::Here { code: STOPPING, reason: reason() });
+        assert_eq!((in_words(&here), in_words(&LinkEnd::Stopping)), (None, None));
+        let there = lost(Closed::ByPeer { code: STOPPING, reason: reason() });
+        assert_eq!(in_words(&there).unwrap(), "it is stopping");
+        let other = lost(Closed::ByPeer { code: net::CloseCode::DONE, reason: reason() });
+        assert!(in_words(&other).unwrap().contains("a reason"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub const CONFIG_VALUE: &str = "LT0103";
 pub const CONFIG_MISSING: &str = "LT0104";
 pub const CONFIG_UNKNOWN: &str = "LT0105";
 pub const VENDOR_KEY: &str = "LT0106";
+pub const SOCKET_GROUP: &str = "LT0107";
 
 pub const TOPOLOGY_FILE: &str = "LT0120";
 pub const TOPOLOGY_FORM: &str = "LT0121";
@@ -37,6 +38,7 @@ pub const LICENSE_FILE_DAMAGED: &str = "LT0212";
 pub const LICENSE_KEY_UNTRUSTED: &str = "LT0213";
 pub const LICENSE_FORGED: &str = "LT0214";
 pub const LICENSE_TERMS: &str = "LT0215";
+pub const LICENSE_KEY_RETIRED: &str = "LT0218";
 
 pub const IMPORT_TOO_LARGE: &str = "LT0310";
 pub const IMPORT_OTHER: &str = "LT0311";
@@ -48,6 +50,12 @@ pub const IDENTITY_LOOSE: &str = "LT0402";
 pub const IDENTITY_TIME: &str = "LT0403";
 pub const IDENTITY_OTHER: &str = "LT0404";
 
+pub const JOIN_CODE: &str = "LT0430";
+pub const JOIN_OTHER: &str = "LT0431";
+pub const JOIN_UNREACHABLE: &str = "LT0432";
+pub const JOIN_WAITS: &str = "LT0433";
+pub const ADDRESS: &str = "LT0405";
+
 pub const SOCKET: &str = "LT0507";
 
 pub const STOPPING: &str = "LT0691";
@@ -56,6 +64,7 @@ pub const REQUEST_UNREADABLE: &str = "LT0693";
 pub const NO_SUCH_PATH: &str = "LT0694";
 pub const BODY_TOO_LARGE: &str = "LT0695";
 pub const UNEXPECTED_ANSWER: &str = "LT0697";
+pub const NOT_ADMITTED: &str = "LT0698";
 
 macro_rules! pages {
     ($($code:literal)*) => {
@@ -65,19 +74,34 @@ macro_rules! pages {
 
 /// Every code with its page, in order.
 const PAGES: &[(&str, &str)] = pages! {
-    "LT0101" "LT0102" "LT0103" "LT0104" "LT0105" "LT0106"
+    "LT0101" "LT0102" "LT0103" "LT0104" "LT0105" "LT0106" "LT0107"
     "LT0120" "LT0121" "LT0122" "LT0123" "LT0124" "LT0125" "LT0126" "LT0127" "LT0128" "LT0129"
     "LT0130" "LT0131" "LT0132" "LT0133" "LT0134" "LT0135" "LT0136" "LT0137" "LT0138" "LT0139"
     "LT0201" "LT0202" "LT0203" "LT0204" "LT0205" "LT0206" "LT0207" "LT0208" "LT0209"
-    "LT0210" "LT0211" "LT0212" "LT0213" "LT0214" "LT0215"
+    "LT0210" "LT0211" "LT0212" "LT0213" "LT0214" "LT0215" "LT0216" "LT0217" "LT0218" "LT0219"
     "LT0220" "LT0221" "LT0222" "LT0223" "LT0224" "LT0225" "LT0226" "LT0227"
+    "LT0228"
+    "LT0230" "LT0231" "LT0232"
     "LT0301" "LT0302" "LT0303" "LT0304" "LT0305" "LT0306"
     "LT0310" "LT0311" "LT0312" "LT0313"
     "LT0401" "LT0402" "LT0403" "LT0404" "LT0405"
+    "LT0410" "LT0412" "LT0413" "LT0414" "LT0415" "LT0416" "LT0417" "LT0418" "LT0419" "LT0420"
+    "LT0421" "LT0422" "LT0423" "LT0424" "LT0425" "LT0426" "LT0427" "LT0428" "LT0429"
+    "LT0430" "LT0431" "LT0432" "LT0433"
     "LT0501" "LT0502" "LT0503" "LT0504" "LT0505" "LT0506" "LT0507"
-    "LT0601" "LT0602" "LT0603" "LT0604"
-    "LT0690" "LT0691" "LT0692" "LT0693" "LT0694" "LT0695" "LT0696" "LT0697"
+    "LT0601" "LT0602" "LT0603" "LT0604" "LT0605"
+    "LT0690" "LT0691" "LT0692" "LT0693" "LT0694" "LT0695" "LT0696" "LT0697" "LT0698"
 };
+
+/// A code as its page has it, however it was typed: `lt0203`, `203`.
+pub fn spelled(typed: &str) -> String {
+    let typed = typed.trim().to_uppercase();
+    let digits = typed.strip_prefix("LT").unwrap_or(&typed);
+    match digits.parse::<u16>() {
+        Ok(number) => format!("LT{number:04}"),
+        Err(_) => typed,
+    }
+}
 
 /// What a code means, what to look at and what to do; nothing when there is no such code.
 pub fn explain(code: &str) -> Option<&'static str> {
@@ -118,6 +142,8 @@ mod tests {
     fn a_code_is_found_however_it_is_typed() {
         assert!(explain("lt0690").unwrap().contains("socket"));
         assert_eq!(explain("LT9999"), None);
+        assert_eq!(["224", "0224", "lt224", " LT0224"].map(spelled), ["LT0224"; 4]);
+        assert_eq!(spelled("help"), "HELP");
     }
 
     /// A code in the source that nobody could look up is of no use.
@@ -140,6 +166,9 @@ mod tests {
                 let code = text.split("#[cfg(test)]").next().unwrap_or_default();
                 for part in code.split("\"LT").skip(1) {
                     let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+                    if digits.is_empty() {
+                        continue;
+                    }
                     let code = format!("LT{digits}");
                     if part[digits.len()..].starts_with('"') && explain(&code).is_none() {
                         missing.insert(format!("{code} of {}", path.display()));

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::edge::codes;
 use crate::edge::terminal::failure::{Exit, Failure};
+use crate::model::count::counted;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::ServerName;
 use crate::model::request::NodeFilter;
@@ -33,7 +34,8 @@ pub async fn first_discovered(
         }
     }
     if ids.len() < count {
-        let message = format!("{source} has {} discovered nodes, not {count}", ids.len());
+        let nodes = counted(ids.len() as u64, "discovered node");
+        let message = format!("{source} has {nodes}, not {count}");
         let hint = format!("ask for fewer, or find more: `lictree node import FILE` at {source}");
         return Err(Failure::new(Exit::Refused, codes::TOO_FEW_NODES, message, hint));
     }

@@ -6,6 +6,7 @@
 //!   DIR/identity/      key and certificate        ca.pem, ca.key: issues all identities
 //! ```
 
+use crate::daemon::registrar::{AUTHORITY, Registrar};
 use crate::daemon::settings::identity_dir;
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
@@ -77,7 +78,7 @@ impl ServerPlan {
 
 /// Where the authority of a tree lies in the primary's folder.
 pub fn authority_dir(primary: &Path) -> PathBuf {
-    primary.join("authority")
+    primary.join(AUTHORITY)
 }
 
 /// The authority in the primary's folder; a new one if there is none yet.
@@ -89,7 +90,7 @@ pub fn authority(
     let folder = authority_dir(primary);
     // Its certificate is written last: without it, nothing was issued.
     if folder.join("ca.pem").exists() {
-        return Authority::load(&folder);
+        return Registrar::issuing(primary);
     }
     let authority = Authority::create(tree, now)?;
     authority.save(&folder)?;

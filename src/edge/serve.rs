@@ -4,21 +4,29 @@
 //!   configuration, whole ──bad──► every problem, exit 64            (nothing was bound)
 //!        │ --check ──► one line, exit 0
 //!        ▼
-//!   stores ─► server ─► UDP address ─► socket ─► one line: ready
-//!        │ any of them fails ──► one sentence, exit 1
-//!        ▼
-//!   SIGINT, SIGTERM ─► no more requests ─► rows saved ─► exit 0
+//!   stores ─► server ─► UDP address ─► socket ─► one line: ready          READY=1
+//!        │ any of them fails ──► one sentence, exit 1                     WATCHDOG=1, repeated
+//!        ▼                                                                   │
+//!   SIGINT, SIGTERM ─► no more requests ─► rows saved ─► exit 0           STOPPING=1
 //! ```
+//! On the right: what a service manager is told, where one waits for it (`notify`).
 
 use crate::client::SOCKET_NAME;
 use crate::daemon::DaemonError;
 use crate::daemon::start::{Running, start};
-use crate::edge::api::{Api, ApiSocket};
+use crate::edge::api::{Access, Api, ApiSocket, GroupRefused, NotOpened};
 use crate::edge::codes;
 use crate::edge::config::{self, Configuration};
+use crate::edge::notify::Notifier;
+use crate::edge::terminal;
+use crate::edge::terminal::failure::Exit;
 use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::Identity;
+use rustix::fs::Mode;
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask,
+};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,8 +37,8 @@ pub const EXIT_BAD_CONFIGURATION: u8 = 64;
 const EXIT_FAILED: u8 = 1;
 const EXIT_DONE: u8 = 0;
 
-/// An identity that ends within this long is told of at the start.
-const EXPIRES_SOON: Duration = Duration::from_secs(30 * 86_400);
+/// From this part of its life on a certificate should have been renewed.
+const RENEWED_BY: f64 = 0.8;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,7 @@ pub enum Doing {
 
 /// Runs a server by the configuration in `file`, or judges it only; the process' exit code.
 pub fn serve(file: &Path, doing: Doing) -> u8 {
+    keep_private();
     let now = now();
     let (configuration, identity) = match config::load(file, now) {
         Ok(read) => read,
@@ -60,22 +69,54 @@ pub fn serve(file: &Path, doing: Doing) -> u8 {
     }
     log_to_stderr();
     warn_of_expiry(&identity, now);
-    match run(configuration, identity) {
+    let notifier = Notifier::from_environment();
+    match run(configuration, identity, &notifier) {
         Ok(()) => EXIT_DONE,
         Err(failure) => {
-            say(&mut io::stderr(), &format!("error {failure}\n"));
+            notifier.status(&format!("error {failure}"));
+            say(&mut io::stderr(), &failure.told().text());
             EXIT_FAILED
         }
     }
 }
 
-/// Why a server ended or did not start; one sentence with its code.
+/// Nothing of this process is for others: no file it makes, and no image of its memory, which
+/// holds its key.
+fn keep_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // The limit alone does not hold where the system hands images to a program of its own. Whoever
+    // started this with fewer rights to change itself has usually set both.
+    let _ = setrlimit(Resource::Core, none);
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// Why a server ended or did not start.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("{}: {error}", error.code())]
+    #[error("{error}")]
     Daemon { error: DaemonError },
-    #[error("{code}: cannot {what}: {why}", code = codes::SOCKET)]
+    #[error("cannot {what}: {why}")]
     Process { what: String, why: io::Error },
+    #[error("{why}")]
+    Group { why: GroupRefused },
+}
+
+impl Failure {
+    /// In the form of every other failure; where the sentence itself says what to do, no more.
+    fn told(&self) -> terminal::failure::Failure {
+        let code = match self {
+            Failure::Daemon { error } => error.code(),
+            Failure::Process { .. } => codes::SOCKET,
+            Failure::Group { .. } => codes::SOCKET_GROUP,
+        };
+        let hint = match code {
+            codes::ADDRESS => "end what has it (`ss -lunp`), or name another one under `listen`",
+            codes::SOCKET => "look at who may write in the data folder, and at the system's limits",
+            _ => "",
+        };
+        terminal::failure::Failure::new(Exit::Refused, code, self.to_string(), hint)
+    }
 }
 
 impl From<DaemonError> for Failure {
@@ -84,7 +125,11 @@ impl From<DaemonError> for Failure {
     }
 }
 
-fn run(configuration: Configuration, identity: Identity) -> Result<(), Failure> {
+fn run(
+    configuration: Configuration,
+    identity: Identity,
+    notifier: &Notifier,
+) -> Result<(), Failure> {
     let failed = |what: &str| {
         let what = what.to_string();
         move |why| Failure::Process { what, why }
@@ -100,14 +145,17 @@ fn run(configuration: Configuration, identity: Identity) -> Result<(), Failure> 
         // Before anything else: a signal during the start must not kill the process halfway.
         let mut terminate = signal(SignalKind::terminate()).map_err(failed("wait for SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("wait for SIGINT"))?;
-        let (mut running, socket) = begin(configuration, identity).await?;
+        let (mut running, socket) = begin(configuration, identity, notifier).await?;
+        let port = running.port();
         let asked = tokio::select! {
             _ = terminate.recv() => Ok("SIGTERM"),
             _ = interrupt.recv() => Ok("SIGINT"),
             error = running.failed() => Err(error),
+            never = notifier.watch(&port) => match never {},
         };
         match asked {
             Ok(signal) => {
+                notifier.stopping(&format!("{signal}: saving what is not saved yet"));
                 tracing::info!("{signal}: stopping");
                 socket.close().await;
                 Ok(running.stop().await?)
@@ -123,21 +171,27 @@ fn run(configuration: Configuration, identity: Identity) -> Result<(), Failure> 
 async fn begin(
     configuration: Configuration,
     identity: Identity,
+    notifier: &Notifier,
 ) -> Result<(Running, ApiSocket), Failure> {
     let path = configuration.data_dir.join(SOCKET_NAME);
     let (vendor_keys, limits) = (configuration.vendor_keys.clone(), configuration.limits.clone());
+    let access = Access::new(configuration.socket_group.clone());
     let mut line = described(&configuration);
     let settings = configuration.settings(identity, software().to_string());
     let running = start(settings).await?;
     if let Some(address) = running.listening() {
         line.push_str(&format!(", listening at {address}"));
     }
-    let api = Api::new(running.port(), vendor_keys, limits.api, limits.import);
-    let socket = ApiSocket::open(&path, api).map_err(|why| {
-        let what = format!("open the socket {}", path.display());
-        Failure::Process { what, why }
+    let keyring = Some(running.keyring());
+    let api = Api::new(running.port(), vendor_keys, keyring, limits.api, limits.import);
+    let socket = ApiSocket::open(&path, api, access).map_err(|error| match error {
+        NotOpened::Group(why) => Failure::Group { why },
+        NotOpened::Socket(why) => {
+            Failure::Process { what: format!("open the socket {}", path.display()), why }
+        }
     })?;
     say(&mut io::stdout(), &format!("ready: {line}\n"));
+    notifier.ready(&line);
     Ok((running, socket))
 }
 
@@ -166,10 +220,10 @@ fn log_to_stderr() {
 }
 
 fn warn_of_expiry(identity: &Identity, now: Timestamp) {
-    let expires = identity.expires();
-    if expires < now.after(EXPIRES_SOON) {
+    let (begins, expires) = (identity.not_before(), identity.expires());
+    if now > begins.after(expires.since(begins).mul_f64(RENEWED_BY)) {
         tracing::warn!(expires = %expires.calendar(),
-            "this server's identity expires soon; have a new one issued");
+            "this server's certificate ends soon and was not renewed; see `lictree cert list`");
     }
 }
 

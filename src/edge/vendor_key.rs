@@ -4,13 +4,19 @@ use crate::edge::codes;
 use crate::edge::private_file;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::license::Serial;
-use crate::wire::license_file::VendorKey;
+use crate::wire::license_file::{VendorKey, VendorKeyError, VendorPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+/// The longest file that can hold a public key, in bytes.
+const PUBLIC_FILE_BYTES_MAX: u64 = 4_096;
 
 const KEY_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const KEY_END: &str = "-----END PRIVATE KEY-----";
+/// More than any public half has.
+const PUBLIC_BYTES_MAX: u64 = 1_024;
 
 /// 64 random bits: two of a vendor's licenses would meet only after billions.
 pub fn random_serial() -> Result<Serial, Failure> {
@@ -40,8 +46,11 @@ pub fn make_key(path: &Path) -> Result<VendorKey, Failure> {
     let not_written = |path: &Path, error: std::io::Error| {
         no_key(format!("cannot write {}: {error}", path.display()))
     };
-    private_file::create(path, &pem).map_err(|error| not_written(path, error))?;
     let public = public_half(path);
+    if public.exists() {
+        return Err(not_written(&public, ErrorKind::AlreadyExists.into()));
+    }
+    private_file::create(path, &pem).map_err(|error| not_written(path, error))?;
     std::fs::write(&public, format!("{}\n", key.public()))
         .map_err(|error| not_written(&public, error))?;
     Ok(key)
@@ -58,6 +67,9 @@ pub fn read_key(path: &Path) -> Result<VendorKey, Failure> {
             "make one: `lictree vendor keygen --out FILE`",
         )
     };
+    if is_public_half(path) {
+        return Err(no_key("it is the public half; name the secret one".to_string()));
+    }
     let text = private_file::read(path).map_err(|error| no_key(error.to_string()))?;
     let body = text.trim().strip_prefix(KEY_BEGIN).and_then(|rest| rest.strip_suffix(KEY_END));
     let body: String = body
@@ -66,4 +78,30 @@ pub fn read_key(path: &Path) -> Result<VendorKey, Failure> {
         .collect();
     let bytes = STANDARD.decode(body).map_err(|error| no_key(error.to_string()))?;
     VendorKey::from_pkcs8(&bytes).map_err(|error| no_key(error.to_string()))
+}
+
+/// A public key: the line itself, or the path of a file with nothing but that line.
+pub fn read_public_key(text: &str) -> Result<VendorPublicKey, Failure> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let mut line = String::new();
+    let read = std::fs::File::open(text)
+        .and_then(|file| file.take(PUBLIC_FILE_BYTES_MAX).read_to_string(&mut line));
+    let no_key = |why: String| {
+        let message = format!("{text} is no vendor's public key, and no file with one: {why}");
+        let hint =
+            "name the file FILE.pub that `lictree vendor keygen` wrote, or its line in quotes";
+        Failure::new(Exit::Refused, codes::VENDOR_KEY_FILE, message, hint)
+    };
+    read.map_err(|error| no_key(error.to_string()))?;
+    line.parse().map_err(|error: VendorKeyError| no_key(error.to_string()))
+}
+
+/// Whether this is what servers are given to know the vendor by.
+fn is_public_half(path: &Path) -> bool {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).ok();
+    let read = file.and_then(|file| file.take(PUBLIC_BYTES_MAX).read_to_string(&mut text).ok());
+    read.is_some() && text.trim().parse::<VendorPublicKey>().is_ok()
 }

@@ -23,11 +23,11 @@ impl Engine {
         }
     }
 
-    /// Decides wishes of own devices at once.
-    pub(super) fn book_own(&mut self, product: &ProductName, wishes: &[Wish]) {
+    /// Decides wishes of own devices at once. How many were refused.
+    pub(super) fn book_own(&mut self, product: &ProductName, wishes: &[Wish]) -> u64 {
         let (name, floor) = (self.state.name().clone(), self.state.floor(product));
         let verdicts = self.book(product, &name, &[], floor, wishes);
-        self.settle(product, &verdicts);
+        self.settle(product, &verdicts)
     }
 
     fn book(

@@ -14,6 +14,7 @@
 
 use super::Engine;
 use crate::model::account::{Verdict, Want, Wish, WishVerdict};
+use crate::model::count::counted;
 use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
 use crate::model::discovery::{Found, MacAddress};
 use crate::model::holding::Phase;
@@ -78,7 +79,7 @@ pub(super) struct Discovered {
 }
 
 /// Addresses one device may have; more are not remembered.
-const ADDRESSES_MAX: usize = 64;
+pub(super) const ADDRESSES_MAX: usize = 64;
 
 impl Engine {
     /// Books what was found. A known device keeps its state (rule 12).
@@ -95,9 +96,6 @@ impl Engine {
     }
 
     fn see_first(&mut self, found: &Found, at: Timestamp) {
-        if self.state.devices.len() >= self.tuning.devices_max {
-            return;
-        }
         let number = DeviceNumber(self.state.server.device_last.0 + 1);
         self.state.server.device_last = number;
         let device = Device {
@@ -220,7 +218,10 @@ impl Engine {
         self.state.touch(RowKey::Device(number));
         self.state.touch(RowKey::Server);
         match self.state.phase(product) {
-            Phase::Holding => self.book_own(product, &[asked]),
+            Phase::Holding => {
+                // Whoever asked is told at once.
+                self.book_own(product, &[asked]);
+            }
             Phase::Sharing => self.fresh.entry(product.clone()).or_default().push(asked),
             Phase::Taking | Phase::Yielding => {}
         }
@@ -235,8 +236,9 @@ impl Engine {
         self.state.touch(RowKey::Device(number));
     }
 
-    /// Takes the verdicts of the range's source in.
-    pub(super) fn settle(&mut self, product: &ProductName, verdicts: &[WishVerdict]) {
+    /// Takes the verdicts of the range's source in. How many wishes were refused.
+    pub(super) fn settle(&mut self, product: &ProductName, verdicts: &[WishVerdict]) -> u64 {
+        let mut refused = 0;
         for verdict in verdicts {
             let number = verdict.device;
             let Some(row) = self.state.devices.get(&number) else { continue };
@@ -247,13 +249,24 @@ impl Engine {
             self.close_wish(number);
             match verdict.verdict {
                 Verdict::Granted => self.become_managed(number, product),
-                Verdict::RangeFull => {}
+                Verdict::RangeFull => refused += 1,
                 Verdict::Released => {
                     if self.state.devices.get(&number).is_some_and(|row| row.deleted) {
                         self.forget(number);
                     }
                 }
             }
+        }
+        refused
+    }
+
+    /// A line for wishes that somebody may have stopped waiting for.
+    pub(super) fn note_refused(&mut self, product: &ProductName, refused: u64) {
+        if refused > 0 {
+            let nodes = counted(refused, "node");
+            let text =
+                format!("{nodes} cannot be managed: the range has no license of {product} left");
+            self.note("device.refused", text);
         }
     }
 

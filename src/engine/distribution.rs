@@ -8,7 +8,7 @@
 use super::Engine;
 use super::range::{self, Tree};
 use crate::model::command::SetHolding;
-use crate::model::count::{COUNT_MAX, LicenseCount};
+use crate::model::count::{COUNT_MAX, LicenseCount, counted};
 use crate::model::holding::HoldingOption;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
@@ -25,7 +25,11 @@ pub(super) type Options = BTreeMap<ServerName, (HoldingOption, LicenseCount)>;
 /// A change with the ranges before and after it.
 pub(super) struct Plan {
     pub change: SetHolding,
+    pub option_before: HoldingOption,
+    pub count_before: LicenseCount,
+    /// As they are, with what is in transit.
     pub before: Vec<RangeView>,
+    /// As they are meant to be; as before where the change may not be done at all.
     pub after: Vec<RangeView>,
     /// Why it may not be done at all.
     pub hard: Option<Refusal>,
@@ -65,13 +69,16 @@ impl Engine {
         changed.insert(asked.relay.clone(), (option, target));
         changed.retain(|_, (option, _)| *option != HoldingOption::None);
         let relay = asked.relay.clone();
-        let before = self.ranges_under(&product, &options, now);
+        let (option_before, count_before) = options.get(&relay).copied().unwrap_or_default();
+        let meant = self.ranges_under(&product, &options, now);
         let after = self.ranges_under(&product, &changed, now);
+        let before = self.ranges_of(&product, now);
         let forced = asked.doing == crate::model::request::Doing::Force;
         let change = SetHolding { relay, product, option, target, forced };
         let hard = self.hard_check(asked.verb, &change, &options).err();
-        let soft = shortage_made(&before, &after);
-        Plan { change, before, after, hard, soft }
+        let soft = shortage_made(&change, &meant, &after);
+        let after = if hard.is_some() { before.clone() } else { after };
+        Plan { change, option_before, count_before, before, after, hard, soft }
     }
 
     fn hard_check(
@@ -102,7 +109,10 @@ impl Engine {
         if keys && !authorize {
             return Err(Refusal::new(
                 "LT0208",
-                format!("{registered} licenses of {product} are registered at {relay} itself"),
+                format!(
+                    "{relay} itself has {} of {product} registered",
+                    counted(registered.0, "license")
+                ),
                 "licenses that are registered at a relay stay there; a relay has one option",
             ));
         }
@@ -184,6 +194,7 @@ impl Engine {
         if same && more == 0 {
             return Ok(());
         }
+        edge.may_decline |= edge.level.option == HoldingOption::Registered;
         edge.level.option = *option;
         edge.level.target = *target;
         edge.level.version += 1;
@@ -215,8 +226,8 @@ impl Engine {
         let short = |lacks: u64, range: &ServerName| {
             Err(Refusal::new(
                 "LT0224",
-                format!("range {range} of {product} would lack {lacks} licenses"),
-                "do it even so with --force, or give it more",
+                format!("range {range} of {product} would lack {}", counted(lacks, "license")),
+                by_force(change, range),
             ))
         };
         let more = target.0.saturating_sub(self.outstanding(relay, product));
@@ -295,8 +306,23 @@ pub(super) fn range_view(
     }
 }
 
+/// How to go on where a range would come short.
+fn by_force(change: &SetHolding, range: &ServerName) -> String {
+    if change.option == HoldingOption::Registered && change.relay == *range {
+        return format!(
+            "{range} holds nothing until licenses are registered there: do it with --force, then \
+             at {range}: lictree license register FILE"
+        );
+    }
+    "do it even so with --force, or give it more".to_string()
+}
+
 /// The first range whose shortage is new or deeper after the change.
-fn shortage_made(before: &[RangeView], after: &[RangeView]) -> Option<Refusal> {
+fn shortage_made(
+    change: &SetHolding,
+    before: &[RangeView],
+    after: &[RangeView],
+) -> Option<Refusal> {
     let was = |source: &ServerName| {
         let range = before.iter().find(|range| range.source == *source);
         range.map_or(LicenseCount::ZERO, |range| range.shortage)
@@ -306,6 +332,6 @@ fn shortage_made(before: &[RangeView], after: &[RangeView]) -> Option<Refusal> {
     Some(Refusal::new(
         "LT0224",
         format!("range {source} of {product} would have {used} used of {held}: {shortage} lacking"),
-        "do it even so with --force, or give it more",
+        by_force(change, source),
     ))
 }

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::model::event::Event;
 use crate::model::row::RowKey;
 use crate::model::view::EventView;
+use std::ops::Bound::{Excluded, Unbounded};
 
 impl Engine {
     /// Writes a line. Part of applying: equal logs give equal lines.
@@ -25,7 +26,7 @@ impl Engine {
     /// Lines after a number, oldest first; the last `limit` of all when the number is 0.
     pub fn events(&self, after: u64, limit: usize) -> Vec<EventView> {
         let limit = limit.min(self.tuning.page_rows_max);
-        let lines = self.state.events.range(after + 1..).map(|(_, event)| event);
+        let lines = self.state.events.range((Excluded(after), Unbounded)).map(|(_, event)| event);
         let skip = match after {
             0 => self.state.events.len().saturating_sub(limit),
             _ => 0,

@@ -21,8 +21,9 @@
 use super::{Deed, Engine};
 use crate::model::account::{Account, Below, Pack, PackPart};
 use crate::model::command::Command;
+use crate::model::count::counted;
 use crate::model::holding::{HoldingOption, Phase};
-use crate::model::letter::{Address, Body};
+use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::RowKey;
 
@@ -162,7 +163,8 @@ impl Engine {
     fn settle_own(&mut self, product: &ProductName) {
         let open = self.open_wishes(product, usize::MAX);
         if !open.is_empty() {
-            self.book_own(product, &open);
+            let refused = self.book_own(product, &open);
+            self.note_refused(product, refused);
         }
     }
 
@@ -206,8 +208,19 @@ impl Engine {
         if ledger.is_cut(&route[1..]) {
             return;
         }
-        let Some(below) = ledger.below.get_mut(relay) else { return };
+        // One that took its uses out of another ledger and has moved below this one since is not
+        // known here; what it brings is a fact all the same.
+        let below = ledger.below.entry(relay.clone()).or_insert_with(|| Below {
+            relay: relay.clone(),
+            route: route.to_vec(),
+            cycle: pack.cycle,
+            out: true,
+        });
         if below.cycle < pack.cycle {
+            below.cycle = pack.cycle;
+            below.out = true;
+        } else if below.cycle > pack.cycle && below.out {
+            // A late copy of an earlier turn says nothing of this one.
             return;
         }
         if below.cycle == pack.cycle && below.out {
@@ -283,36 +296,63 @@ impl Engine {
     }
 
     /// Collects the letters of a pack; the last one makes the command.
-    pub(super) fn gather(&mut self, part: PackPart, route: Vec<ServerName>) {
+    ///
+    /// A pack comes over one link, and what has come of it goes with that link. One giver has one
+    /// pack under way; what it weighs is counted as it comes.
+    pub(super) fn gather(&mut self, link: LinkId, part: PackPart, route: Vec<ServerName>) {
         if part.parts == 0 || part.part >= part.parts || part.parts > self.tuning.pack_parts_max {
             return;
         }
-        let key = (part.piece.product.clone(), part.piece.giver.clone());
+        let author = route.first().unwrap_or(&part.piece.giver).clone();
+        let key = (link, part.piece.product.clone(), author);
         let known = self.gathering.contains_key(&key);
         if !known && self.gathering.len() >= self.tuning.packs_gathered_max {
             return;
         }
         let gathered = self.gathering.entry(key.clone()).or_default();
-        if gathered.0 != part.piece.cycle || gathered.1.len() != part.parts as usize {
-            *gathered = (part.piece.cycle, vec![None; part.parts as usize]);
+        if gathered.cycle != part.piece.cycle || gathered.parts.len() != part.parts as usize {
+            let parts = vec![None; part.parts as usize];
+            *gathered = Gathered { cycle: part.piece.cycle, weight: 0, parts };
         }
         let place = part.part as usize;
-        gathered.1[place] = Some(part.piece);
-        if gathered.1.iter().any(Option::is_none) {
+        if gathered.parts[place].is_none() {
+            gathered.weight += weight(&part.piece);
+        }
+        if gathered.weight > self.tuning.pack_bytes_max {
+            self.gathering.remove(&key);
             return;
         }
-        let pieces = self.gathering.remove(&key).map(|(_, pieces)| pieces).unwrap_or_default();
+        gathered.parts[place] = Some(part.piece);
+        if gathered.parts.iter().any(Option::is_none) {
+            return;
+        }
+        let pieces = self.gathering.remove(&key).map(|whole| whole.parts).unwrap_or_default();
         let Some(pack) = join(pieces.into_iter().flatten()) else { return };
-        let entries: usize = pack.accounts.iter().map(|account| account.entries.len()).sum();
-        if entries > self.tuning.pack_entries_max {
-            return;
-        }
         self.propose(if pack.giver == pack.relay {
             Command::BookYield { pack, route }
         } else {
             Command::BookHandover(pack)
         });
     }
+}
+
+/// A pack as far as it came.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    cycle: u64,
+    /// About the bytes of its parts.
+    weight: usize,
+    parts: Vec<Option<Pack>>,
+}
+
+/// About how many bytes a piece takes in the log, and at least that many.
+fn weight(piece: &Pack) -> usize {
+    let names = |route: &[ServerName]| route.iter().map(|s| s.as_str().len() + 1).sum::<usize>();
+    let accounts = piece.accounts.iter();
+    let accounts =
+        accounts.map(|a| 64 + names(&a.route) + a.origin.as_str().len() + 24 * a.entries.len());
+    let below = piece.below.iter().map(|below| 96 + names(&below.route));
+    256 + accounts.sum::<usize>() + below.sum::<usize>()
 }
 
 /// Cuts a pack into letters of at most so many entries.
@@ -376,7 +416,8 @@ impl Engine {
         let shortage = self.shortage(product);
         if shortage > 0 {
             let name = self.state.name().clone();
-            let text = format!("range {name} of {product} lacks {shortage} licenses");
+            let lacks = counted(shortage, "license");
+            let text = format!("range {name} of {product} lacks {lacks}");
             self.note("range.shortage", text);
         }
     }
@@ -410,7 +451,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn refuse_link(&mut self, link: crate::model::letter::LinkId, why: &str) {
+    pub(super) fn refuse_link(&mut self, link: LinkId, why: &str) {
         self.deeds.push(Deed::Close { link, why: why.to_string() });
     }
 }

@@ -67,6 +67,11 @@ impl Ledger {
         self.used
     }
 
+    /// The entries of one managing source, answers that it may still ask for included.
+    pub fn entries_of(&self, origin: &ServerName) -> usize {
+        self.accounts.get(origin).map_or(0, |kept| kept.account.entries.len())
+    }
+
     /// The uses of one managing source.
     pub fn used_by(&self, origin: &ServerName) -> u64 {
         self.accounts.get(origin).map_or(0, |kept| kept.used)
@@ -139,15 +144,23 @@ impl Ledger {
         }
     }
 
-    /// Takes an account in, as it is.
+    /// Takes an account in. Uses that arrive are facts; where there is one of the same managing
+    /// source (it asked here by another way meanwhile), both become one, and of each device the
+    /// newer entry counts, so that no use counts twice (I12).
     pub fn put(&mut self, account: Account) {
-        let kept = Kept::of(account);
-        self.used += kept.used;
-        let twice = self.accounts.insert(kept.account.origin.clone(), kept);
-        assert!(
-            twice.is_none(),
-            "I12: an account came into a ledger that has it already; its uses would count twice"
-        );
+        let Some(mut kept) = self.accounts.remove(&account.origin) else {
+            let kept = Kept::of(account);
+            self.used += kept.used;
+            self.accounts.insert(kept.account.origin.clone(), kept);
+            return;
+        };
+        for (device, entry) in &account.entries {
+            let known = kept.account.entries.get(device);
+            if known.is_none_or(|known| known.number < entry.number) {
+                kept.enter(*device, *entry, &mut self.used);
+            }
+        }
+        self.accounts.insert(account.origin, kept);
     }
 
     /// Takes every account out that comes through this relay; what they used is free here.
@@ -291,6 +304,25 @@ mod tests {
     fn book(ledger: &mut Ledger, own: u64, floor: u64, w: Wish) -> Vec<Verdict> {
         let booked = ledger.book(own, &name("e"), &[name("e")], floor, &[w]);
         booked.verdicts.iter().map(|v| v.verdict).collect()
+    }
+
+    /// A site that has asked here by another way before its account comes: found with a site that
+    /// was moved, and its old holder's licenses withdrawn.
+    #[test]
+    fn an_account_that_is_here_already_becomes_one_with_what_comes() {
+        let mut ledger = Ledger::default();
+        assert_eq!(book(&mut ledger, 9, 1, wish(1, 5, Want::Manage)), [Verdict::Granted]);
+        assert_eq!(book(&mut ledger, 9, 1, wish(2, 6, Want::Release)), [Verdict::Released]);
+        let granted = |number| Entry { number, verdict: Verdict::Granted };
+        let entries = [(1, granted(3)), (2, granted(4)), (7, granted(2))];
+        ledger.put(Account {
+            origin: name("e"),
+            route: vec![name("e"), name("c")],
+            floor: 0,
+            entries: entries.map(|(device, entry)| (DeviceNumber(device), entry)).into(),
+        });
+        // Of each device the newer entry counts: 1 and 7 are used, 2 was released since.
+        assert_eq!((ledger.used(), ledger.used_counted()), (2, 2));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName};
 use crate::model::row::StreamRow;
 use crate::model::time::Timestamp;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 #[derive(Clone, Debug, Default)]
 pub struct Mirror {
@@ -49,8 +50,14 @@ impl Mirror {
 
     /// Rows changed after a number, oldest change first.
     pub fn after(&self, version: u64) -> impl Iterator<Item = ReportRow> {
-        let names = self.by_version.range(version + 1..).map(|(_, name)| name);
+        let later = (Bound::Excluded(version), Bound::Unbounded);
+        let names = self.by_version.range(later).map(|(_, name)| name);
         names.filter_map(|name| self.row(name))
+    }
+
+    /// How many rows there are, deleted ones included.
+    pub fn row_count(&self) -> usize {
+        self.rows.len()
     }
 
     pub fn load_head(&mut self, row: StreamRow) {
@@ -92,8 +99,11 @@ impl Mirror {
 
     /// Rows last changed within the batch's interval that it does not name are no more.
     fn drop_unnamed(&mut self, batch: &ReportBatch) -> Vec<RowName> {
-        let within = self.by_version.range(batch.after + 1..=batch.upto.max(batch.after + 1));
-        let within = within.filter(|(version, _)| **version <= batch.upto);
+        if batch.after >= batch.upto {
+            return Vec::new();
+        }
+        let interval = (Bound::Excluded(batch.after), Bound::Included(batch.upto));
+        let within = self.by_version.range(interval);
         let known: Vec<(u64, RowName)> = within.map(|(v, name)| (*v, name.clone())).collect();
         let named = |name: &RowName| batch.rows.iter().any(|row| row.name == *name);
         let gone: Vec<(u64, RowName)> =
@@ -132,5 +142,27 @@ impl Mirror {
             }
         }
         gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::name::ServerName;
+    use crate::model::report::{StreamId, Table};
+
+    fn batch(after: u64, upto: u64) -> ReportBatch {
+        let origin: ServerName = "west".parse().unwrap();
+        let stream = StreamId { origin, table: Table::Nodes };
+        ReportBatch { stream, incarnation: 1, after, upto, rows: Vec::new() }
+    }
+
+    /// Found by a peer that sent just these two letters.
+    #[test]
+    fn the_end_of_all_numbers_is_no_reason_to_fall() {
+        let mut mirror = Mirror::default();
+        mirror.merge(&batch(0, u64::MAX), Timestamp(1));
+        mirror.merge(&batch(u64::MAX, u64::MAX), Timestamp(2));
+        assert_eq!(mirror.after(u64::MAX).count(), 0);
     }
 }

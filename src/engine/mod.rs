@@ -16,34 +16,42 @@
 
 pub mod range;
 
+pub mod absence;
+pub mod advice;
 pub mod booking;
+pub mod certificate;
+pub mod claim;
 pub mod device;
 pub mod distribution;
+pub mod enrolment;
 pub mod entropy;
 pub mod event_log;
 pub mod handover;
 pub mod ledger;
 pub mod mirror;
 pub mod permission;
+pub mod product;
 pub mod registration;
 pub mod report;
 pub mod request;
 pub mod state;
 pub mod transfer;
 pub mod tree;
+pub mod trust;
 pub mod view;
 pub mod waiting;
 
-use crate::model::account::{Pack, Wish};
+use crate::model::account::Wish;
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::edge::AttachId;
+use crate::model::enrolment::{CertificateAnswer, CertifyJob, Credentials, KeyPrint, Trust};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, RequestId};
-use crate::model::row::{OwnFiguresRow, RowKey};
+use crate::model::row::{MetRow, OwnFiguresRow, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use entropy::Entropy;
@@ -67,10 +75,17 @@ pub enum Deed {
         link: LinkId,
         why: String,
     },
+    /// Work for the authority's key; what comes of it is told to [`Engine::certified`].
+    Certify {
+        ticket: u64,
+        job: Box<CertifyJob>,
+    },
+    /// From now on this is believed: by handshakes to come, and by connections there are.
+    Believe(Trust),
 }
 
-/// The pieces of a pack as far as they came, by product and giver: its cycle, its parts.
-type Gathering = BTreeMap<(ProductName, ServerName), (u64, Vec<Option<Pack>>)>;
+/// Packs as far as they came, by the link they come over and their product.
+type Gathering = BTreeMap<(LinkId, ProductName, ServerName), handover::Gathered>;
 
 #[derive(Debug)]
 pub struct Engine {
@@ -85,7 +100,10 @@ pub struct Engine {
     // Volatile: the tree around.
     links: tree::Links,
     heard: BTreeMap<ServerName, tree::Heard>,
+    absences: absence::Absences,
     way_up_open: bool,
+    /// Who was above, and since when the way there is cut off.
+    cut_off: Option<(ServerName, Timestamp)>,
     sources_above: BTreeMap<ProductName, ServerName>,
     sources_sent: Vec<(ProductName, ServerName)>,
     sources_changed: bool,
@@ -98,7 +116,14 @@ pub struct Engine {
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
     challenges: BTreeMap<ServerName, u64>,
+    /// Primary: whose attachment was refused last, and why.
+    unattached: BTreeMap<ServerName, Refusal>,
+    /// Relay: why the primary does not take it.
+    attach_refusal: Option<Refusal>,
     attach_drawn: u64,
+    /// Primary: over which link each relay has attached in this start, and why one was refused.
+    attach_ways: BTreeMap<ServerName, LinkId>,
+    attach_refused: BTreeMap<ServerName, String>,
     gathering: Gathering,
     /// Wishes to be said when this run of inputs is done.
     fresh: BTreeMap<ProductName, Vec<Wish>>,
@@ -112,6 +137,20 @@ pub struct Engine {
     refusals: BTreeMap<u64, Refusal>,
     /// What imports came to, by the number of their command, until they are answered.
     discovered: BTreeMap<u64, device::Discovered>,
+    /// What the authority's key was asked for, by ticket.
+    certifying: BTreeMap<u64, certificate::Purpose>,
+    /// Answers about certificates for requests made here, by ticket.
+    certificates: BTreeMap<u64, CertificateAnswer>,
+    ticket_last: u64,
+    /// What this server proves itself with at present.
+    credentials: Credentials,
+    /// The prints of the believed authorities, in their order.
+    authority_prints: Vec<KeyPrint>,
+    /// The versions of trust that a seal was asked for, and that the next step was taken after.
+    sealed: u64,
+    stepped: u64,
+    /// Kinds of refusals and when the event log last had a line of each.
+    noted: BTreeMap<String, Timestamp>,
     /// Commands proposed and applied in this start.
     proposed: u64,
     applied: u64,
@@ -129,7 +168,9 @@ impl Engine {
             deeds: Vec::new(),
             links: tree::Links::default(),
             heard: BTreeMap::new(),
+            absences: absence::Absences::default(),
             way_up_open: false,
+            cut_off: None,
             sources_above: BTreeMap::new(),
             sources_sent: Vec::new(),
             sources_changed: true,
@@ -138,7 +179,11 @@ impl Engine {
             unsettled: false,
             reports: report::Reports::default(),
             challenges: BTreeMap::new(),
+            unattached: BTreeMap::new(),
+            attach_refusal: None,
             attach_drawn: 0,
+            attach_ways: BTreeMap::new(),
+            attach_refused: BTreeMap::new(),
             gathering: Gathering::new(),
             fresh: BTreeMap::new(),
             owed_levels: BTreeSet::new(),
@@ -147,6 +192,14 @@ impl Engine {
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
             discovered: BTreeMap::new(),
+            certifying: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            ticket_last: 0,
+            credentials: Credentials::default(),
+            authority_prints: Vec::new(),
+            sealed: 0,
+            stepped: 0,
+            noted: BTreeMap::new(),
             proposed: 0,
             applied: 0,
         }
@@ -194,10 +247,7 @@ impl Engine {
     fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
         match command {
             Command::Found(founding) => self.found(founding),
-            Command::RegisterLicense(license) => {
-                self.registration_check(license, at)?;
-                self.register(license, at);
-            }
+            Command::RegisterLicense(license) => self.register(license, at)?,
             Command::ExpireLicense(serial) => self.expire(serial),
             Command::SetHolding(change) => self.set_holding(change)?,
             Command::MeetServer { name, parent, incarnation } => {
@@ -215,7 +265,10 @@ impl Engine {
                 self.take_level(*attach, product, level);
             }
             Command::BookWishes(asked) => self.book_wishes(asked),
-            Command::Settle { product, verdicts } => self.settle(product, verdicts),
+            Command::Settle { product, verdicts } => {
+                let refused = self.settle(product, verdicts);
+                self.note_refused(product, refused);
+            }
             Command::HandOver { product, relay, route, cycle } => {
                 self.hand_over(product, relay, route, *cycle);
             }
@@ -232,6 +285,10 @@ impl Engine {
             Command::Merge(batch) => self.merge(batch, at),
             Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
             Command::ForgetGone { table: Table::Figures, .. } => {}
+            Command::Enrolment(command) => self.apply_enrolment(command, at)?,
+            Command::Note { kind, text } => self.note(kind, text.clone()),
+            Command::ClaimSerial { serial, by } => self.claim_serial(serial, by),
+            Command::NoteRefusal { text } => self.note(registration::REFUSED, text.clone()),
         }
         Ok(())
     }
@@ -246,6 +303,8 @@ impl Engine {
             return;
         }
         let known = self.state.met.get(name);
+        let (enrolment, title) =
+            known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
         let attach = known.and_then(|met| met.attach);
         // A relay keeps the data set it was met with while counts are with it.
         let holds = self.state.edges.iter().any(|((_, relay), edge)| {
@@ -262,8 +321,8 @@ impl Engine {
             self.note("server.moved", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
-        let met = crate::model::row::MetRow { name: name.clone(), parent, incarnation, attach };
-        self.state.met.insert(name, met);
+        let row = MetRow { name: name.clone(), parent, incarnation, attach, enrolment, title };
+        self.state.met.insert(name, row);
     }
 
     /// Gives figures that changed their next version; the end of every batch.
@@ -311,6 +370,7 @@ impl Engine {
     /// Everything that is said after a run of inputs; then what the engine wants done.
     pub fn deeds(&mut self, now: Timestamp) -> Vec<Deed> {
         self.send_owed();
+        self.seal_trust();
         if std::mem::take(&mut self.sources_changed) {
             self.send_sources();
         }
@@ -337,7 +397,12 @@ impl Engine {
         }
         if now >= self.presence_due && self.links.uplink().is_some() {
             self.send_presences(now);
+            if self.attach_refusal.is_some() {
+                self.ask_attach();
+            }
         }
+        self.note_absences(now);
+        self.rotate_when_ready(now);
         if now >= self.retry_due {
             self.retry_due = now.after(self.tuning.retry_interval);
             self.repeat();
@@ -349,8 +414,11 @@ impl Engine {
         self.repeat_edges();
         self.repeat_turns();
         self.repeat_reports();
+        self.repeat_certificates();
+        self.repeat_claims();
         let fenced = self.state.server.fenced.is_some() || self.state.server.attach.is_none();
-        if fenced && !self.state.is_primary() {
+        // Whoever was refused asks once a presence: the reason lies with its data.
+        if fenced && !self.state.is_primary() && self.attach_refusal.is_none() {
             self.ask_attach();
         }
         let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
@@ -370,9 +438,11 @@ impl Engine {
         });
         let lag = relay && self.reports_lag();
         open || packs
+            || (relay && self.awaits_certificates())
             || edges
             || turns
             || lag
+            || self.is_claiming()
             || (relay && (server.fenced.is_some() || server.attach.is_none()))
     }
 
@@ -384,6 +454,7 @@ impl Engine {
         // Whoever waits for a command to be applied waits for the disk, not for a time.
         let applied = self.waiting.iter().filter(|one| one.proposed <= self.applied);
         let waiting = applied.map(|one| one.until).min();
-        [presence, retry, waiting, self.next_expiry()].into_iter().flatten().min()
+        let absence = self.absences.next();
+        [presence, retry, waiting, absence, self.next_expiry()].into_iter().flatten().min()
     }
 }

@@ -71,22 +71,29 @@ pub fn hang_lost(tree: &mut Tree, primary: &ServerName) {
     for parent in tree.values_mut().flatten().filter(|parent| !known.contains(*parent)) {
         *parent = primary.clone();
     }
-    let mut reached = BTreeSet::new();
-    reach(tree, primary, &mut reached);
+    let below = children(tree);
+    let (mut reached, mut lost) = (BTreeSet::new(), Vec::new());
+    reach(&below, primary, &mut reached);
     for server in &known {
         if !reached.contains(server) {
-            tree.insert(server.clone(), Some(primary.clone()));
-            reach(tree, server, &mut reached);
+            lost.push(server.clone());
+            reach(&below, server, &mut reached);
         }
+    }
+    for server in lost {
+        tree.insert(server, Some(primary.clone()));
     }
 }
 
-fn reach(tree: &Tree, from: &ServerName, reached: &mut BTreeSet<ServerName>) {
-    let children = children(tree);
+fn reach<'a>(
+    below: &BTreeMap<&'a ServerName, Vec<&'a ServerName>>,
+    from: &'a ServerName,
+    reached: &mut BTreeSet<ServerName>,
+) {
     let mut ahead = vec![from];
     while let Some(server) = ahead.pop() {
         if reached.insert(server.clone()) {
-            ahead.extend(children.get(server).into_iter().flatten());
+            ahead.extend(below.get(server).into_iter().flatten());
         }
     }
 }

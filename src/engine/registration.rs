@@ -1,14 +1,50 @@
 //! Bringing license files into a server, and licenses whose time is over.
+//!
+//! Whatever is refused is refused with a line in the event log, and changes nothing else. A relay
+//! claims the serial first (`claim`).
 
 use super::Engine;
+use super::waiting::Hope;
+use crate::model::command::Command;
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::license::{License, Serial};
 use crate::model::name::ProductName;
 use crate::model::refusal::Refusal;
+use crate::model::request::RequestId;
 use crate::model::row::{LicenseRow, RowKey};
 use crate::model::time::Timestamp;
 
+/// The kind of the event that says that a license was refused.
+pub(super) const REFUSED: &str = "license.refused";
+/// How much of a refusal's sentence stands in the event log, in characters.
+const REFUSAL_CHARS_MAX: usize = 500;
+
 impl Engine {
+    pub(super) fn ask_registration(&mut self, id: RequestId, license: License, now: Timestamp) {
+        // A limit may be lowered between two starts; what is booked once stays booked. So limits
+        // are looked at before a command is made, and never when it is applied.
+        let check = self.registration_check(&license, now).and_then(|()| self.licenses_room());
+        if let Err(refusal) = check {
+            return self.refuse_license(id, refusal, now);
+        }
+        if self.must_claim() {
+            return self.ask_claim(id, license, now);
+        }
+        let serial = license.serial.clone();
+        self.propose(Command::RegisterLicense(license));
+        self.await_answer(id, Hope::Registered { serial }, now);
+    }
+
+    /// Refuses a license once the event log says so.
+    pub(super) fn refuse_license(&mut self, id: RequestId, refusal: Refusal, now: Timestamp) {
+        self.propose_refusal(&refusal);
+        self.await_answer(id, Hope::Noted { refusal }, now);
+    }
+
+    pub(super) fn propose_refusal(&mut self, refusal: &Refusal) {
+        self.propose(Command::NoteRefusal { text: refusal_line(refusal) });
+    }
+
     /// Whether this license may be registered here and now.
     pub(super) fn registration_check(
         &self,
@@ -23,6 +59,7 @@ impl Engine {
                 "see what is registered: lictree license list",
             ));
         }
+        self.place_check(license)?;
         if license.not_after.is_some_and(|end| end <= now) {
             return Err(Refusal::new(
                 "LT0202",
@@ -48,17 +85,46 @@ impl Engine {
                 format!("at the primary: lictree server authorize {}", self.state.name()),
             ));
         }
-        if self.state.licenses.len() >= self.tuning.licenses_max {
+        self.one_metric(license)?;
+        match self.state.claims.get(&license.serial) {
+            Some(owner) => Err(self.taken(&license.serial, owner)),
+            None => Ok(()),
+        }
+    }
+
+    fn licenses_room(&self) -> Result<(), Refusal> {
+        let max = self.tuning.licenses_max;
+        if self.state.licenses.len() < max {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "LT0205",
+            format!("{max} licenses are registered here, as many as allowed"),
+            "raise licenses_max in [limits] of the configuration",
+        ))
+    }
+
+    /// Whether it is for this tree and for this server.
+    fn place_check(&self, license: &License) -> Result<(), Refusal> {
+        let (serial, founding) = (license.serial.as_str(), &self.state.server.founding);
+        if let Some(tree) = license.tree.as_ref().filter(|tree| **tree != founding.tree) {
             return Err(Refusal::new(
-                "LT0205",
+                "LT0216",
                 format!(
-                    "{} licenses are registered here, as many as allowed",
-                    self.tuning.licenses_max
+                    "license {serial} is for the tree {tree}; {} is of the tree {}",
+                    founding.name, founding.tree
                 ),
-                "raise licenses_max in [limits] of the configuration",
+                "register it in that tree, or ask the vendor for one that is for this tree",
             ));
         }
-        Ok(())
+        match license.server.as_ref().filter(|server| **server != founding.name) {
+            Some(server) => Err(Refusal::new(
+                "LT0217",
+                format!("license {serial} is for the server {server}; this is {}", founding.name),
+                format!("run the command with --data of {server}'s folder"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The primary, and relays that it authorized (JP1-12).
@@ -71,23 +137,27 @@ impl Engine {
             })
     }
 
-    pub(super) fn register(&mut self, license: &License, at: Timestamp) {
-        if self.registration_check(license, at).is_err() {
-            return;
+    pub(super) fn register(&mut self, license: &License, at: Timestamp) -> Result<(), Refusal> {
+        // Something may have come between asking and this.
+        if let Err(refusal) = self.registration_check(license, at) {
+            self.note(REFUSED, refusal_line(&refusal));
+            return Err(refusal);
         }
         let row = LicenseRow { license: license.clone(), registered_at: at, expired: false };
         self.state.licenses.insert(license.serial.clone(), row);
         self.state.touch(RowKey::License(license.serial.clone()));
         self.state.count_registered(&license.product);
         let text = format!(
-            "license {} for {} {} of {} is registered",
+            "license {} for {} {} ({}) of {} is registered",
             license.serial.as_str(),
             license.count,
             license.product,
+            license.metric,
             license.vendor
         );
         self.note("license.registered", text);
         self.sources_changed = true;
+        Ok(())
     }
 
     /// An expired license leaves the count; what is managed stays managed.
@@ -118,4 +188,9 @@ impl Engine {
         let unasked = counting.filter(|(serial, _)| !self.expiring.contains(serial));
         unasked.filter_map(|(_, row)| row.license.not_after).min()
     }
+}
+
+fn refusal_line(refusal: &Refusal) -> String {
+    let message: String = refusal.message.chars().take(REFUSAL_CHARS_MAX).collect();
+    format!("{message} ({})", refusal.code)
 }

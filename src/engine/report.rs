@@ -18,10 +18,12 @@ use crate::model::command::Command;
 use crate::model::holding::Role;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Versions};
 use crate::model::name::ServerName;
+use crate::model::refusal::Refusal;
 use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::row::RowKey;
 use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 /// How far the parent is with one stream.
 #[derive(Debug, Default)]
@@ -148,7 +150,8 @@ impl Engine {
         }
         match stream.table {
             Table::Nodes => {
-                let changed = self.state.by_version.range(after + 1..).take(max);
+                let later = (Bound::Excluded(after), Bound::Unbounded);
+                let changed = self.state.by_version.range(later).take(max);
                 changed.filter_map(|(_, number)| self.own_node(*number)).collect()
             }
             Table::Figures => {
@@ -252,8 +255,9 @@ impl Engine {
         child: &ServerName,
         stream: StreamId,
         incarnation: u64,
+        now: Timestamp,
     ) {
-        if !self.may_report(link, child, &stream) {
+        if !self.may_report(link, child, &stream, now) {
             return;
         }
         if !self.state.is_primary() {
@@ -267,9 +271,24 @@ impl Engine {
     }
 
     /// Only through the child it hangs below may a server's rows come.
-    fn may_report(&mut self, link: LinkId, child: &ServerName, stream: &StreamId) -> bool {
+    fn may_report(
+        &mut self,
+        link: LinkId,
+        child: &ServerName,
+        stream: &StreamId,
+        now: Timestamp,
+    ) -> bool {
         let way = self.links.way_down(&stream.origin);
         let lawful = stream.origin == *child || way == Some(link);
+        if !lawful && way.is_some() {
+            let origin = &stream.origin;
+            let refusal = Refusal::new(
+                "LT0429",
+                format!("{child} sends rows of {origin}, which is not below it"),
+                format!("look at the server {child}; it lies, or {origin} has just moved"),
+            );
+            self.note_refusal("rows.refused", &refusal, now);
+        }
         let known = self.reports.ways.len() < 2 * self.tuning.servers_max;
         if lawful && (known || self.reports.ways.contains_key(stream)) {
             self.reports.ways.insert(stream.clone(), link);
@@ -285,7 +304,13 @@ impl Engine {
         batch: ReportBatch,
         now: Timestamp,
     ) {
-        if !self.may_report(link, child, &batch.stream) || !rows_fit(&batch) {
+        if !self.may_report(link, child, &batch.stream, now) || !rows_fit(&batch) {
+            return;
+        }
+        // More than one site may have: the rest waits until rows are gone.
+        let rows =
+            self.state.mirrors.get(&batch.stream).map_or(0, super::mirror::Mirror::row_count);
+        if rows + batch.rows.len() > self.tuning.devices_max + self.tuning.report_rows_max {
             return;
         }
         if self.state.is_primary() {
@@ -387,10 +412,15 @@ fn rows_fit(batch: &ReportBatch) -> bool {
         matches!(
             (&row.name, &row.body, batch.stream.table),
             (RowName::Product(_), RowBody::Figures(_), Table::Figures)
-                | (RowName::Device(_), RowBody::Device(_) | RowBody::Gone, Table::Nodes)
+                | (RowName::Device(_), RowBody::Gone, Table::Nodes)
+        ) || matches!(
+            (&row.name, &row.body, batch.stream.table),
+            (RowName::Device(_), RowBody::Device(device), Table::Nodes)
+                if device.addresses.len() <= super::device::ADDRESSES_MAX
         )
     };
     batch.after <= batch.upto
+        && batch.upto < u64::MAX
         && batch
             .rows
             .iter()

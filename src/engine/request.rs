@@ -7,9 +7,12 @@ use crate::model::command::Command;
 use crate::model::count::LicenseCount;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::discovery::Found;
+use crate::model::enrolment::EnrolmentCommand;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
-use crate::model::request::{Answer, Doing, HoldingChange, HoldingOutcome, Request, RequestId};
+use crate::model::request::{
+    Answer, Doing, HoldingChange, HoldingOutcome, HoldingVerb, Request, RequestId,
+};
 use crate::model::time::Timestamp;
 
 impl Engine {
@@ -39,10 +42,11 @@ impl Engine {
         }
         match request {
             Request::RegisterLicense(license) => {
-                self.registration_check(&license, now)?;
-                let serial = license.serial.clone();
-                self.propose(Command::RegisterLicense(license));
-                self.await_answer(id, Hope::Registered { serial }, now);
+                self.ask_registration(id, license, now);
+                Ok(None)
+            }
+            Request::LicenseRefused(refusal) => {
+                self.refuse_license(id, refusal, now);
                 Ok(None)
             }
             Request::SetHolding(change) => self.ask_holding(id, &change, now),
@@ -58,6 +62,20 @@ impl Engine {
                 self.await_devices(id, devices, None, None, now)
             }
             Request::Import { found } => self.ask_import(id, found, now),
+            Request::Invite(wish) => self.ask_invite(id, wish, now),
+            Request::Uninvite(name) => {
+                self.ask_about_invite(id, &name, EnrolmentCommand::Uninvite, now)
+            }
+            Request::Approve(name) => {
+                self.ask_about_invite(id, &name, EnrolmentCommand::Approve, now)
+            }
+            Request::Certificate(ask) => {
+                self.ask_certificate(id, ask, now);
+                Ok(None)
+            }
+            Request::Remove { name, doing } => self.ask_remove(id, name, doing, now),
+            Request::Entitle { name, title } => self.ask_entitle(id, name, title, now),
+            Request::RotateAuthority { doing } => self.ask_rotation(id, doing, now),
             read => self.look(read, now).map(Some),
         }
     }
@@ -68,20 +86,41 @@ impl Engine {
                 Answer::Licenses(self.state.licenses.values().map(view::license_view).collect())
             }
             Request::Servers => Answer::Servers(self.servers(now)),
-            Request::Server(name) => Answer::Server(self.server(&name, now).ok_or_else(|| {
-                Refusal::new(
-                    "LT0207",
-                    format!("no server named {name} has ever connected"),
-                    "see who is known: lictree server list",
-                )
-            })?),
+            Request::Server(name) => {
+                let server = self.server(&name, now);
+                Answer::Server(server.ok_or_else(|| self.not_in_sight(&name))?)
+            }
             Request::Ranges => Answer::Ranges(self.ranges(now)?),
             Request::Range(source) => self.look_range(&source, now)?,
-            Request::Nodes(filter) => Answer::Nodes(self.nodes(&filter, now)),
+            Request::Nodes(filter) => {
+                let unseen = |source: &&ServerName| !self.is_in_sight(source);
+                match filter.managing_sources.iter().find(unseen) {
+                    Some(source) => return Err(self.not_in_sight(source)),
+                    None => Answer::Nodes(self.nodes(&filter, now)),
+                }
+            }
             Request::Node(id) => Answer::Node(self.node(&id).ok_or_else(|| no_node(&id))?),
+            Request::Invitations => Answer::Invitations(self.invitations(now)),
             Request::Events { after, limit } => Answer::Events(self.events(after, limit)),
             _ => Answer::Status(self.status(now)),
         })
+    }
+
+    /// Nobody has heard of that server, or at a relay: it is not below.
+    fn not_in_sight(&self, name: &ServerName) -> Refusal {
+        if self.state.is_primary() {
+            return Refusal::new(
+                "LT0207",
+                format!("no server named {name} has ever connected"),
+                "see who is known: lictree server list",
+            );
+        }
+        let me = self.state.name();
+        Refusal::new(
+            "LT0605",
+            format!("{name} is not below {me}; {me} knows only what is below it"),
+            format!("ask at the primary, or with --data of {name}'s folder"),
+        )
     }
 
     fn look_range(&self, source: &ServerName, now: Timestamp) -> Result<Answer, Refusal> {
@@ -98,29 +137,6 @@ impl Engine {
         Ok(Answer::Ranges(view))
     }
 
-    /// The product meant: the one named, or the only one there is.
-    fn product(&self, named: Option<ProductName>) -> Result<ProductName, Refusal> {
-        if let Some(product) = named {
-            return Ok(product);
-        }
-        let mut known = self.state.products();
-        known.extend(self.sources_above.keys().cloned());
-        let mut known = known.into_iter();
-        match (known.next(), known.next()) {
-            (Some(product), None) => Ok(product),
-            (None, _) => Err(Refusal::new(
-                "LT0226",
-                "no product is known here yet",
-                "register a license first: lictree license register FILE",
-            )),
-            (Some(one), Some(two)) => Err(Refusal::new(
-                "LT0227",
-                format!("there are several products ({one}, {two}, …)"),
-                "name one with --product",
-            )),
-        }
-    }
-
     fn ask_holding(
         &mut self,
         id: RequestId,
@@ -128,13 +144,19 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
         let product = self.product(change.product.clone())?;
+        let unknown = match change.verb {
+            HoldingVerb::Authorize => self.unknown_product(&product),
+            _ => self.known_product(Some(product.clone())).map(|_| None)?,
+        };
         let plan = self.plan(change, product.clone(), now);
         let force = change.doing == Doing::Force;
-        let refusal = plan.hard.or(if force { None } else { plan.soft });
+        let refusal = plan.hard.or(if force { None } else { unknown.or(plan.soft) });
         let outcome = HoldingOutcome {
             product,
             relay: change.relay.clone(),
             option: plan.change.option,
+            option_before: plan.option_before,
+            count_before: plan.count_before,
             before: self.ranges_view(plan.before, now),
             after: self.ranges_view(plan.after, now),
             refusal,
@@ -195,7 +217,7 @@ impl Engine {
         product: Option<ProductName>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let product = self.product(product)?;
+        let product = self.known_product(product)?;
         let devices = self.own(devices)?;
         for number in &devices {
             let row = &self.state.devices[number];

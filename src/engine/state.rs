@@ -10,6 +10,7 @@ use super::mirror::Mirror;
 use crate::model::account::WishNumber;
 use crate::model::command::Founding;
 use crate::model::device::{DeviceNumber, DeviceState};
+use crate::model::enrolment::{Invite, InviteId, SealedTrust};
 use crate::model::event::Event;
 use crate::model::holding::{Phase, Role};
 use crate::model::license::Serial;
@@ -35,6 +36,10 @@ pub struct State {
     /// The rows of other servers. Durable at the primary; elsewhere only a memory.
     pub mirrors: BTreeMap<StreamId, Mirror>,
     pub events: BTreeMap<u64, Event>,
+    pub invites: BTreeMap<InviteId, Invite>,
+    pub trust: SealedTrust,
+    /// Primary: serials that relays claimed. Its own follow from its licenses.
+    pub claims: BTreeMap<Serial, ServerName>,
 
     // Derived.
     /// Own devices by the last version of their row, deleted ones included.
@@ -78,6 +83,9 @@ impl State {
             own_figures: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             events: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            trust: SealedTrust::default(),
+            claims: BTreeMap::new(),
             by_version: BTreeMap::new(),
             open: BTreeMap::new(),
             managed: BTreeMap::new(),
@@ -106,6 +114,14 @@ impl State {
         match self.role() {
             Role::Primary => Phase::Holding,
             Role::Relay => self.holdings.get(product).map_or(Phase::Sharing, |h| h.phase),
+        }
+    }
+
+    /// Primary: whose this serial is.
+    pub fn claimant(&self, serial: &Serial) -> Option<&ServerName> {
+        match self.licenses.contains_key(serial) {
+            true => Some(self.name()),
+            false => self.claims.get(serial),
         }
     }
 
@@ -209,6 +225,9 @@ impl State {
                 self.mirrors.get(stream)?.row(name).map(Row::Mirrored)
             }
             RowKey::Event(number) => self.events.get(number).cloned().map(Row::Event),
+            RowKey::Invite(id) => self.invites.get(id).cloned().map(Row::Invite),
+            RowKey::Trust => Some(Row::Trust(self.trust.clone())),
+            RowKey::Claim(serial) => self.claims.get(serial).cloned().map(Row::Claim),
         }
     }
 
@@ -257,6 +276,13 @@ impl State {
             }
             (RowKey::Event(number), Row::Event(event)) => {
                 self.events.insert(number, event);
+            }
+            (RowKey::Invite(id), Row::Invite(invite)) => {
+                self.invites.insert(id, invite);
+            }
+            (RowKey::Trust, Row::Trust(sealed)) => self.trust = sealed,
+            (RowKey::Claim(serial), Row::Claim(by)) => {
+                self.claims.insert(serial, by);
             }
             (key, _) => unreachable_row(&key),
         }

@@ -19,6 +19,7 @@ use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body};
 use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
 use crate::model::row::{EdgeRow, HoldingRow, RowKey};
 
 impl Engine {
@@ -40,7 +41,7 @@ impl Engine {
 
     // === The primary's end ===
 
-    /// Primary: a relay is attached anew. Returns why not, when its word cannot be true.
+    /// Primary: a relay is attached anew, or told why not.
     pub(super) fn attach(
         &mut self,
         relay: &ServerName,
@@ -49,12 +50,26 @@ impl Engine {
         incarnation: u64,
         edges: &[(ProductName, EdgeReport)],
     ) {
-        if let Err(why) = self.attach_check(relay, incarnation, edges) {
-            self.note("server.attach-refused", format!("{relay} is not attached: {why}"));
+        if !self.state.met.contains_key(relay) {
+            // It did not say yet that it is there. It will, and asks again.
             return;
+        }
+        if let Err(refusal) = self.attach_check(relay, incarnation, edges) {
+            let why = refusal.to_string();
+            let known = self.attach_refused.insert(relay.clone(), why.clone());
+            if known.as_ref() != Some(&why) {
+                self.note("server.attach-refused", why);
+            }
+            return self.refuse_attach(relay, nonce, refusal);
+        }
+        self.attach_refused.remove(relay);
+        self.begin_anew(relay, incarnation);
+        if let Some(way) = self.links.way_down(relay) {
+            self.attach_ways.insert(relay.clone(), way);
         }
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
+        self.unattached.remove(relay);
         self.state.server.attach_last = self.state.server.attach_last.max(attach.counter);
         self.state.touch(RowKey::Met(relay.clone()));
         self.state.touch(RowKey::Server);
@@ -65,34 +80,80 @@ impl Engine {
         self.send_below(relay, body);
     }
 
+    /// A relay with a new data set and nothing outstanding: its edges count from zero again. What
+    /// its old data set may still say carries an older attachment.
+    fn begin_anew(&mut self, relay: &ServerName, incarnation: u64) {
+        let Some(met) = self.state.met.get_mut(relay) else { return };
+        if met.incarnation == incarnation {
+            return;
+        }
+        met.incarnation = incarnation;
+        self.state.touch(RowKey::Met(relay.clone()));
+        let edges = self.state.edges.iter_mut().filter(|((_, name), _)| name == relay);
+        let mut changed = Vec::new();
+        for ((product, _), edge) in edges {
+            edge.level.granted = 0;
+            edge.level.returned_seen = 0;
+            edge.granted_seen = 0;
+            changed.push(product.clone());
+        }
+        for product in changed {
+            self.state.touch(RowKey::Edge(product.clone(), relay.clone()));
+            self.state.count_given(&product);
+            self.top_up(relay, &product);
+        }
+    }
+
     /// R7, and that the relay did not go back behind what it said before.
     fn attach_check(
         &self,
         relay: &ServerName,
         incarnation: u64,
         edges: &[(ProductName, EdgeReport)],
-    ) -> Result<(), String> {
-        let met = self.state.met.get(relay).ok_or("it never said that it is there")?;
+    ) -> Result<(), Refusal> {
+        let known = self.state.met.get(relay).map(|met| met.incarnation);
+        let refused = |why: String| {
+            Err(Refusal::new(
+                "LT0232",
+                format!("{relay} is not attached: {why}"),
+                format!("start {relay} with its own newest data folder"),
+            ))
+        };
         let said =
             |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
-        let known = self.state.edges.iter().filter(|((_, name), _)| name == relay);
-        for ((product, _), edge) in known {
+        let edges_here = self.state.edges.iter().filter(|((_, name), _)| name == relay);
+        for ((product, _), edge) in edges_here {
             let report = said(product).unwrap_or_default();
-            if met.incarnation != incarnation && edge.level.granted > 0 {
-                return Err(format!("its data is another than before, and {product} was given"));
+            let outstanding = edge.level.granted - edge.level.returned_seen;
+            if known != Some(incarnation) && outstanding > 0 {
+                return refused(format!(
+                    "its data is another than before, and {product} was given"
+                ));
             }
-            if report.granted_seen < edge.granted_seen {
-                return Err(format!("it forgot counts of {product} that it had confirmed"));
+            if known != Some(incarnation) {
+                // Nothing is with it: it begins anew, and so does the edge.
+                continue;
+            }
+            if report.granted_seen < edge.granted_seen || report.returned < edge.level.returned_seen
+            {
+                return refused(format!("it forgot counts of {product} that it had confirmed"));
             }
         }
         for (product, report) in edges {
             let granted = self.state.edges.get(&(product.clone(), relay.clone()));
             let granted = granted.map_or(0, |edge| edge.level.granted);
             if report.granted_seen > granted || report.returned > report.granted_seen {
-                return Err(format!("it claims counts of {product} that were never given"));
+                return refused(format!("it claims counts of {product} that were never given"));
             }
         }
         Ok(())
+    }
+
+    /// Tells a relay, and keeps in mind that it was told: its next ask for the same reason needs no
+    /// place in the log.
+    fn refuse_attach(&mut self, relay: &ServerName, nonce: u64, refusal: Refusal) {
+        self.send_below(relay, Body::AttachRefused { nonce, refusal: refusal.clone() });
+        self.unattached.insert(relay.clone(), refusal);
     }
 
     fn levels(&self, relay: &ServerName) -> Vec<(ProductName, Level)> {
@@ -132,8 +193,12 @@ impl Engine {
     ) -> bool {
         let key = (product.clone(), relay.clone());
         let Some(edge) = self.state.edges.get_mut(&key) else { return false };
+        let was_settled = Engine::edge_is_settled(edge);
         let level = &mut edge.level;
-        if report.granted_seen > level.granted || report.returned > report.granted_seen {
+        if report.granted_seen > level.granted
+            || report.returned > report.granted_seen
+            || report.version > level.version
+        {
             let text = format!("{relay} claims counts of {product} that were never given (R7)");
             self.note("edge.refused", text);
             return false;
@@ -142,7 +207,11 @@ impl Engine {
         level.returned_seen = level.returned_seen.max(report.returned);
         edge.granted_seen = edge.granted_seen.max(report.granted_seen);
         edge.version_seen = edge.version_seen.max(report.version);
-        let declined = report.declined && report.version == level.version;
+        // Only what was registered by leave can be a reason to decline.
+        let declined = report.declined && report.version == level.version && edge.may_decline;
+        if report.version == level.version && !report.declined {
+            edge.may_decline = false;
+        }
         if declined && level.option != HoldingOption::Registered {
             level.option = HoldingOption::Registered;
             level.target = crate::model::count::LicenseCount::ZERO;
@@ -155,8 +224,13 @@ impl Engine {
         self.state.count_given(product);
         let topped = self.top_up(relay, product);
         let edge = &self.state.edges[&(product.clone(), relay.clone())];
+        let booked = (!was_settled && Engine::edge_is_settled(edge))
+            .then(|| booked_in_words(relay, product, &edge.level));
         let behind =
             report.granted_seen < edge.level.granted || report.version < edge.level.version;
+        if let Some(text) = booked {
+            self.note("holding.booked", text);
+        }
         came || topped || behind || declined
     }
 
@@ -207,6 +281,14 @@ impl Engine {
 
     /// Says the level of an edge, when the relay is attached.
     pub(super) fn send_level(&mut self, relay: &ServerName, product: &ProductName) {
+        // The attachment is the secret of the way it was made on: on another one the relay has to
+        // attach anew first, which only its own data set can.
+        let Some(way) = self.links.way_down(relay) else { return };
+        if self.attach_ways.get(relay) != Some(&way) {
+            let open = self.challenges.get(relay).copied();
+            let nonce = open.unwrap_or_else(|| self.entropy.draw());
+            return self.challenge(relay, nonce);
+        }
         let Some(attach) = self.state.met.get(relay).and_then(|met| met.attach) else { return };
         let key = (product.clone(), relay.clone());
         let Some(edge) = self.state.edges.get(&key) else { return };
@@ -257,6 +339,7 @@ impl Engine {
         }
         self.state.server.fenced = None;
         self.state.server.attach = Some(attach);
+        self.attach_refusal = None;
         self.state.touch(RowKey::Server);
         for (product, level) in levels {
             self.take_level(attach, product, level);
@@ -351,6 +434,11 @@ impl Engine {
     ) {
         if self.challenges.get(&relay) == Some(&nonce) {
             self.challenges.remove(&relay);
+            let before = self.unattached.get(&relay);
+            let refusal = before.and_then(|_| self.attach_check(&relay, incarnation, &edges).err());
+            if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
+                return self.refuse_attach(&relay, nonce, refusal);
+            }
             let attach = self.next_attach();
             self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
         }
@@ -375,5 +463,18 @@ fn edge_report(row: &HoldingRow) -> EdgeReport {
         granted_seen: row.granted_seen,
         returned: row.returned,
         declined: row.declined,
+    }
+}
+
+/// What both ends agree on now.
+fn booked_in_words(relay: &ServerName, product: &ProductName, level: &Level) -> String {
+    let holds = level.granted - level.returned_seen;
+    match level.option {
+        HoldingOption::Distributed if holds < level.target.0 => {
+            format!("{relay} holds {holds} {product} of the {} it is to hold", level.target)
+        }
+        HoldingOption::Distributed => format!("{relay} holds {holds} {product}"),
+        HoldingOption::Registered => format!("{relay} knows that it may register {product}"),
+        HoldingOption::None => format!("{relay} holds no {product} of the primary's any more"),
     }
 }

@@ -6,10 +6,13 @@
 
 use super::{Deed, Engine};
 use crate::model::command::Command;
+use crate::model::enrolment::ReplyTo;
 use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
 use crate::model::name::{ProductName, ServerName};
-use crate::model::time::Timestamp;
+use crate::model::refusal::Refusal;
+use crate::model::row::Standing;
+use crate::model::time::{Timestamp, duration_ms};
 use std::collections::BTreeMap;
 
 /// Connections to neighbours, and through which of them a server below is reached.
@@ -17,14 +20,30 @@ use std::collections::BTreeMap;
 pub struct Links {
     uplink: Option<(LinkId, ServerName)>,
     downlinks: BTreeMap<LinkId, ServerName>,
+    /// Where children are seen.
+    seen: BTreeMap<LinkId, String>,
     ways: BTreeMap<ServerName, LinkId>,
 }
+
+/// The longest interval of presences that is believed: an hour.
+const INTERVAL_MS_MAX: u64 = 3_600_000;
 
 /// A presence as last heard, and when.
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub presence: Presence,
+    /// The way it came, its author first.
+    route: Vec<ServerName>,
     pub at: Timestamp,
+}
+
+impl Heard {
+    /// How far its clock is ahead of ours; the way of the message is in it.
+    pub fn clock_ahead_ms(&self) -> i64 {
+        let said = self.presence.clock.0.saturating_add(self.presence.kept_ms);
+        let ahead = i128::from(said) - i128::from(self.at.0);
+        i64::try_from(ahead).unwrap_or(i64::MAX)
+    }
 }
 
 impl Links {
@@ -48,6 +67,10 @@ impl Links {
         self.downlinks.get(&link)
     }
 
+    fn is_child(&self, name: &ServerName) -> bool {
+        self.downlinks.values().any(|child| child == name)
+    }
+
     fn is_uplink(&self, link: LinkId) -> bool {
         self.uplink() == Some(link)
     }
@@ -57,6 +80,7 @@ impl Engine {
     /// A connection to the parent. Everything without an answer is said again.
     pub fn uplink_up(&mut self, link: LinkId, parent: ServerName, now: Timestamp) {
         self.links.uplink = Some((link, parent));
+        self.cut_off = None;
         self.resume(now);
     }
 
@@ -64,19 +88,23 @@ impl Engine {
     pub fn downlink_up(&mut self, link: LinkId, child: ServerName) {
         self.links.downlinks.insert(link, child.clone());
         self.links.ways.insert(child, link);
+        self.send_trust(link);
         self.send_neighbour(link, Body::Sources(self.sources()));
         if self.reaches_primary() {
             self.send_neighbour(link, Body::Resume);
         }
     }
 
-    pub fn link_down(&mut self, link: LinkId) {
+    pub fn link_down(&mut self, link: LinkId, now: Timestamp) {
         if self.links.is_uplink(link) {
-            self.links.uplink = None;
+            self.gathering.retain(|(over, ..), _| *over != link);
+            self.cut_off = self.links.uplink.take().map(|(_, parent)| (parent, now));
             self.way_up_open = false;
             self.reports.uplink_down();
         } else {
+            self.gathering.retain(|(over, ..), _| *over != link);
             self.links.downlinks.remove(&link);
+            self.links.seen.remove(&link);
             self.links.ways.retain(|_, way| *way != link);
         }
     }
@@ -96,6 +124,7 @@ impl Engine {
         let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
         products.iter().for_each(|product| self.resume_wishes(product));
         self.repeat_turns();
+        self.repeat_claims();
         self.reports.uplink_down();
         self.offer_reports();
     }
@@ -110,30 +139,83 @@ impl Engine {
     /// Says that this server and those below it are there.
     pub(super) fn send_presences(&mut self, now: Timestamp) {
         let Some(parent) = self.links.parent().cloned() else { return };
-        let presence = self.presence(parent);
+        let presence = self.presence(parent, now);
         self.send_above(Address::Primary, Body::Presence(presence));
         let interval = self.tuning.presence_interval;
         let fresh = self.heard.values().filter(|heard| now.since(heard.at) <= 2 * interval);
-        let below: Vec<Presence> = fresh.map(|heard| heard.presence.clone()).collect();
-        for presence in below {
-            let route = vec![presence.name.clone(), self.state.name().clone()];
+        let kept = |heard: &Heard| {
+            let kept_ms = heard.presence.kept_ms.saturating_add(duration_ms(now.since(heard.at)));
+            let mut route = heard.route.clone();
+            route.push(self.state.name().clone());
+            (route, Presence { kept_ms, ..heard.presence.clone() })
+        };
+        let below: Vec<(Vec<ServerName>, Presence)> = fresh.map(kept).collect();
+        for (route, presence) in below {
             self.send_on(Letter { to: Address::Primary, route, body: Body::Presence(presence) });
         }
         self.presence_due = now.after(interval);
     }
 
-    fn presence(&self, parent: ServerName) -> Presence {
+    fn presence(&self, parent: ServerName, now: Timestamp) -> Presence {
         Presence {
             name: self.state.name().clone(),
             parent,
             incarnation: self.state.server.founding.incarnation,
-            interval_ms: crate::model::time::duration_ms(self.tuning.presence_interval),
+            interval_ms: duration_ms(self.tuning.presence_interval),
             versions: self.own_versions(),
             software: self.software.clone(),
+            trust: self.state.trust.trust.version,
+            credentials: self.credentials,
+            clock: now,
+            kept_ms: 0,
+            address: String::new(),
         }
     }
 
-    fn hear(&mut self, link: LinkId, presence: &Presence, now: Timestamp) {
+    /// Where a child is seen now.
+    pub fn see(&mut self, link: LinkId, address: String) {
+        if self.links.downlinks.contains_key(&link) {
+            self.links.seen.insert(link, address);
+        }
+    }
+
+    /// Whether a letter that goes up comes from where its author is.
+    ///
+    /// A server speaks for those below it and for nobody else: whoever is a child here, or was
+    /// heard through another child a moment ago, is not below this one (I7). One that moved is
+    /// believed when its old place has been silent for two of its intervals.
+    fn is_in_its_place(&mut self, link: LinkId, letter: &Letter, now: Timestamp) -> bool {
+        let Some(author) = letter.route.first() else { return false };
+        if letter.route.contains(self.state.name()) {
+            self.refuse_link(link, "a letter that has passed this server already");
+            return false;
+        }
+        if let Body::Presence(presence) = &letter.body {
+            let parent = letter.route.get(1).unwrap_or(self.state.name());
+            if presence.name != *author || presence.parent != *parent {
+                let (name, claimed) = (&presence.name, &presence.parent);
+                let refusal = Refusal::new(
+                    "LT0426",
+                    format!("{author} below {parent} claims to be {name} below {claimed}"),
+                    format!("look at the server {author}; it lies or is damaged"),
+                );
+                self.note_refusal("place.refused", &refusal, now);
+                self.refuse_link(link, "a presence that is not of the server it came from");
+                return false;
+            }
+        }
+        match self.links.way_down(author) {
+            Some(way) if way != link => {
+                let moved = !self.links.is_child(author) && !self.is_online(author, now);
+                moved && matches!(letter.body, Body::Presence(_))
+            }
+            Some(_) => true,
+            // The first word of a server is that it is there.
+            None => matches!(letter.body, Body::Presence(_)),
+        }
+    }
+
+    fn hear(&mut self, link: LinkId, route: &[ServerName], presence: &Presence, now: Timestamp) {
         let known = self.heard.contains_key(&presence.name);
         let full = !known && self.heard.len() >= self.tuning.servers_max;
         if full || presence.name == *self.state.name() {
@@ -144,13 +226,17 @@ impl Engine {
             self.meet(presence);
         }
         self.confirm_streams(presence, now);
-        let heard = Heard { presence: presence.clone(), at: now };
+        let heard = Heard { presence: presence.clone(), route: route.to_vec(), at: now };
+        self.watch(&heard);
         self.heard.insert(presence.name.clone(), heard);
     }
 
     fn meet(&mut self, presence: &Presence) {
         let Presence { name, parent, incarnation, .. } = presence;
         let known = self.state.met.get(name);
+        if known.is_some_and(|met| met.enrolment.standing == Standing::Removed) {
+            return;
+        }
         if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
             return;
         }
@@ -161,7 +247,8 @@ impl Engine {
     /// Whether a server below is there: strictly after two silent intervals it is offline.
     pub fn is_online(&self, name: &ServerName, now: Timestamp) -> bool {
         self.heard.get(name).is_some_and(|heard| {
-            now.since(heard.at).as_millis() <= 2 * u128::from(heard.presence.interval_ms)
+            let interval_ms = heard.presence.interval_ms.min(INTERVAL_MS_MAX);
+            now.since(heard.at).as_millis() <= 2 * u128::from(interval_ms)
         })
     }
 
@@ -209,7 +296,7 @@ impl Engine {
             (Address::Neighbour, child) => self.receive_neighbour(link, child, letter.body, now),
             (Address::Below(to), None) => {
                 if to == self.state.name() {
-                    self.receive_down(letter.body);
+                    self.receive_down(link, letter.body, now);
                 } else if let Some(way) = self.links.way_down(&to.clone()) {
                     self.deeds.push(Deed::Send { link: way, letter });
                 }
@@ -218,14 +305,20 @@ impl Engine {
                 if letter.route.last() != Some(&child) {
                     return self.refuse_link(link, "a letter that does not say who passed it on");
                 }
-                if letter.route.len() > self.tuning.depth_max {
+                if letter.route.len() >= self.tuning.depth_max {
                     return self.refuse_link(link, "a letter that came through too many servers");
                 }
-                if let Body::Presence(presence) = &letter.body {
-                    self.hear(link, presence, now);
+                if !self.is_in_its_place(link, &letter, now) {
+                    return;
+                }
+                if let Body::Presence(presence) = &mut letter.body {
+                    if letter.route.len() == 1 {
+                        presence.address = self.links.seen.get(&link).cloned().unwrap_or_default();
+                    }
+                    self.hear(link, &letter.route, presence, now);
                 }
                 if self.is_for_me(&letter.to) {
-                    self.receive_up(letter.route, letter.body);
+                    self.receive_up(link, letter.route, letter.body, now);
                 } else {
                     letter.route.push(self.state.name().clone());
                     self.send_on(letter);
@@ -269,11 +362,12 @@ impl Engine {
                 self.sources_above = known.collect();
                 self.sources_changed = true;
             }
+            (Body::Trust(sealed), None) => self.trust_came(sealed),
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);
             }
             (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
-                self.report_offered(link, &child, stream, incarnation);
+                self.report_offered(link, &child, stream, incarnation, now);
             }
             (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),
             _ => self.refuse_link(link, "a letter that a neighbour does not send"),
@@ -281,11 +375,14 @@ impl Engine {
     }
 
     /// From above, for this relay.
-    fn receive_down(&mut self, body: Body) {
+    fn receive_down(&mut self, link: LinkId, body: Body, now: Timestamp) {
         match body {
             Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
             Body::Attached { nonce, attach, levels } if self.state.server.fenced == Some(nonce) => {
                 self.propose(Command::Attached { nonce, attach, levels });
+            }
+            Body::AttachRefused { nonce, refusal } if self.state.server.fenced == Some(nonce) => {
+                self.attach_refusal = Some(refusal);
             }
             Body::Level { attach, .. } if self.is_superseded(attach) => self.ask_attach(),
             Body::Level { attach, product, level } => {
@@ -294,19 +391,39 @@ impl Engine {
             Body::Verdicts { product, verdicts } => {
                 self.propose(Command::Settle { product, verdicts });
             }
-            Body::Handover(part) => self.gather(part, Vec::new()),
+            Body::Handover(part) => self.gather(link, part, Vec::new()),
             Body::YieldBooked { product, cycle } => {
                 self.propose(Command::YieldBooked { product, cycle });
             }
+            Body::CertificateAnswer { ticket, answer } => self.certificate_answered(ticket, answer),
+            Body::Claimed { serial, by } => self.claimed(&serial, by.as_ref(), now),
             _ => {}
         }
     }
 
+    /// Whether what a server below speaks of is known here, or may still become known: names that
+    /// others make up must not fill this server.
+    fn has_room_for(&self, author: &ServerName, body: &Body) -> bool {
+        let (product, wishes) = match body {
+            Body::Wishes { product, wishes, .. } => (product, wishes.len()),
+            Body::TakeOver { product, .. } => (product, 0),
+            _ => return true,
+        };
+        let Some(ledger) = self.state.ledgers.get(product) else {
+            return self.state.ledgers.len() < self.tuning.products_max;
+        };
+        // Twice what a site may have: answers it does not ask for any more are forgotten.
+        ledger.entries_of(author) + wishes <= 2 * self.tuning.devices_max
+    }
+
     /// From below, for this server.
-    fn receive_up(&mut self, route: Vec<ServerName>, body: Body) {
+    fn receive_up(&mut self, link: LinkId, route: Vec<ServerName>, body: Body, now: Timestamp) {
         let Some(author) = route.first().cloned() else { return };
+        if !self.has_room_for(&author, &body) {
+            return;
+        }
         match body {
-            Body::AttachHello => {
+            Body::AttachHello if self.state.met.contains_key(&author) => {
                 let nonce = self.entropy.draw();
                 self.challenge(&author, nonce);
             }
@@ -332,7 +449,11 @@ impl Engine {
             Body::HandoverBooked { product, cycle } => {
                 self.propose(Command::HandoverBooked { product, relay: author, cycle });
             }
-            Body::Yield(part) => self.gather(part, route),
+            Body::Yield(part) => self.gather(link, part, route),
+            Body::CertificateAsk { ticket, ask } => {
+                self.certificate_asked(ask, ReplyTo { server: author, ticket }, now);
+            }
+            Body::Claim { serial } => self.claim_came(author, serial),
             _ => {}
         }
     }

@@ -4,17 +4,20 @@ use super::distribution::range_view;
 use super::{Engine, range};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceId, DeviceState};
+use crate::model::enrolment::Credentials;
 use crate::model::holding::{HoldingOption, Phase, Role};
+use crate::model::letter::Presence;
 use crate::model::license::Metric;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{Figures, RowBody, RowName, StreamId, Table};
 use crate::model::request::NodeFilter;
-use crate::model::row::LicenseRow;
+use crate::model::row::{LicenseRow, Standing};
+use crate::model::text::plain;
 use crate::model::time::Timestamp;
 use crate::model::view::{
-    HoldingView, LicenseView, NodeCounts, NodePage, NodeView, RangeView, RangesView, ServerView,
-    ServersView, StatusView,
+    CertificateView, HoldingView, LicenseView, NodeCounts, NodePage, NodeView, RangeView,
+    RangesView, ServerView, ServersView, StatusView,
 };
 use std::collections::BTreeSet;
 
@@ -86,7 +89,7 @@ impl Engine {
         )
     }
 
-    fn all_products(&self) -> BTreeSet<ProductName> {
+    pub(super) fn all_products(&self) -> BTreeSet<ProductName> {
         let mut products = self.state.products();
         for (stream, mirror) in &self.state.mirrors {
             if stream.table == Table::Figures {
@@ -102,7 +105,7 @@ impl Engine {
 
     /// The primary's view of the ranges of a product: by the options set here, with the figures
     /// that each source last reported.
-    fn ranges_of(&self, product: &ProductName, now: Timestamp) -> Vec<RangeView> {
+    pub(super) fn ranges_of(&self, product: &ProductName, now: Timestamp) -> Vec<RangeView> {
         let holds = |server: &ServerName| {
             let edge = self.state.edges.get(&(product.clone(), server.clone()));
             let set = edge.is_some_and(|edge| edge.level.option != HoldingOption::None);
@@ -172,16 +175,26 @@ impl Engine {
             return Some(ServerView {
                 name: name.clone(),
                 role: self.state.role(),
-                parent: self.links.parent().cloned(),
+                parent: self.parent(),
                 online: true,
                 last_seen: Some(now),
                 software: self.software.clone(),
+                title: String::new(),
+                standing: "member".to_string(),
+                address: String::new(),
+                certificate: certificate(&self.credentials, self.state.trust.trust.version),
+                clock_ahead_ms: Some(0),
+                lag_rows: None,
                 holdings: self.holdings_of(name),
                 nodes: self.node_counts(name),
             });
         }
         let heard = self.heard.get(name);
         let met = self.state.met.get(name);
+        // Whom nothing can be asked of yet is not there yet: it is met with the next sync.
+        if self.state.is_primary() && met.is_none() {
+            return None;
+        }
         let parent = heard.map(|h| &h.presence.parent).or(met.map(|m| &m.parent))?;
         Some(ServerView {
             name: name.clone(),
@@ -189,10 +202,37 @@ impl Engine {
             parent: Some(parent.clone()),
             online: self.is_online(name, now),
             last_seen: heard.map(|heard| heard.at).or(self.as_of(name, now)),
-            software: heard.map_or(String::new(), |heard| heard.presence.software.clone()),
+            software: heard.map_or(String::new(), |heard| plain(&heard.presence.software)),
+            title: met.map_or(String::new(), |met| met.title.clone()),
+            standing: self.standing_word(name, heard.is_some()),
+            address: heard.map_or(String::new(), |heard| plain(&heard.presence.address)),
+            certificate: heard
+                .and_then(|heard| certificate(&heard.presence.credentials, heard.presence.trust)),
+            clock_ahead_ms: heard.map(super::tree::Heard::clock_ahead_ms),
+            lag_rows: heard.map(|heard| self.lag_of(&heard.presence)),
             holdings: self.holdings_of(name),
             nodes: self.node_counts(name),
         })
+    }
+
+    fn standing_word(&self, name: &ServerName, heard: bool) -> String {
+        let met = self.state.met.get(name);
+        match met.map(|met| (met.enrolment.standing, met.incarnation)) {
+            Some((Standing::Removed, _)) => "removed",
+            Some((Standing::Member, 0)) if !heard => "expected",
+            _ => "member",
+        }
+        .to_string()
+    }
+
+    /// Rows of a server's own that are not here yet, as far as it said how many there are.
+    fn lag_of(&self, presence: &Presence) -> u64 {
+        let lag = |(table, version): &(Table, u64)| {
+            let stream = StreamId { origin: presence.name.clone(), table: *table };
+            let have = self.state.mirrors.get(&stream).map_or(0, |mirror| mirror.have);
+            version.saturating_sub(have)
+        };
+        presence.versions.iter().map(lag).sum()
     }
 
     fn holdings_of(&self, server: &ServerName) -> Vec<HoldingView> {
@@ -259,6 +299,17 @@ impl Engine {
         mirrored.chain([self.state.name().clone()]).collect()
     }
 
+    /// Whether a server is this one, below it, or was.
+    pub(super) fn is_in_sight(&self, name: &ServerName) -> bool {
+        let [figures, nodes] = StreamId::of(name);
+        let mirrored = |stream: &StreamId| self.state.mirrors.contains_key(stream);
+        name == self.state.name()
+            || self.state.met.contains_key(name)
+            || self.heard.contains_key(name)
+            || mirrored(&figures)
+            || mirrored(&nodes)
+    }
+
     pub(super) fn nodes(&self, filter: &NodeFilter, now: Timestamp) -> NodePage {
         let sources = match filter.managing_sources.is_empty() {
             true => self.managing_sources(),
@@ -316,7 +367,7 @@ impl Engine {
             state: device.state,
             product: device.product.clone(),
             waiting,
-            host_name: device.host_name.clone(),
+            host_name: device.host_name.as_deref().map(plain),
             addresses: device.addresses.clone(),
             mac: device.mac.map(|mac| mac.to_string()),
             first_seen: device.first_seen,
@@ -325,6 +376,12 @@ impl Engine {
     }
 
     // === Status ===
+
+    /// The server above, also while the way there is cut off.
+    fn parent(&self) -> Option<ServerName> {
+        let before = self.cut_off.as_ref().map(|(parent, _)| parent);
+        self.links.parent().or(before).cloned()
+    }
 
     pub(super) fn status(&self, now: Timestamp) -> StatusView {
         let servers = self.servers(now).servers;
@@ -336,13 +393,16 @@ impl Engine {
             role: self.state.role(),
             software: self.software.clone(),
             connected: self.reaches_primary(),
-            parent: self.links.parent().cloned(),
+            parent: self.parent(),
+            cut_off_since: self.cut_off.as_ref().map(|(_, since)| *since),
+            attach_refusal: self.attach_refusal.clone(),
             servers_online: online,
             servers_offline: servers.len() as u64 - online,
             products: self.holdings_of(self.state.name()),
             nodes: self.node_counts(self.state.name()),
             waiting: self.state.open.values().map(|open| open.len() as u64).sum(),
             report_lag: self.report_lag(),
+            advice: self.advice(now),
         }
     }
 }
@@ -369,6 +429,19 @@ pub(super) fn license_view(row: &LicenseRow) -> LicenseView {
         not_after: license.not_after,
         registered_at: row.registered_at,
         expired: row.expired,
+        tree: license.tree.clone(),
+        server: license.server.clone(),
+        confirm_within_days: license.confirm_within_days,
         note: license.note.clone(),
     }
+}
+
+/// Nothing where a server said nothing of it (an older version).
+fn certificate(credentials: &Credentials, trust: u64) -> Option<CertificateView> {
+    (*credentials != Credentials::default()).then(|| CertificateView {
+        expires: credentials.expires,
+        enrolment: credentials.enrolment,
+        authority: credentials.authority.to_string(),
+        trust,
+    })
 }

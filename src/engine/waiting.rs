@@ -5,8 +5,9 @@
 use super::{Deed, Engine};
 use crate::model::count::LicenseCount;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::enrolment::CertificateAsk;
 use crate::model::holding::{HoldingOption, Phase};
-use crate::model::license::Serial;
+use crate::model::license::{License, Serial};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, DeviceOutcome, HoldingOutcome, RequestId};
@@ -33,6 +34,25 @@ pub(super) enum Hope {
     /// This many commands, the last of them the one waited for.
     Imported {
         commands: u64,
+    },
+    /// The command itself is all there is to wait for.
+    Applied {
+        answer: Box<Answer>,
+    },
+    /// What is under way with the authorities, as of then.
+    Rotation,
+    /// The primary's word on a certificate, by the number of the ask.
+    Certificate {
+        ticket: u64,
+        ask: Box<CertificateAsk>,
+    },
+    /// The primary says whose the serial is; no command is waited for.
+    Claimed {
+        license: Box<License>,
+    },
+    /// The event log says that a license was refused.
+    Noted {
+        refusal: Refusal,
     },
 }
 
@@ -62,6 +82,12 @@ impl Engine {
             }
             let refusal = refusals.get(&one.proposed).cloned();
             let late = now >= one.until;
+            if late && let Hope::Claimed { license } = &one.hope {
+                let refusal = self.unclaimed(license);
+                self.turn_down(&mut one, refusal);
+                self.waiting.push(one);
+                continue;
+            }
             match self.fulfilled(one.proposed, &mut one.hope, refusal, late, now) {
                 Some(answer) => self.answer(one.id, answer),
                 None => self.waiting.push(one),
@@ -92,11 +118,23 @@ impl Engine {
         now: Timestamp,
     ) -> Option<Answer> {
         match hope {
-            Hope::Registered { serial } => Some(match self.state.licenses.get(serial) {
-                Some(row) => Answer::LicenseRegistered(super::view::license_view(row)),
-                None => Answer::Refused(refusal.unwrap_or_else(not_applied)),
-            }),
+            Hope::Registered { serial } => {
+                // One of that serial may be there, and yet this one was refused.
+                let row = self.state.licenses.get(serial).filter(|_| refusal.is_none());
+                Some(match row {
+                    Some(row) => Answer::LicenseRegistered(super::view::license_view(row)),
+                    None => Answer::Refused(refusal.unwrap_or_else(not_applied)),
+                })
+            }
+            Hope::Claimed { .. } => None,
+            Hope::Noted { refusal } => Some(Answer::Refused(refusal.clone())),
             Hope::Imported { commands } => Some(self.imported(proposed, *commands)),
+            Hope::Applied { answer } => Some(match refusal {
+                Some(refusal) => Answer::Refused(refusal),
+                None => (**answer).clone(),
+            }),
+            Hope::Rotation => Some(Answer::Rotation(self.rotation(now))),
+            Hope::Certificate { ticket, .. } => self.certificate_came(*ticket, late),
             Hope::Holding { outcome, applied } => {
                 self.holding_done(outcome, applied, refusal, late, now)
             }

@@ -8,6 +8,7 @@ use super::count::LicenseCount;
 use super::device::DeviceNumber;
 use super::discovery::Found;
 use super::edge::{AttachId, EdgeReport, Level};
+use super::enrolment::EnrolmentCommand;
 use super::holding::{HoldingOption, Role};
 use super::license::{License, Serial};
 use super::name::{ProductName, ServerName, TreeName};
@@ -127,6 +128,23 @@ pub enum Command {
     ForgetGone {
         table: Table,
         upto: u64,
+    },
+
+    /// Primary: the serial is this server's from now on, unless it is somebody's already.
+    ClaimSerial {
+        serial: Serial,
+        by: ServerName,
+    },
+    /// A license was refused; the sentence is for the event log.
+    NoteRefusal {
+        text: String,
+    },
+    /// How servers come and go, and whom to believe.
+    Enrolment(EnrolmentCommand),
+    /// A line for the event log: something was refused that left no other trace.
+    Note {
+        kind: String,
+        text: String,
     },
 }
 

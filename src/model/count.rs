@@ -35,6 +35,12 @@ impl LicenseCount {
     }
 }
 
+/// `1 node`, `2 nodes`: how many of what, for people.
+pub fn counted(count: u64, noun: &str) -> String {
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{end}")
+}
+
 impl fmt::Display for LicenseCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -44,5 +50,15 @@ impl fmt::Display for LicenseCount {
 impl std::iter::Sum for LicenseCount {
     fn sum<I: Iterator<Item = LicenseCount>>(counts: I) -> LicenseCount {
         counts.fold(LicenseCount::ZERO, LicenseCount::plus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular_and_all_else_is_plural() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "node")), ["0 nodes", "1 node", "2 nodes"]);
     }
 }

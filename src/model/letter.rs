@@ -5,8 +5,12 @@
 
 use super::account::{PackPart, Wish, WishNumber, WishVerdict};
 use super::edge::{AttachId, EdgeReport, Level};
+use super::enrolment::{CertificateAnswer, CertificateAsk, Credentials, SealedTrust};
+use super::license::Serial;
 use super::name::{ProductName, ServerName};
+use super::refusal::Refusal;
 use super::report::{ReportBatch, StreamId, Table};
+use super::time::Timestamp;
 
 /// One connection to a neighbour. Never used twice within one start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +53,14 @@ pub struct Presence {
     pub interval_ms: u64,
     pub versions: Versions,
     pub software: String,
+    /// The version of the trust it holds.
+    pub trust: u64,
+    pub credentials: Credentials,
+    /// Its clock when it said this, and how long others have kept it since.
+    pub clock: Timestamp,
+    pub kept_ms: u64,
+    /// Where its parent sees it; empty until the parent passed it on.
+    pub address: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +72,7 @@ pub enum Body {
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),
 
-    // Attaching (R3, R4): hello ─► ◄─ challenge, request ─► ◄─ attached
+    // Attaching (R3, R4): hello ─► ◄─ challenge, request ─► ◄─ attached, or refused
     AttachHello,
     Challenge {
         nonce: u64,
@@ -74,6 +86,11 @@ pub enum Body {
         nonce: u64,
         attach: AttachId,
         levels: Vec<(ProductName, Level)>,
+    },
+    /// The relay's word cannot be true; nothing of it was taken.
+    AttachRefused {
+        nonce: u64,
+        refusal: Refusal,
     },
 
     // The escrow edge
@@ -128,5 +145,29 @@ pub enum Body {
         incarnation: u64,
         have: u64,
         settled: u64,
+    },
+
+    // Certificates and trust
+    /// Up to the primary; `ticket` is a number of the author's.
+    CertificateAsk {
+        ticket: u64,
+        ask: CertificateAsk,
+    },
+    /// Down to the author.
+    CertificateAnswer {
+        ticket: u64,
+        answer: CertificateAnswer,
+    },
+    /// Down, to a neighbour.
+    Trust(SealedTrust),
+    // Serials, each registered at one server of the tree
+    /// Up: the author wants to register this one.
+    Claim {
+        serial: Serial,
+    },
+    /// Down: whose it is; nobody's where the primary takes no more claims.
+    Claimed {
+        serial: Serial,
+        by: Option<ServerName>,
     },
 }

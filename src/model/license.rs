@@ -4,7 +4,8 @@
 //! check, so whoever holds one need not check again. Its text form is in `wire`.
 
 use crate::model::count::{COUNT_MAX, LicenseCount};
-use crate::model::name::ProductName;
+use crate::model::name::{ProductName, ServerName, TreeName};
+use crate::model::text::is_invisible;
 use crate::model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,6 +19,8 @@ pub const SERIAL_LEN_MAX: usize = 64;
 pub const VENDOR_LEN_MAX: usize = 255;
 /// The longest note, in bytes.
 pub const NOTE_LEN_MAX: usize = 1_000;
+/// The longest time, in days, within which a holder may be asked to show itself.
+pub const CONFIRM_WITHIN_DAYS_MAX: u16 = 3_650;
 /// The last moment a license may name: the end of the year 9998 (a year of four digits everywhere).
 pub const MOMENT_MAX: Timestamp = Timestamp(253_370_764_800_000 - 1);
 
@@ -43,6 +46,10 @@ pub enum LicenseError {
     TooLate { field: &'static str },
     #[error("the license ends before it is ever valid: not-after must lie behind not-before")]
     DatesReversed { not_before: Timestamp, not_after: Timestamp },
+    #[error("the license names the server {0} and no tree; a server has its name within a tree")]
+    ServerWithoutTree(ServerName),
+    #[error("{0} days to confirm within are out of bounds: use 1 to {CONFIRM_WITHIN_DAYS_MAX}")]
+    ConfirmWithin(u16),
 }
 
 /// The vendor's own number of a license, unique among all that vendor issues.
@@ -136,6 +143,13 @@ pub struct LicenseTerms {
     pub not_before: Timestamp,
     /// The first moment at which it no longer is; `None` is never.
     pub not_after: Option<Timestamp>,
+    /// The only tree it may be registered in; `None` is any.
+    pub tree: Option<TreeName>,
+    /// The only server of that tree it may be registered at; `None` is any. Needs a tree.
+    pub server: Option<ServerName>,
+    /// A holder that was not attached to the primary for so many days makes no new uses; `None`
+    /// is no such bound. 1 to [`CONFIRM_WITHIN_DAYS_MAX`]. Kept and shown; nothing acts by it yet.
+    pub confirm_within_days: Option<u16>,
     /// For people; at most [`NOTE_LEN_MAX`] bytes on one line, empty when there is none.
     pub note: String,
 }
@@ -191,6 +205,7 @@ impl TryFrom<LicenseTerms> for License {
             return Err(LicenseError::Count(terms.count));
         }
         check_dates(terms.not_before, terms.not_after)?;
+        check_bounds(&terms)?;
         Ok(License(terms))
     }
 }
@@ -203,6 +218,18 @@ fn check_dates(not_before: Timestamp, not_after: Option<Timestamp>) -> Result<()
         Some(end) if end > MOMENT_MAX => Err(LicenseError::TooLate { field: "not-after" }),
         Some(end) if end <= not_before => {
             Err(LicenseError::DatesReversed { not_before, not_after: end })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_bounds(terms: &LicenseTerms) -> Result<(), LicenseError> {
+    if let (None, Some(server)) = (&terms.tree, &terms.server) {
+        return Err(LicenseError::ServerWithoutTree(server.clone()));
+    }
+    match terms.confirm_within_days {
+        Some(days) if !(1..=CONFIRM_WITHIN_DAYS_MAX).contains(&days) => {
+            Err(LicenseError::ConfirmWithin(days))
         }
         _ => Ok(()),
     }
@@ -222,14 +249,9 @@ fn check_line(field: &'static str, text: &str, max: usize) -> Result<(), License
     }
 }
 
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{e0000}'..='\u{e007f}')
+/// Whether a text is one line that shows all it holds.
+pub fn is_one_line(text: &str) -> bool {
+    check_line("text", text, usize::MAX).is_ok()
 }
 
 #[cfg(test)]
@@ -245,6 +267,9 @@ mod tests {
             metric: Metric::Sessions,
             not_before: Timestamp(1_000),
             not_after: Some(Timestamp(2_000)),
+            tree: None,
+            server: None,
+            confirm_within_days: None,
             note: String::new(),
         }
     }
@@ -292,6 +317,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_license_is_bound_to_must_make_sense() {
+        let (tree, server) = ("acme".parse().unwrap(), "site-7".parse::<ServerName>().unwrap());
+        assert_eq!(
+            refusal(|t| t.server = Some(server.clone())),
+            LicenseError::ServerWithoutTree(server.clone())
+        );
+        for days in [0, 3_651] {
+            let refused = refusal(|t| t.confirm_within_days = Some(days));
+            assert_eq!(refused, LicenseError::ConfirmWithin(days));
+        }
+        let bound = LicenseTerms {
+            tree: Some(tree),
+            server: Some(server),
+            confirm_within_days: Some(3_650),
+            ..terms()
+        };
+        assert!(License::try_from(bound).is_ok());
+    }
+
+    #[test]
     fn lines_that_hide_something_are_refused() {
         for bad in ["a\nb", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}b", " a", "a ", "a\u{a0}"] {
             assert!(
@@ -327,5 +372,8 @@ mod tests {
         assert!(serde_json::from_str::<License>(&json).is_ok());
         let none = json.replace("\"count\":5", "\"count\":0");
         assert!(serde_json::from_str::<License>(&none).is_err());
+        let older = json.replace("\"tree\":null,\"server\":null,\"confirm_within_days\":null,", "");
+        assert_ne!(older, json);
+        assert!(serde_json::from_str::<License>(&older).is_ok());
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod count;
 pub mod name;
+pub mod text;
 pub mod time;
 pub mod tuning;
 
@@ -14,6 +15,7 @@ pub mod license;
 pub mod account;
 pub mod device;
 pub mod edge;
+pub mod enrolment;
 pub mod holding;
 pub mod report;
 

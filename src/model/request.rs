@@ -3,14 +3,17 @@
 use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState};
 use super::discovery::Found;
+use super::enrolment::{Approval, CertificateAnswer, CertificateAsk, InviteId, PROOF_LEN};
 use super::holding::HoldingOption;
 use super::license::License;
 use super::name::{ProductName, ServerName};
 use super::refusal::Refusal;
 use super::view::{
-    EventView, LicenseView, NodePage, NodeView, RangesView, ServerView, ServersView, StatusView,
+    EventView, InviteView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView,
+    ServersView, StatusView,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Names one request until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,41 @@ pub enum Request {
         limit: usize,
     },
     Status,
+    /// A license file was refused before the server heard of it: answered with the same refusal
+    /// once it stands in the event log.
+    LicenseRefused(Refusal),
+
+    /// A server is to come into the tree; the code was made by whoever asks.
+    Invite(Invitation),
+    Invitations,
+    Uninvite(ServerName),
+    Approve(ServerName),
+    /// By somebody who called to join, and by this server itself when its certificate grows old.
+    Certificate(CertificateAsk),
+    /// A server is shut out of the tree.
+    Remove {
+        name: ServerName,
+        doing: Doing,
+    },
+    /// What people call a server.
+    Entitle {
+        name: ServerName,
+        title: String,
+    },
+    /// The tree goes over to a new authority: begin, or take the next step before all are ready.
+    RotateAuthority {
+        doing: Doing,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    pub id: InviteId,
+    pub name: ServerName,
+    pub parent: ServerName,
+    pub proof_key: [u8; PROOF_LEN],
+    pub life: Duration,
+    pub approval: Approval,
 }
 
 /// `license distribute`, `license withdraw`, `server authorize`, `server deauthorize`.
@@ -108,6 +146,11 @@ pub enum Answer {
     Imported { new: u64, known: u64 },
     Events(Vec<EventView>),
     Status(StatusView),
+    Invited(InviteView),
+    Invitations(Vec<InviteView>),
+    Certificate(CertificateAnswer),
+    Done,
+    Rotation(RotationView),
 }
 
 /// What came of a change of a holding option, or what would.
@@ -116,7 +159,12 @@ pub struct HoldingOutcome {
     pub product: ProductName,
     pub relay: ServerName,
     pub option: HoldingOption,
+    /// What was set before, and how many were distributed by that.
+    pub option_before: HoldingOption,
+    pub count_before: LicenseCount,
+    /// As `range list` shows them now.
     pub before: RangesView,
+    /// As they will be when all is booked; as before where the change is impossible.
     pub after: RangesView,
     /// Set when it was, or would be, refused.
     pub refusal: Option<Refusal>,

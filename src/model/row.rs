@@ -7,6 +7,7 @@ use super::account::{Account, Below, Entry, Pack};
 use super::command::Founding;
 use super::device::{Device, DeviceNumber, OpenWish};
 use super::edge::{AttachId, Level};
+use super::enrolment::{Invite, InviteId, KeyPrint, SealedTrust};
 use super::event::Event;
 use super::holding::Phase;
 use super::license::{License, Serial};
@@ -32,6 +33,9 @@ pub enum RowKey {
     Stream(StreamId),
     Mirrored(StreamId, RowName),
     Event(u64),
+    Invite(InviteId),
+    Trust,
+    Claim(Serial),
 }
 
 /// What a row holds; the variant is that of its key.
@@ -55,6 +59,10 @@ pub enum Row {
     Stream(StreamRow),
     Mirrored(ReportRow),
     Event(Event),
+    Invite(Invite),
+    Trust(SealedTrust),
+    /// Primary: the relay that claimed the serial.
+    Claim(ServerName),
 }
 
 /// One row each server has once.
@@ -91,6 +99,9 @@ pub struct EdgeRow {
     /// What the relay was last heard to say.
     pub granted_seen: u64,
     pub version_seen: u64,
+    /// It was authorized, and has not said since that nothing is registered there: so it may keep
+    /// its registered licenses instead of what was set after.
+    pub may_decline: bool,
 }
 
 /// Primary: a server below.
@@ -100,6 +111,29 @@ pub struct MetRow {
     pub parent: ServerName,
     pub incarnation: u64,
     pub attach: Option<AttachId>,
+    pub enrolment: Enrolment,
+    /// What people call it; empty for just its name.
+    pub title: String,
+}
+
+/// Primary: how a server stands to the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Its newest; 0 where its identity was made ready beside the authority.
+    pub number: u64,
+    /// The last key that a certificate was given for; none is known of enrolment 0.
+    pub key: Option<KeyPrint>,
+    /// When that certificate ends.
+    pub expires: Timestamp,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    #[default]
+    Member,
+    /// Shut out; what it holds and uses still counts.
+    Removed,
 }
 
 /// Relay: where it stands for one product.

@@ -16,6 +16,8 @@ pub enum Mutant {
     UsesStay,
     /// A full range grants (no I11).
     GrantInFullRange,
+    /// A relay registers a license without claiming its serial.
+    NoClaim,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.
@@ -50,20 +52,32 @@ pub struct Tuning {
     pub pack_entries_per_letter_max: usize,
     /// Letters of one pack at most. 10,000.
     pub pack_parts_max: u32,
-    /// Entries of one pack: what one log entry can carry. 8,000,000.
-    pub pack_entries_max: usize,
+    /// About the bytes of one pack: what one log entry can carry. 24 MiB.
+    pub pack_bytes_max: usize,
     /// Packs of which some letters came and others not yet. 64.
     pub packs_gathered_max: usize,
     /// Servers in the tree, as far as one server remembers them. 100,000.
     pub servers_max: usize,
     /// Levels of the tree. 64.
     pub depth_max: usize,
+    /// Servers below one parent. 4,096.
+    pub children_max: usize,
+    /// Bytes in the names from below the primary down to a server, separators included. 4,096.
+    pub path_bytes_max: usize,
+    /// Invitations that are open at once. 1,000.
+    pub invites_max: usize,
+    /// How long a certificate of a relay is valid. 7 days.
+    pub certificate_life: Duration,
+    /// Refusals of one kind leave a line in the event log this often at most. 1 s.
+    pub refusals_noted_interval: Duration,
     /// Products. 1,000.
     pub products_max: usize,
     /// Devices of one managing source. 1,000,000.
     pub devices_max: usize,
     /// Licenses registered at one server. 10,000.
     pub licenses_max: usize,
+    /// Serials that relays claimed, at the primary. 100,000.
+    pub claims_max: usize,
     /// Lines of the event log that are kept. 10,000.
     pub events_kept: u64,
     /// Requests that wait for an answer of another server. 10,000.
@@ -92,13 +106,19 @@ impl Default for Tuning {
             wishes_repeated_max: 4_096,
             pack_entries_per_letter_max: 1_000,
             pack_parts_max: 10_000,
-            pack_entries_max: 8_000_000,
+            pack_bytes_max: 24 << 20,
             packs_gathered_max: 64,
             servers_max: 100_000,
             depth_max: 64,
+            children_max: 4_096,
+            path_bytes_max: 4_096,
+            invites_max: 1_000,
+            certificate_life: Duration::from_secs(7 * 86_400),
+            refusals_noted_interval: Duration::from_secs(1),
             products_max: 1_000,
             devices_max: 1_000_000,
             licenses_max: 10_000,
+            claims_max: 100_000,
             events_kept: 10_000,
             waiting_requests_max: 10_000,
             page_rows_max: 1_000,

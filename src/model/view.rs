@@ -4,6 +4,7 @@ use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState};
 use super::holding::{HoldingOption, Phase, Role};
 use super::name::{ProductName, ServerName, TreeName};
+use super::refusal::Refusal;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -41,6 +42,11 @@ pub struct LicenseView {
     pub not_after: Option<Timestamp>,
     pub registered_at: Timestamp,
     pub expired: bool,
+    /// The only tree, and the only server in it, where it may be registered.
+    pub tree: Option<TreeName>,
+    pub server: Option<ServerName>,
+    /// Carried and shown; nothing acts by it yet.
+    pub confirm_within_days: Option<u16>,
     pub note: String,
 }
 
@@ -67,8 +73,56 @@ pub struct ServerView {
     pub online: bool,
     pub last_seen: Option<Timestamp>,
     pub software: String,
+    /// What people call it; empty for just its name.
+    pub title: String,
+    pub standing: String,
+    /// Where its parent sees it.
+    pub address: String,
+    pub certificate: Option<CertificateView>,
+    /// How far its clock is ahead of the primary's, roughly: the way of the message is in it.
+    pub clock_ahead_ms: Option<i64>,
+    /// Rows that the primary does not have yet.
+    pub lag_rows: Option<u64>,
     pub holdings: Vec<HoldingView>,
     pub nodes: NodeCounts,
+}
+
+/// What a server proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateView {
+    pub expires: Timestamp,
+    pub enrolment: u64,
+    /// The print of the key of the authority that issued it.
+    pub authority: String,
+    /// The version of the trust it holds.
+    pub trust: u64,
+}
+
+/// One invitation; its code was shown once and is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteView {
+    pub id: String,
+    pub name: ServerName,
+    pub parent: ServerName,
+    pub expires: Timestamp,
+    /// `open`, `waits for approval`, `approved`, `used`, `void` or `expired`.
+    pub state: String,
+    /// The key that waits or was served, for comparing with what the new server shows.
+    pub key: Option<String>,
+    pub failures: u32,
+}
+
+/// How far the tree is on its way to a new authority.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationView {
+    pub as_of: Timestamp,
+    /// `none`, `spreading` (all are told of the new one) or `renewing` (it issues).
+    pub phase: String,
+    pub trust: u64,
+    /// Prints of the keys of the authorities believed, oldest first.
+    pub authorities: Vec<String>,
+    /// Servers that the phase waits for.
+    pub waits_for: Vec<ServerName>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +182,10 @@ pub struct StatusView {
     /// Whether the way to the primary is open; always true at the primary.
     pub connected: bool,
     pub parent: Option<ServerName>,
+    /// When the connection to the parent was lost; nothing while there is one, or was none yet.
+    pub cut_off_since: Option<Timestamp>,
+    /// Why the primary does not take this relay's word on what it holds.
+    pub attach_refusal: Option<Refusal>,
     pub servers_online: u64,
     pub servers_offline: u64,
     pub products: Vec<HoldingView>,
@@ -136,4 +194,13 @@ pub struct StatusView {
     pub waiting: u64,
     /// Rows that the neighbour above does not have yet.
     pub report_lag: u64,
+    /// What a person should look at, the most urgent first.
+    pub advice: Vec<Advice>,
+}
+
+/// Something that asks for a person, and the command to go on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    pub sentence: String,
+    pub command: String,
 }

@@ -1,11 +1,18 @@
 //! What is read from, and put into, a server's certificate.
 //!
-//! The one source of a server's name is the URI `lictree://TREE/server/NAME` among the
-//! certificate's subject alternative names: exactly one URI, nothing else counts. The DNS name
-//! [`DNS_NAME`] is the same in every certificate; TLS libraries want one.
+//! ```text
+//!   lictree://TREE/server/NAME               made ready by `init` or `up`: enrolment 0
+//!   lictree://TREE/server/NAME/enrolment/N   joined by a code, for the N-th time of that name
+//!   lictree://TREE/authority                 who issues them
+//! ```
+//!
+//! The one source of a server's name is that URI among the certificate's subject alternative
+//! names: exactly one URI, nothing else counts. The DNS name [`DNS_NAME`] is the same in every
+//! certificate; TLS libraries want one.
 
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
+use crate::net::public_key::{PublicKey, sha256};
 use std::fmt;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -13,6 +20,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 pub(crate) const DNS_NAME: &str = "lictree";
 
 const SCHEME: &str = "lictree://";
+const ENROLMENT: &str = "/enrolment/";
 
 /// The SHA-256 of a server's certificate: tells two certificates of one name apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +28,7 @@ pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
     pub(crate) fn of(certificate: &[u8]) -> Fingerprint {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        Fingerprint(bytes)
+        Fingerprint(sha256(certificate))
     }
 }
 
@@ -44,6 +49,10 @@ impl fmt::Debug for Fingerprint {
 pub struct Peer {
     pub tree: TreeName,
     pub name: ServerName,
+    /// How many times a server of this name has joined by a code; 0 for one made ready by hand.
+    pub enrolment: u64,
+    /// The last moment at which it proves anything. No connection should outlive it.
+    pub expires: Timestamp,
     pub fingerprint: Fingerprint,
 }
 
@@ -51,14 +60,21 @@ pub struct Peer {
 pub(crate) struct ServerCertificate {
     pub peer: Peer,
     pub not_before: Timestamp,
-    pub not_after: Timestamp,
-    /// The public key as it stands in the certificate.
-    pub public_key: Vec<u8>,
+    pub public_key: PublicKey,
+}
+
+/// The facts of an authority's certificate.
+pub(crate) struct AuthorityCertificate {
+    pub tree: TreeName,
+    pub public_key: PublicKey,
+    /// It is signed by its own key, as one that an authority has made.
+    pub by_itself: bool,
 }
 
 /// The name of a server, as its certificate carries it.
-pub(crate) fn server_uri(tree: &TreeName, name: &ServerName) -> String {
-    format!("{SCHEME}{tree}/server/{name}")
+pub(crate) fn server_uri(tree: &TreeName, name: &ServerName, enrolment: u64) -> String {
+    let server = format!("{SCHEME}{tree}/server/{name}");
+    if enrolment == 0 { server } else { format!("{server}{ENROLMENT}{enrolment}") }
 }
 
 /// The name of a tree's authority, as its certificate carries it.
@@ -70,31 +86,40 @@ pub(crate) fn authority_uri(tree: &TreeName) -> String {
 pub(crate) fn read_server(der: &[u8]) -> Result<ServerCertificate, String> {
     let certificate = parse(der)?;
     let uri = only_uri(&certificate)?;
-    let (tree, name) = server_of(uri).ok_or_else(|| not_a_name(uri))?;
+    let (tree, name, enrolment) = server_of(uri).ok_or_else(|| not_a_name(uri))?;
     let time = |at: x509_parser::time::ASN1Time| {
         Timestamp(u64::try_from(at.timestamp()).unwrap_or(0).saturating_mul(1000))
     };
     let validity = certificate.validity();
     Ok(ServerCertificate {
-        peer: Peer { tree, name, fingerprint: Fingerprint::of(der) },
+        peer: Peer {
+            tree,
+            name,
+            enrolment,
+            expires: time(validity.not_after),
+            fingerprint: Fingerprint::of(der),
+        },
         not_before: time(validity.not_before),
-        not_after: time(validity.not_after),
-        public_key: certificate.public_key().raw.to_vec(),
+        public_key: PublicKey::of(certificate.public_key().raw),
     })
 }
 
-/// Reads the certificate of an authority: its tree and its public key.
-pub(crate) fn read_authority(der: &[u8]) -> Result<(TreeName, Vec<u8>), String> {
+/// Reads the certificate of an authority. Proves nothing.
+pub(crate) fn read_authority(der: &[u8]) -> Result<AuthorityCertificate, String> {
     let certificate = parse(der)?;
     let uri = only_uri(&certificate)?;
     let tree = uri.strip_prefix(SCHEME).and_then(|rest| rest.strip_suffix("/authority"));
     let tree = tree.and_then(|tree| tree.parse().ok()).ok_or_else(|| not_a_name(uri))?;
-    Ok((tree, certificate.public_key().raw.to_vec()))
+    let public_key = PublicKey::of(certificate.public_key().raw);
+    let (signed, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value);
+    let by_itself = public_key.has_signed(signed, &signature.data);
+    Ok(AuthorityCertificate { tree, public_key, by_itself })
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     match X509Certificate::from_der(der) {
-        Ok((_, certificate)) => Ok(certificate),
+        Ok(([], certificate)) => Ok(certificate),
+        Ok((_, _)) => Err("not a certificate: other bytes follow it".to_string()),
         Err(error) => Err(format!("not a certificate: {error}")),
     }
 }
@@ -114,9 +139,19 @@ fn only_uri<'a>(certificate: &'a X509Certificate<'a>) -> Result<&'a str, String>
     }
 }
 
-fn server_of(uri: &str) -> Option<(TreeName, ServerName)> {
-    let (tree, name) = uri.strip_prefix(SCHEME)?.split_once("/server/")?;
-    Some((tree.parse().ok()?, name.parse().ok()?))
+fn server_of(uri: &str) -> Option<(TreeName, ServerName, u64)> {
+    let (tree, rest) = uri.strip_prefix(SCHEME)?.split_once("/server/")?;
+    let (name, enrolment) = match rest.split_once(ENROLMENT) {
+        Some((name, number)) => (name, enrolment_of(number)?),
+        None => (rest, 0),
+    };
+    Some((tree.parse().ok()?, name.parse().ok()?, enrolment))
+}
+
+/// A number has one spelling, so that two texts are never the same enrolment.
+fn enrolment_of(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| plain)
 }
 
 fn not_a_name(uri: &str) -> String {
@@ -134,12 +169,28 @@ mod tests {
     fn a_uri_is_a_server_of_a_tree_or_nothing() {
         let (tree, name): (TreeName, ServerName) =
             ("acme".parse().unwrap(), "west.1".parse().unwrap());
-        assert_eq!(server_of(&server_uri(&tree, &name)), Some((tree, name)));
+        for enrolment in [0, 1, 10, u64::MAX] {
+            let uri = server_uri(&tree, &name, enrolment);
+            assert_eq!(server_of(&uri), Some((tree.clone(), name.clone(), enrolment)), "{uri}");
+        }
+        assert_eq!(server_uri(&tree, &name, 0), "lictree://acme/server/west.1");
+        assert_eq!(server_uri(&tree, &name, 7), "lictree://acme/server/west.1/enrolment/7");
         for bad in [
             "lictree://acme/server/",
             "lictree:///server/a",
             "lictree://acme/server/a/b",
             "lictree://acme/server/*",
+            "lictree://acme/server/a/enrolment/",
+            "lictree://acme/server/a/enrolment/0",
+            "lictree://acme/server/a/enrolment/01",
+            "lictree://acme/server/a/enrolment/+1",
+            "lictree://acme/server/a/enrolment/ 1",
+            "lictree://acme/server/a/enrolment/1/",
+            "lictree://acme/server/a/enrolment/1/enrolment/1",
+            "lictree://acme/server/a/enrolment/0x1",
+            "lictree://acme/server/a/enrolment/18446744073709551616",
+            "lictree://acme/server//enrolment/1",
+            "lictree://acme/server/a/enrolment",
             "lictree://acme/authority",
             "LICTREE://acme/server/a",
             "https://acme/server/a",

@@ -3,7 +3,9 @@
 use crate::model::name::ServerName;
 use crate::net::certificate::DNS_NAME;
 use crate::net::greeting::{self, GREETING};
-use crate::net::{CloseCode, Connection, Identity, NetError, NetLimits, Peer, Refusal, tls};
+use crate::net::{
+    CloseCode, Connection, Denials, Identity, NetError, NetLimits, Peer, Refusal, tls,
+};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -13,35 +15,39 @@ pub struct Dialer {
     endpoint: quinn::Endpoint,
     config: quinn::ClientConfig,
     own: Peer,
+    denials: Denials,
     limits: NetLimits,
 }
 
 impl Dialer {
-    /// Takes a UDP socket of the family of `target`, on a port that the system chooses.
-    /// Must be called inside the runtime.
+    /// Takes a UDP socket of the family of `target`, on a port that the system chooses. No
+    /// server is accepted whom `denials` name by then. Must be called inside the runtime.
     pub fn toward(
         target: SocketAddr,
         identity: &Identity,
+        denials: &Denials,
         limits: NetLimits,
     ) -> Result<Dialer, NetError> {
         let any = match target {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
-        Dialer::bind(any, identity, limits)
+        Dialer::bind(any, identity, denials, limits)
     }
 
     /// Takes the UDP socket `local`, for machines where the way out matters.
     pub fn bind(
         local: SocketAddr,
         identity: &Identity,
+        denials: &Denials,
         limits: NetLimits,
     ) -> Result<Dialer, NetError> {
         limits.check()?;
-        let config = tls::client_config(identity, &limits)?;
+        let config = tls::client_config(identity, denials, &limits)?;
         let endpoint = quinn::Endpoint::client(local)
             .map_err(|source| NetError::Bind { address: local, source })?;
-        Ok(Dialer { endpoint, config, own: identity.peer().clone(), limits })
+        let (own, denials) = (identity.peer().clone(), denials.clone());
+        Ok(Dialer { endpoint, config, own, denials, limits })
     }
 
     /// Connects to `address` and expects the server `expected` of the own tree there.
@@ -96,6 +102,8 @@ impl Dialer {
             return Err(lost(quic.closed().await));
         }
         greeting::read(&quic, &mut receive, lost).await?;
+        greeting::check_denials(&peer, &self.denials)
+            .map_err(|why| greeting::refuse(&quic, why))?;
         Ok(Connection::start(quic, peer, send, receive, &self.limits, None))
     }
 

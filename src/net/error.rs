@@ -55,6 +55,10 @@ pub enum IdentityError {
     NotYetValid { path: PathBuf, from: String },
     #[error("cannot make a certificate: {0}")]
     Making(String),
+    #[error("the request for a certificate cannot be granted: {0}")]
+    Request(String),
+    #[error("the certificates that came cannot be used: {0}; ask for new ones")]
+    Answer(String),
 }
 
 /// Which side of a connection refused the other.
@@ -86,7 +90,10 @@ pub enum Refusal {
     Expired,
     #[error("the certificate is not acceptable: {0}")]
     BadCertificate(String),
-    #[error("the other side does not speak lictree/1; check the port and both versions")]
+    #[error(
+        "the other side speaks neither lictree/1 nor, to join, lictree-join/1; \
+         check the port and both versions"
+    )]
     OtherProtocol,
     #[error("the certificate names no server of a tree: {0}")]
     NoName(String),
@@ -94,9 +101,20 @@ pub enum Refusal {
     OtherTree { expected: TreeName, found: TreeName },
     #[error("the certificate is of the server {found}, expected {expected}")]
     OtherName { expected: ServerName, found: ServerName },
+    #[error(
+        "the certificate is denied: this enrolment of the server is not let in any more; \
+         it must join anew"
+    )]
+    Denied,
     #[error("it opened the connection with other bytes than a lictree server does")]
     NoGreeting,
-    #[error("it holds as many connections or handshakes as it may ({0})")]
+    #[error("it has called to join too often from its address; let a minute pass")]
+    TooOften,
+    #[error("it does not ask to join as lictree does: {0}")]
+    BadJoin(String),
+    #[error("the call to join got no answer")]
+    NotAnswered,
+    #[error("it has as many connections, handshakes or calls to join as it may ({0})")]
     Busy(String),
     #[error("{reason} (code {code})")]
     Told { code: CloseCode, reason: String },
@@ -123,6 +141,15 @@ pub enum NetError {
     Refused { by: Side, why: Refusal },
     #[error("the connection broke while it was made: {0}")]
     Broken(String),
+    #[error(
+        "the server at {address} is not of the tree this code is for; nothing was sent; \
+         check the address, or ask for a new code"
+    )]
+    NotPinned { address: SocketAddr },
+    #[error("the request to join cannot be sent: {0}")]
+    Unsendable(SendError),
+    #[error("{address} answered, but not as a server of lictree does: {why}")]
+    BadAnswer { address: SocketAddr, why: String },
 }
 
 /// Why a connection that was made is no more.
@@ -197,6 +224,16 @@ impl CloseCode {
     pub const FRAME_EMPTY: CloseCode = CloseCode(8);
     /// The peer reads more slowly than frames arise; the send queue is full.
     pub const SEND_QUEUE_FULL: CloseCode = CloseCode(9);
+    /// The peer's certificate is denied.
+    pub const DENIED: CloseCode = CloseCode(10);
+    /// Too many calls to join from one address.
+    pub const TOO_OFTEN: CloseCode = CloseCode(11);
+    /// A call to join that is not made as one.
+    pub const BAD_JOIN: CloseCode = CloseCode(12);
+    /// A call to join that nobody answered.
+    pub const NOT_ANSWERED: CloseCode = CloseCode(13);
+    /// A call to join that took too long.
+    pub const TOO_SLOW: CloseCode = CloseCode(14);
     /// The first number that `net` leaves to its users.
     pub const FIRST_FREE: CloseCode = CloseCode(256);
 }
@@ -226,6 +263,10 @@ impl Refusal {
             Refusal::OtherName { .. } => CloseCode::OTHER_NAME,
             Refusal::NoGreeting => CloseCode::NO_GREETING,
             Refusal::Busy(_) => CloseCode::BUSY,
+            Refusal::Denied => CloseCode::DENIED,
+            Refusal::TooOften => CloseCode::TOO_OFTEN,
+            Refusal::BadJoin(_) => CloseCode::BAD_JOIN,
+            Refusal::NotAnswered => CloseCode::NOT_ANSWERED,
             Refusal::Told { code, .. } => *code,
             Refusal::OtherAuthority
             | Refusal::Expired
@@ -237,6 +278,7 @@ impl Refusal {
     /// A TLS alert as a refusal. The numbers are those of RFC 8446, section 6.
     fn from_alert(alert: u8, reason: &str) -> Refusal {
         match alert {
+            44 => Refusal::Denied,
             45 => Refusal::Expired,
             // 51: an authority of the same name, but with another key, fails in the signature.
             48 | 51 => Refusal::OtherAuthority,
@@ -287,6 +329,9 @@ fn told(close: &quinn::ApplicationClose) -> Refusal {
     let (code, reason) = code_and_reason(close);
     match code {
         CloseCode::BUSY => Refusal::Busy(reason),
+        CloseCode::DENIED => Refusal::Denied,
+        CloseCode::TOO_OFTEN => Refusal::TooOften,
+        CloseCode::NOT_ANSWERED => Refusal::NotAnswered,
         code => Refusal::Told { code, reason },
     }
 }

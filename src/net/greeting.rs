@@ -5,7 +5,8 @@
 //!     ── TLS handshake, both certificates ──►
 //!     checks tree and expected name           checks tree
 //!     ── opens a stream: "LTC1" ────────────► counts its connections
-//!     ◄──────────────────────────── "LTC1" ──
+//!     ◄──────────────────────────── "LTC1" ── still not denied
+//!     still not denied
 //! ```
 //!
 //! In TLS 1.3 the dialing side is through before the other has looked at its certificate;
@@ -13,7 +14,7 @@
 
 use crate::model::name::TreeName;
 use crate::net::certificate::{self, Peer};
-use crate::net::{NetError, Refusal, Side};
+use crate::net::{Denials, NetError, Refusal, Side};
 use quinn::{ReadError, ReadExactError, RecvStream};
 use rustls::pki_types::CertificateDer;
 
@@ -31,6 +32,11 @@ pub(crate) fn proven_peer(quic: &quinn::Connection, tree: &TreeName) -> Result<P
         return Err(Refusal::OtherTree { expected: tree.clone(), found: peer.tree });
     }
     Ok(peer)
+}
+
+/// Looks once more before the peer is let in: a denial may have come since the handshake.
+pub(crate) fn check_denials(peer: &Peer, denials: &Denials) -> Result<(), Refusal> {
+    if denials.is_denied(peer) { Err(Refusal::Denied) } else { Ok(()) }
 }
 
 /// Closes `quic` and tells the peer why.

@@ -1,9 +1,10 @@
 //! What a server proves itself with: a chain of certificates, its key, and the authorities
 //! whose certificates it believes.
 //!
-//! Files in one folder (0700): `identity.pem`, `identity.key` (0600), `ca.pem`. A new identity
-//! replaces an old one through `identity.key.next`, so that key and certificate belong together
-//! whenever the program is cut off:
+//! Files in one folder (0700): `identity.pem`, `identity.key` (0600), `ca.pem`, and `reset.key`
+//! (0600), which outlives every identity. A new identity replaces an old one through
+//! `identity.key.next`, so that key and certificate belong together whenever the program is cut
+//! off:
 //!
 //! ```text
 //!   write identity.key.next ── write identity.pem ── rename identity.key.next → identity.key
@@ -12,9 +13,13 @@
 
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
-use crate::net::certificate::{self, Peer};
+use crate::net::certificate::{self, Peer, ServerCertificate};
 use crate::net::private_file::{self, Readers};
-use crate::net::{Fingerprint, IdentityError};
+use crate::net::public_key::PublicKey;
+use crate::net::reset_key::ResetKey;
+use crate::net::{Fingerprint, IdentityError, KeyAndRequest, NetError, SecretKey, signature, tls};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use rcgen::PublicKeyData;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -30,13 +35,47 @@ const AUTHORITIES_FILE: &str = "ca.pem";
 pub struct Identity {
     peer: Peer,
     not_before: Timestamp,
-    expires: Timestamp,
     chain: Vec<CertificateDer<'static>>,
     key: PrivatePkcs8KeyDer<'static>,
+    /// The same key, ready to sign.
+    signer: EcdsaKeyPair,
     authorities: Vec<CertificateDer<'static>>,
+    reset: ResetKey,
 }
 
 impl Identity {
+    /// Makes a new key, and what to ask the authority for its certificate with. When the answer
+    /// has come, [`assemble`](Identity::assemble) joins both.
+    pub fn request() -> Result<KeyAndRequest, IdentityError> {
+        KeyAndRequest::make()
+    }
+
+    /// Joins a key with the certificates (DER) that came for it, the server's own first, and the
+    /// authorities (DER) to believe from now on. Refuses certificates that are not of the key, or
+    /// that none of the authorities has issued; whether the tree and the name are the expected
+    /// ones is for the caller to see ([`peer`](Identity::peer)).
+    pub fn assemble(
+        key: SecretKey,
+        chain: Vec<Vec<u8>>,
+        authorities: Vec<Vec<u8>>,
+    ) -> Result<Identity, IdentityError> {
+        let chain = chain.into_iter().map(CertificateDer::from).collect();
+        let identity = Identity::from_parts(chain, key.into_secret(), Vec::new())
+            .map_err(IdentityError::Answer)?
+            .with_authorities(authorities)?;
+        let Identity { peer, chain, authorities, .. } = &identity;
+        signature::check_issued(&chain[0], &chain[1..], authorities, peer.expires)
+            .map_err(IdentityError::Answer)?;
+        Ok(identity)
+    }
+
+    /// The same identity, believing other authorities (certificates, DER) from now on; to be
+    /// saved then. Several are believed while one gives way to another.
+    pub fn with_authorities(self, authorities: Vec<Vec<u8>>) -> Result<Identity, IdentityError> {
+        let authorities = believable(authorities, self.tree())?;
+        Ok(Identity { authorities, ..self })
+    }
+
     /// Joins what belongs together; the text says what does not.
     pub(crate) fn from_parts(
         chain: Vec<CertificateDer<'static>>,
@@ -45,8 +84,15 @@ impl Identity {
     ) -> Result<Identity, String> {
         let leaf = chain.first().ok_or("it holds no certificate")?;
         let facts = certificate::read_server(leaf)?;
-        let (not_before, expires) = (facts.not_before, facts.not_after);
-        Ok(Identity { peer: facts.peer, not_before, expires, chain, key, authorities })
+        let signer =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.secret_pkcs8_der())
+                .map_err(|_| "its key is of another kind than ECDSA P-256")?;
+        if facts.public_key.p256_point() != Some(signer.public_key().as_ref()) {
+            return Err("the certificate is not of the key".to_string());
+        }
+        let ServerCertificate { peer, not_before, .. } = facts;
+        let reset = ResetKey::random();
+        Ok(Identity { peer, not_before, chain, key, signer, authorities, reset })
     }
 
     /// This server as its peers see it.
@@ -74,7 +120,34 @@ impl Identity {
 
     /// The last moment at which it proves anything; renew well before.
     pub fn expires(&self) -> Timestamp {
-        self.expires
+        self.peer.expires
+    }
+
+    /// Signs `bytes` with the current key, to prove who asks for a new certificate
+    /// ([`check_signature_of`](crate::net::check_signature_of)).
+    pub fn signed_by_me(&self, bytes: &[u8]) -> Vec<u8> {
+        let signed = self.signer.sign(&SystemRandom::new(), &signature::to_renew(bytes));
+        signed.expect("a P-256 key that was read or made signs any bytes").as_ref().to_vec()
+    }
+
+    /// The key of the authority that issued it; nothing where that is not believed any more.
+    pub fn issuer(&self) -> Option<crate::net::KeyPrint> {
+        let of = |authority: &&CertificateDer<'static>| {
+            let only = std::slice::from_ref(*authority);
+            signature::check_issued(&self.chain[0], &self.chain[1..], only, self.expires()).is_ok()
+        };
+        let issuer = self.authorities.iter().find(of)?;
+        crate::net::authority_print(issuer)
+    }
+
+    /// The server's own certificate (DER).
+    pub fn certificate(&self) -> &[u8] {
+        &self.chain[0]
+    }
+
+    /// Whether its own authorities prove it at `now`, as a neighbour that has them would judge.
+    pub fn check_authority(&self, now: Timestamp) -> Result<(), NetError> {
+        tls::prove(self, now)
     }
 
     /// The chain for TLS, the server's own certificate first.
@@ -86,14 +159,20 @@ impl Identity {
         &self.key
     }
 
-    /// The authorities whose certificates it believes; more than one while they are changed.
-    pub(crate) fn authorities(&self) -> &[CertificateDer<'static>] {
+    pub(crate) fn reset_key(&self) -> &ResetKey {
+        &self.reset
+    }
+
+    /// The authorities (DER) whose certificates it believes; more than one while they are changed.
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
         &self.authorities
     }
 
-    /// Writes the files into `folder`, which is made (0700) when it is not there.
+    /// Writes the files into `folder`, which is made (0700) when it is not there. A `reset.key`
+    /// that is there stays.
     pub fn save(&self, folder: &Path) -> Result<(), IdentityError> {
         private_file::make_folder(folder)?;
+        self.reset.save_unless_there(folder)?;
         let pem_all = |certificates: &[CertificateDer<'_>]| -> String {
             certificates.iter().map(|der| private_file::pem_text("CERTIFICATE", der)).collect()
         };
@@ -106,7 +185,7 @@ impl Identity {
     }
 
     /// Reads the files. Refuses what others can reach, a certificate that is not of the key,
-    /// and one that is not valid at `now`.
+    /// and one that is not valid at `now`. Makes a `reset.key` when there is none.
     pub fn load(folder: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
         private_file::check_folder(folder)?;
         let path = folder.join(CHAIN_FILE);
@@ -122,13 +201,13 @@ impl Identity {
         let authorities = certificates(&folder.join(AUTHORITIES_FILE))?;
         let identity = Identity::from_parts(chain, key, authorities).map_err(unreadable)?;
         identity.check_time(&path, now)?;
-        Ok(identity)
+        Ok(Identity { reset: ResetKey::of_folder(folder)?, ..identity })
     }
 
     fn check_time(&self, path: &Path, now: Timestamp) -> Result<(), IdentityError> {
         let path = path.to_path_buf();
-        if now > self.expires {
-            return Err(IdentityError::Expired { path, at: calendar(self.expires) });
+        if now > self.peer.expires {
+            return Err(IdentityError::Expired { path, at: calendar(self.peer.expires) });
         }
         if now < self.not_before {
             return Err(IdentityError::NotYetValid { path, from: calendar(self.not_before) });
@@ -140,11 +219,26 @@ impl Identity {
 impl fmt::Debug for Identity {
     /// Never shows the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("peer", &self.peer)
-            .field("expires", &self.expires)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("peer", &self.peer).finish_non_exhaustive()
     }
+}
+
+/// Authorities that can be believed: one at least, and authorities of the tree all.
+fn believable(
+    authorities: Vec<Vec<u8>>,
+    tree: &TreeName,
+) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+    if authorities.is_empty() {
+        return Err(IdentityError::Answer("it names no authority to believe".to_string()));
+    }
+    for authority in &authorities {
+        let found = certificate::read_authority(authority).map_err(IdentityError::Answer)?.tree;
+        if found != *tree {
+            let why = format!("an authority is of the tree {found}, expected {tree}");
+            return Err(IdentityError::Answer(why));
+        }
+    }
+    Ok(authorities.into_iter().map(CertificateDer::from).collect())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
@@ -159,9 +253,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, IdentityErr
 }
 
 /// The key that belongs to `public_key`; ends a replacement that was cut off.
-fn key_of(folder: &Path, public_key: &[u8]) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
+fn key_of(
+    folder: &Path,
+    public_key: &PublicKey,
+) -> Result<PrivatePkcs8KeyDer<'static>, IdentityError> {
     let (current, next) = (folder.join(KEY_FILE), folder.join(NEXT_KEY_FILE));
-    let fits = |key: &rcgen::KeyPair| key.subject_public_key_info() == public_key;
+    let fits = |key: &rcgen::KeyPair| key.subject_public_key_info() == public_key.info();
     if next.exists() {
         let key = read_key(&next)?;
         if fits(&key) {
@@ -191,7 +288,7 @@ fn calendar(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Authority;
+    use crate::net::{Authority, reset_key};
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
@@ -271,7 +368,7 @@ mod tests {
         let (_outer, folder) = saved();
         let late = NOW.after(2 * WEEK);
         assert!(matches!(Identity::load(&folder, late), Err(IdentityError::Expired { .. })));
-        let early = Timestamp(NOW.0 - 3 * 86_400_000);
+        let early = Timestamp(NOW.0 - 2 * 3_600_000);
         assert!(matches!(Identity::load(&folder, early), Err(IdentityError::NotYetValid { .. })));
     }
 
@@ -294,7 +391,7 @@ mod tests {
     #[test]
     fn files_that_are_missing_or_hold_something_else_are_named() {
         let (_outer, folder) = saved();
-        for file in [CHAIN_FILE, AUTHORITIES_FILE, KEY_FILE] {
+        for file in [CHAIN_FILE, AUTHORITIES_FILE, KEY_FILE, reset_key::FILE] {
             let whole = std::fs::read(folder.join(file)).unwrap();
             std::fs::write(folder.join(file), "nonsense").unwrap();
             let error = Identity::load(&folder, NOW).unwrap_err();
@@ -305,5 +402,97 @@ mod tests {
         std::fs::remove_file(folder.join(CHAIN_FILE)).unwrap();
         let error = Identity::load(&folder, NOW).unwrap_err();
         assert!(matches!(error, IdentityError::Io { action: "open", .. }), "{error}");
+    }
+
+    /// A key, and the chain that `authority` certifies it with as `west` in its first enrolment.
+    fn certified(authority: &Authority) -> (SecretKey, Vec<Vec<u8>>) {
+        let KeyAndRequest { key, request } = Identity::request().unwrap();
+        let name = "west".parse().unwrap();
+        let certified = authority.certify(&request, &name, 1, NOW, WEEK).unwrap();
+        assert_eq!(certified.key, key.print());
+        (key, certified.chain)
+    }
+
+    #[test]
+    fn a_key_and_the_answer_for_it_are_an_identity() {
+        let authority = authority();
+        let (key, chain) = certified(&authority);
+        let believed = vec![authority.certificate().to_vec()];
+        let identity = Identity::assemble(key, chain.clone(), believed.clone()).unwrap();
+        assert_eq!((identity.name().as_str(), identity.peer().enrolment), ("west", 1));
+        assert_eq!(identity.certificate(), chain[0]);
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("identity");
+        identity.save(&folder).unwrap();
+        assert_eq!(Identity::load(&folder, NOW).unwrap().peer(), identity.peer());
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_is_refused() {
+        let refused = |key, chain, authorities| match Identity::assemble(key, chain, authorities)
+            .unwrap_err()
+        {
+            IdentityError::Answer(why) => why,
+            other => panic!("{other}"),
+        };
+        let authority = authority();
+        let believed = || vec![authority.certificate().to_vec()];
+        let (key, _) = certified(&authority);
+        let (_, of_another_key) = certified(&authority);
+        assert_eq!(refused(key, of_another_key, believed()), "the certificate is not of the key");
+        let (key, chain) = certified(&self::authority());
+        assert!(refused(key, chain, believed()).contains("certificate"));
+        let (key, chain) = certified(&authority);
+        assert!(refused(key, chain, Vec::new()).contains("no authority"));
+        let (key, _) = certified(&authority);
+        assert_eq!(refused(key, Vec::new(), believed()), "it holds no certificate");
+        let (key, chain) = certified(&authority);
+        let leaf = chain[0].clone();
+        assert!(refused(key, chain, vec![leaf]).contains("not the name"));
+        let (key, _) = certified(&authority);
+        assert!(refused(key, vec![vec![1, 2, 3]], believed()).contains("not a certificate"));
+        let (key, chain) = certified(&authority);
+        let other = Authority::create(&"other".parse().unwrap(), NOW).unwrap();
+        let of_another_tree = vec![authority.certificate().to_vec(), other.certificate().to_vec()];
+        assert!(refused(key, chain, of_another_tree).contains("of the tree other"));
+    }
+
+    #[test]
+    fn the_believed_authorities_are_replaced_and_saved() {
+        let (_outer, folder) = saved();
+        let identity = Identity::load(&folder, NOW).unwrap();
+        let (fingerprint, old) = (identity.fingerprint(), identity.authorities()[0].to_vec());
+        let both = vec![old, authority().certificate().to_vec()];
+        identity.with_authorities(both.clone()).unwrap().save(&folder).unwrap();
+        let loaded = Identity::load(&folder, NOW).unwrap();
+        assert!(loaded.authorities().iter().map(|found| found.to_vec()).eq(both));
+        assert_eq!(loaded.fingerprint(), fingerprint);
+        for none in [vec![], vec![vec![1]], vec![loaded.certificate().to_vec()]] {
+            let loaded = Identity::load(&folder, NOW).unwrap();
+            let error = loaded.with_authorities(none).unwrap_err();
+            assert!(matches!(error, IdentityError::Answer(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_reset_key_is_made_when_missing_and_survives_a_renewal() {
+        let (_outer, folder) = saved();
+        let reset = folder.join(reset_key::FILE);
+        let print = |folder: &Path| Identity::load(folder, NOW).unwrap().reset_key().print();
+        let first = print(&folder);
+        assert_eq!(print(&folder), first);
+        assert_eq!(std::fs::metadata(&reset).unwrap().permissions().mode() & 0o777, 0o600);
+
+        issued(&authority()).save(&folder).unwrap();
+        assert_eq!(print(&folder), first);
+
+        std::fs::remove_file(&reset).unwrap();
+        let second = print(&folder);
+        assert_ne!(second, first);
+        assert_eq!(print(&folder), second);
+
+        std::fs::set_permissions(&reset, Permissions::from_mode(0o644)).unwrap();
+        let error = Identity::load(&folder, NOW).unwrap_err();
+        assert!(matches!(error, IdentityError::LooseFile { .. }), "{error}");
     }
 }

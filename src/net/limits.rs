@@ -12,6 +12,8 @@ pub struct NetLimits {
     /// Above this many, an address must first prove that it can be reached (Retry).
     /// Default 128.
     pub handshakes_retry_above: usize,
+    /// The same among those of one network, an IPv4 /24 or an IPv6 /48. Default 32.
+    pub handshakes_per_network_max: usize,
     /// From the first packet until both sides have accepted each other. Default 5 s.
     pub handshake_timeout: Duration,
     /// What may be buffered of one attempt before its handshake begins. Default 64 KiB.
@@ -39,6 +41,17 @@ pub struct NetLimits {
     pub send_queue_frames_max: usize,
     /// Bytes that wait to be sent, lengths included. Default 4 MiB.
     pub send_queue_bytes_max: usize,
+    /// The request of one who joins, and the answer. Default 16 KiB.
+    pub join_bytes_max: u32,
+    /// Calls to join under way at once; further ones are refused. Default 16.
+    pub joins_max: usize,
+    /// From the end of the handshake to the end of a call to join. Default 30 s.
+    pub join_timeout: Duration,
+    /// Calls to join from one IPv4 address or IPv6 /64: so many at once, and so many come back
+    /// within a minute. Default 5.
+    pub joins_per_address_per_minute: u32,
+    /// The addresses of which that is remembered. Default 4,096.
+    pub join_addresses_max: usize,
 }
 
 impl Default for NetLimits {
@@ -46,6 +59,7 @@ impl Default for NetLimits {
         NetLimits {
             handshakes_max: 1_024,
             handshakes_retry_above: 128,
+            handshakes_per_network_max: 32,
             handshake_timeout: Duration::from_secs(5),
             handshake_buffer_bytes: 64 * 1024,
             handshake_buffers_bytes: 16 * 1024 * 1024,
@@ -59,6 +73,11 @@ impl Default for NetLimits {
             frame_bytes_max: 256 * 1024,
             send_queue_frames_max: 65_536,
             send_queue_bytes_max: 4 * 1024 * 1024,
+            join_bytes_max: 16 * 1024,
+            joins_max: 16,
+            join_timeout: Duration::from_secs(30),
+            joins_per_address_per_minute: 5,
+            join_addresses_max: 4_096,
         }
     }
 }
@@ -72,6 +91,13 @@ impl NetLimits {
             (self.arrivals_max == 0, "arrivals_max must be at least 1"),
             (self.streams_max == 0, "streams_max must be at least 1"),
             (self.frame_bytes_max == 0, "frame_bytes_max must be at least 1"),
+            (self.join_bytes_max == 0, "join_bytes_max must be at least 1"),
+            (self.joins_max == 0, "joins_max must be at least 1"),
+            (
+                self.joins_per_address_per_minute == 0,
+                "joins_per_address_per_minute must be at least 1",
+            ),
+            (self.join_addresses_max == 0, "join_addresses_max must be at least 1"),
             (self.send_window_bytes == 0, "send_window_bytes must be at least 1"),
             (self.receive_window_bytes == 0, "receive_window_bytes must be at least 1"),
             (

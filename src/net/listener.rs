@@ -2,19 +2,27 @@
 //!
 //! ```text
 //!   packet ─► doorman task ─► one task per handshake, with a timeout ─► arrivals ─► accept()
-//!                │ too many: refused; many: address must be proven (Retry)
-//!                └─ owns all handshake tasks; ends with the listener
+//!                │                     └─ lictree-join/1: one task per call ──┘
+//!                │ too many: refused; many, or many of one network: address must be proven (Retry)
+//!                └─ owns all these tasks; ends with the listener
 //! ```
 //!
-//! Invariants: a stranger's handshake never holds up another's; at most `handshakes_max` run
-//! and at most `connections_max` are made; refusals never displace arrivals.
+//! Invariants: a stranger's handshake never holds up another's; at most `handshakes_max` run,
+//! at most `connections_max` are made and at most `joins_max` calls to join are carried;
+//! refusals never displace arrivals.
 
 use crate::model::name::TreeName;
 use crate::net::greeting::{self, GREETING};
-use crate::net::{CloseCode, Connection, Identity, NetError, NetLimits, Refusal, Side, tls};
+use crate::net::join::{JoinCall, JoinDoor, Joining};
+use crate::net::neighbourhood::Networks;
+use crate::net::reception::Reception;
+use crate::net::{
+    CloseCode, Connection, Denials, Identity, NetError, NetLimits, Refusal, Side, tls,
+};
+use quinn::crypto::rustls::HandshakeData;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -33,16 +41,23 @@ pub struct Refused {
 /// What came to a listener.
 pub enum Arrival {
     Connected(Connection),
+    /// Somebody without a certificate asks to be let into the tree.
+    Join(JoinCall),
     /// For the log only; nothing is left to do. Some are dropped when many come.
     Refused(Refused),
 }
+
+/// How those are answered who come now.
+type Current = Arc<RwLock<Arc<Reception>>>;
 
 /// Waits for connections on one UDP socket. Dropping it takes no further ones; those that
 /// were accepted go on.
 pub struct Listener {
     endpoint: quinn::Endpoint,
+    reception: Current,
+    denials: Denials,
     limits: NetLimits,
-    arrivals: mpsc::Receiver<Connection>,
+    arrivals: mpsc::Receiver<Arrival>,
     refusals: mpsc::Receiver<Refused>,
     refused: Arc<AtomicU64>,
     /// Held so that the task ends with the listener.
@@ -50,27 +65,33 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the UDP socket `address`; port 0 lets the system choose. Must be called inside
-    /// the runtime.
+    /// Takes the UDP socket `address`; port 0 lets the system choose. Nobody is let in whom
+    /// `denials` name by then. Must be called inside the runtime.
     pub fn bind(
         address: SocketAddr,
         identity: &Identity,
+        denials: &Denials,
         limits: NetLimits,
     ) -> Result<Listener, NetError> {
         limits.check()?;
-        let config = tls::server_config(identity, &limits)?;
+        let reception = Reception::new(identity, denials, &limits)?;
         let socket = std::net::UdpSocket::bind(address)
             .map_err(|source| NetError::Bind { address, source })?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let own = tls::endpoint_config(identity);
-        let endpoint = quinn::Endpoint::new(own, Some(config), socket, runtime)
+        let endpoint = quinn::Endpoint::new(own, Some(reception.plain()), socket, runtime)
             .map_err(|source| NetError::Bind { address, source })?;
         let (arrived, arrivals) = mpsc::channel(limits.arrivals_max);
         let (turned_away, refusals) = mpsc::channel(REFUSALS_KEPT_MAX);
         let refused = Arc::new(AtomicU64::new(0));
+        let reception = Arc::new(RwLock::new(Arc::new(reception)));
         let door = Door {
+            reception: reception.clone(),
             tree: identity.tree().clone(),
+            denials: denials.clone(),
+            networks: Networks::default(),
             slots: Arc::new(Semaphore::new(limits.connections_max)),
+            joins: JoinDoor::new(&limits),
             limits: limits.clone(),
             arrived,
             turned_away,
@@ -78,7 +99,8 @@ impl Listener {
         };
         let doorman = tokio::spawn(watch_door(endpoint.clone(), Arc::new(door)));
         let _doorman = AbortOnDropHandle::new(doorman);
-        Ok(Listener { endpoint, limits, arrivals, refusals, refused, _doorman })
+        let denials = denials.clone();
+        Ok(Listener { endpoint, reception, denials, limits, arrivals, refusals, refused, _doorman })
     }
 
     /// The address it listens at, with the port that the system chose.
@@ -91,7 +113,7 @@ impl Listener {
     pub async fn accept(&mut self) -> Option<Arrival> {
         tokio::select! {
             biased;
-            connection = self.arrivals.recv() => connection.map(Arrival::Connected),
+            arrival = self.arrivals.recv() => arrival,
             Some(refused) = self.refusals.recv() => Some(Arrival::Refused(refused)),
         }
     }
@@ -103,8 +125,8 @@ impl Listener {
 
     /// Shows another identity of the same server to all who come from now on.
     pub fn renew(&self, identity: &Identity) -> Result<(), NetError> {
-        let config = tls::server_config(identity, &self.limits)?;
-        self.endpoint.set_server_config(Some(config));
+        let reception = Arc::new(Reception::new(identity, &self.denials, &self.limits)?);
+        *self.reception.write().unwrap_or_else(PoisonError::into_inner) = reception;
         Ok(())
     }
 
@@ -125,56 +147,92 @@ impl Drop for Listener {
 
 /// What the doorman and the handshakes share.
 struct Door {
+    reception: Current,
     tree: TreeName,
+    denials: Denials,
     limits: NetLimits,
+    networks: Networks,
     slots: Arc<Semaphore>,
-    arrived: mpsc::Sender<Connection>,
+    joins: JoinDoor,
+    arrived: mpsc::Sender<Arrival>,
     turned_away: mpsc::Sender<Refused>,
     refused: Arc<AtomicU64>,
 }
 
 async fn watch_door(endpoint: quinn::Endpoint, door: Arc<Door>) {
-    let mut handshakes = JoinSet::new();
+    let (mut handshakes, mut joins) = (JoinSet::new(), JoinSet::new());
     loop {
         tokio::select! {
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) => admit(incoming, &door, &mut handshakes),
                 None => return,
             },
-            Some(_) = handshakes.join_next() => {}
+            Some(ended) = handshakes.join_next() => {
+                if let Ok(Some(joining)) = ended {
+                    let door = door.clone();
+                    joins.spawn(async move { door.carry(joining).await });
+                }
+            }
+            Some(_) = joins.join_next() => {}
         }
     }
 }
 
-fn admit(incoming: quinn::Incoming, door: &Arc<Door>, handshakes: &mut JoinSet<()>) {
+/// Begins a handshake, or has the caller prove its address first, or turns it away.
+fn admit(incoming: quinn::Incoming, door: &Arc<Door>, handshakes: &mut JoinSet<Option<Joining>>) {
     let remote = incoming.remote_address();
-    if handshakes.len() >= door.limits.handshakes_max {
+    let NetLimits { handshakes_max, handshakes_retry_above, handshakes_per_network_max, .. } =
+        door.limits;
+    if handshakes.len() >= handshakes_max {
         incoming.refuse();
-        let why = Refusal::Busy(format!("{} handshakes", door.limits.handshakes_max));
+        let why = Refusal::Busy(format!("{handshakes_max} handshakes"));
         door.turn_away(remote, NetError::Refused { by: Side::Here, why });
-    } else if handshakes.len() >= door.limits.handshakes_retry_above
-        && !incoming.remote_address_validated()
-        && incoming.may_retry()
-    {
+        return;
+    }
+    let many = handshakes.len() >= handshakes_retry_above
+        || door.networks.count(remote.ip()) >= handshakes_per_network_max;
+    if many && !incoming.remote_address_validated() && incoming.may_retry() {
         if let Err(error) = incoming.retry() {
             error.into_incoming().ignore();
         }
-    } else {
-        let door = door.clone();
-        handshakes.spawn(async move { door.receive(incoming).await });
+        return;
     }
+    let (door, present) = (door.clone(), door.networks.enter(remote.ip()));
+    handshakes.spawn(async move {
+        let joining = door.receive(incoming).await;
+        drop(present);
+        joining
+    });
+}
+
+/// What a handshake led to.
+enum Met {
+    Neighbour(Connection),
+    Joining(Joining),
 }
 
 impl Door {
-    /// One handshake from its first packet to an arrival or a refusal.
-    async fn receive(&self, incoming: quinn::Incoming) {
+    /// One handshake from its first packet to an arrival, a refusal, or a call to be carried.
+    async fn receive(&self, incoming: quinn::Incoming) -> Option<Joining> {
         let remote = incoming.remote_address();
         let after = self.limits.handshake_timeout;
         let made = tokio::time::timeout(after, self.handshake(incoming)).await;
         match made.unwrap_or(Err(NetError::TooSlow { address: remote, after })) {
+            Ok(Met::Joining(joining)) => return Some(joining),
             // Fails only when the listener is gone, and then the connection goes with it.
-            Ok(connection) => drop(self.arrived.send(connection).await),
+            Ok(Met::Neighbour(connection)) => {
+                drop(self.arrived.send(Arrival::Connected(connection)).await);
+            }
             Err(error) => self.turn_away(remote, error),
+        }
+        None
+    }
+
+    /// One call of somebody who joins, from its request to its end.
+    async fn carry(&self, joining: Joining) {
+        let remote = joining.remote();
+        if let Err(error) = joining.carry(self.arrived.clone()).await {
+            self.turn_away(remote, error);
         }
     }
 
@@ -184,21 +242,42 @@ impl Door {
         let _ = self.turned_away.try_send(Refused { remote, error });
     }
 
-    async fn handshake(&self, incoming: quinn::Incoming) -> Result<Connection, NetError> {
+    async fn handshake(&self, incoming: quinn::Incoming) -> Result<Met, NetError> {
         let (address, after) = (incoming.remote_address(), self.limits.handshake_timeout);
         let lost = |error| NetError::from_handshake(error, address, after);
-        let quic = incoming.accept().map_err(lost)?.await.map_err(lost)?;
+        let reception = self.reception.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let accepted = incoming.accept_with(reception.meet()?);
+        let quic = accepted.map_err(lost)?.await.map_err(lost)?;
+        if speaks_join(&quic) {
+            return self.joins.admit(quic, address).map(Met::Joining);
+        }
+        self.greet(quic, lost).await.map(Met::Neighbour)
+    }
+
+    async fn greet(
+        &self,
+        quic: quinn::Connection,
+        lost: impl Fn(quinn::ConnectionError) -> NetError,
+    ) -> Result<Connection, NetError> {
         let peer =
             greeting::proven_peer(&quic, &self.tree).map_err(|why| greeting::refuse(&quic, why))?;
-        let (mut send, mut receive) = quic.accept_bi().await.map_err(lost)?;
-        greeting::read(&quic, &mut receive, lost).await?;
+        let (mut send, mut receive) = quic.accept_bi().await.map_err(&lost)?;
+        greeting::read(&quic, &mut receive, &lost).await?;
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
             let why = Refusal::Busy(format!("{} connections", self.limits.connections_max));
             return Err(greeting::refuse(&quic, why));
         };
+        greeting::check_denials(&peer, &self.denials)
+            .map_err(|why| greeting::refuse(&quic, why))?;
         if send.write_all(&GREETING).await.is_err() {
             return Err(lost(quic.closed().await));
         }
         Ok(Connection::start(quic, peer, send, receive, &self.limits, Some(slot)))
     }
+}
+
+fn speaks_join(quic: &quinn::Connection) -> bool {
+    quic.handshake_data()
+        .and_then(|data| data.downcast::<HandshakeData>().ok())
+        .is_some_and(|data| data.protocol.as_deref() == Some(tls::JOIN_ALPN))
 }

@@ -14,9 +14,14 @@
 //! - `authority`: the tree's own certificate authority; issues identities.
 //! - `identity`: what a server proves itself with, as files that only its user can read.
 //! - `certificate`: what is read from a certificate: tree, server name, fingerprint, validity.
+//! - `public_key`, `request`, `signature`: keys, asking for their certificates, signed bytes.
 //! - `listener`, `dialer`: the two ends of making a connection; `greeting`: what both check.
+//! - `reception`: which of its two protocols a listener speaks with a caller, and how.
+//! - `join`: the second of them, for those who have no certificate yet.
+//! - `neighbourhood`: which callers count as one.
+//! - `denials`: valid certificates that are not to be let in any more.
 //! - `connection`, `queue`, `frame`: frames on a made connection, gathered into few writes.
-//! - `tls`, `private_file`: settings of TLS and QUIC; files that survive a crash.
+//! - `tls`, `reset_key`: settings of TLS and QUIC. `private_file`: files that survive a crash.
 //! - `limits`: every bound, with its default.
 //!
 //! Invariants: no connection is handed out before both sides accepted each other; a frame
@@ -26,29 +31,42 @@
 mod authority;
 mod certificate;
 mod connection;
+mod denials;
 mod dialer;
 mod error;
 mod frame;
 mod greeting;
 mod identity;
+mod join;
 mod limits;
 mod listener;
+mod neighbourhood;
 mod private_file;
+mod public_key;
 mod queue;
+mod reception;
+mod request;
+mod reset_key;
+mod signature;
 mod tls;
 
 #[cfg(test)]
 mod tests;
 
-pub use authority::Authority;
+pub use authority::{Authority, Certified, authority_print};
 pub use certificate::{Fingerprint, Peer};
 pub use connection::{Connection, FrameReceiver, Link};
+pub use denials::Denials;
 pub use dialer::Dialer;
 pub use error::{
     CloseCode, Closed, IdentityError, NetError, ReceiveError, Refusal, SendError, Side,
 };
 pub use frame::FrameBatch;
 pub use identity::Identity;
+pub use join::{JoinCall, JoinReply, join};
 pub use limits::NetLimits;
 pub use listener::{Arrival, Listener, Refused};
+pub use public_key::KeyPrint;
 pub use queue::FrameSender;
+pub use request::{KeyAndRequest, SecretKey};
+pub use signature::{check_seal, check_signature_of};

@@ -1,11 +1,16 @@
 //! Tests of `net` on loopback: two real ends, ports chosen by the system, no sleeps.
 
+mod denied;
 mod frames;
+mod join_misuse;
+mod joins;
 mod strangers;
 
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
-use crate::net::{Arrival, Authority, Connection, Dialer, Identity, Listener, NetLimits, Refused};
+use crate::net::{
+    Arrival, Authority, Connection, Denials, Dialer, Identity, Listener, NetLimits, Refused,
+};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +49,7 @@ impl Listener {
         match self.accept().await {
             Some(Arrival::Connected(connection)) => connection,
             Some(Arrival::Refused(refused)) => panic!("refused: {}", refused.error),
+            Some(Arrival::Join(_)) => panic!("somebody joins"),
             None => panic!("the listener has ended"),
         }
     }
@@ -52,14 +58,22 @@ impl Listener {
         match self.accept().await {
             Some(Arrival::Refused(refused)) => refused,
             Some(Arrival::Connected(_)) => panic!("a stranger was let in"),
+            Some(Arrival::Join(_)) => panic!("somebody joins"),
             None => panic!("the listener has ended"),
         }
     }
 }
 
+/// A dialer that knows of no denials.
+fn dialer(target: SocketAddr, identity: &Identity, limits: &NetLimits) -> Dialer {
+    Dialer::toward(target, identity, &Denials::default(), limits.clone()).unwrap()
+}
+
 /// A parent `top` that listens, and what a child `west` needs to call it.
 struct Family {
     authority: Authority,
+    /// Those that the parent knows.
+    denials: Denials,
     listener: Listener,
     address: SocketAddr,
     child: Identity,
@@ -70,14 +84,15 @@ impl Family {
     fn new(limits: NetLimits) -> Family {
         let authority = authority("acme");
         let parent = issue(&authority, "top");
-        let listener = Listener::bind(LOOPBACK, &parent, limits.clone()).unwrap();
+        let denials = Denials::default();
+        let listener = Listener::bind(LOOPBACK, &parent, &denials, limits.clone()).unwrap();
         let address = listener.local_address().unwrap();
         let child = issue(&authority, "west");
-        Family { authority, listener, address, child, limits }
+        Family { authority, denials, listener, address, child, limits }
     }
 
     fn dialer(&self) -> Dialer {
-        Dialer::toward(self.address, &self.child, self.limits.clone()).unwrap()
+        dialer(self.address, &self.child, &self.limits)
     }
 
     /// Both ends of one connection: the child's, the parent's.
@@ -100,8 +115,13 @@ struct Cable {
 
 impl Cable {
     async fn to(target: SocketAddr) -> Cable {
+        Cable::between(LOOPBACK, target).await
+    }
+
+    /// The parent sees the child at the address `source`.
+    async fn between(source: SocketAddr, target: SocketAddr) -> Cable {
         let near = UdpSocket::bind(LOOPBACK).await.unwrap();
-        let far = UdpSocket::bind(LOOPBACK).await.unwrap();
+        let far = UdpSocket::bind(source).await.unwrap();
         far.connect(target).await.unwrap();
         let address = near.local_addr().unwrap();
         let retries = Arc::new(AtomicUsize::new(0));

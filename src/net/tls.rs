@@ -1,53 +1,71 @@
 //! TLS and transport settings: TLS 1.3, certificates from both sides, nothing resumed.
 //!
-//! A resumed session would skip the check of the peer's certificate, so there are no session
-//! tickets, no stored sessions and no early data. The cryptography is named here and does not
-//! depend on a default of the whole process.
+//! A resumed session would skip the check of the peer's certificate and of the denials, so there
+//! are no session tickets, no stored sessions and no early data. The cryptography is named here
+//! and does not depend on a default of the whole process.
 
-use crate::net::{Identity, NetError, NetLimits};
-use aws_lc_rs::hmac;
+use crate::model::time::Timestamp;
+use crate::net::certificate::DNS_NAME;
+use crate::net::denials::UnlessDenied;
+use crate::net::{Denials, Identity, NetError, NetLimits};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ConnectionId, ConnectionIdGenerator, TransportConfig, VarInt};
 use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The generation of the protocol. What stays compatible keeps it.
 pub(crate) const ALPN: &[u8] = b"lictree/1";
+/// The generation of joining, the one protocol served to those who have no certificate yet.
+pub(crate) const JOIN_ALPN: &[u8] = b"lictree-join/1";
 
-fn cryptography() -> Arc<CryptoProvider> {
+pub(crate) fn cryptography() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn fault(error: impl std::fmt::Display) -> NetError {
+pub(crate) fn fault(error: impl std::fmt::Display) -> NetError {
     NetError::Tls(error.to_string())
 }
 
-fn believed(identity: &Identity) -> Result<Arc<RootCertStore>, NetError> {
+fn roots(authorities: &[CertificateDer<'_>]) -> Result<Arc<RootCertStore>, NetError> {
     let mut roots = RootCertStore::empty();
-    for authority in identity.authorities() {
+    for authority in authorities {
         roots.add(authority.clone()).map_err(fault)?;
     }
     Ok(Arc::new(roots))
 }
 
-fn key_of(identity: &Identity) -> PrivateKeyDer<'static> {
+/// Knows the certificates of callers that one of `authorities` has issued.
+pub(crate) fn client_verifier(
+    authorities: &[CertificateDer<'_>],
+) -> Result<Arc<dyn ClientCertVerifier>, NetError> {
+    let roots = roots(authorities)?;
+    WebPkiClientVerifier::builder_with_provider(roots, cryptography()).build().map_err(fault)
+}
+
+pub(crate) fn key_of(identity: &Identity) -> PrivateKeyDer<'static> {
     PrivateKeyDer::Pkcs8(identity.key().clone_key())
 }
 
+/// The same for those who are called.
+pub(crate) fn server_verifier(
+    authorities: &[CertificateDer<'_>],
+) -> Result<Arc<dyn ServerCertVerifier>, NetError> {
+    let roots = roots(authorities)?;
+    let built = WebPkiServerVerifier::builder_with_provider(roots, cryptography()).build();
+    Ok(built.map_err(fault)?)
+}
+
 /// How an endpoint names its connections, and ends those it does not know.
-///
-/// The key of the resets comes from the identity, so that a parent that crashed and is back ends
-/// at once what its children still send into the old connection (RFC 9000, 10.3). With a random
-/// key a child would notice only after its idle timeout.
 pub(crate) fn endpoint_config(identity: &Identity) -> quinn::EndpointConfig {
-    let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key().secret_pkcs8_der());
-    let derived = hmac::sign(&secret, b"lictree reset of connections");
-    let reset = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-    let mut config = quinn::EndpointConfig::new(Arc::new(reset));
+    let mut config = quinn::EndpointConfig::new(Arc::new(identity.reset_key().hmac()));
     config.cid_generator(|| Box::new(RandomNames));
     config
 }
@@ -67,27 +85,38 @@ impl ConnectionIdGenerator for RandomNames {
         8
     }
 
-    fn cid_lifetime(&self) -> Option<std::time::Duration> {
+    fn cid_lifetime(&self) -> Option<Duration> {
         None
     }
 }
 
-/// How a parent answers.
+/// Judges a server's certificate by its own authorities, as a child would at `now`.
+pub(crate) fn prove(identity: &Identity, now: Timestamp) -> Result<(), NetError> {
+    let verifier = server_verifier(identity.authorities())?;
+    let [leaf, between @ ..] = identity.chain() else {
+        return Err(fault("it holds no certificate"));
+    };
+    let name = ServerName::try_from(DNS_NAME).map_err(fault)?;
+    let at = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+    verifier.verify_server_cert(leaf, between, &name, &[], at).map(|_| ()).map_err(fault)
+}
+
+/// How a parent answers its children.
 pub(crate) fn server_config(
     identity: &Identity,
+    denials: &Denials,
     limits: &NetLimits,
 ) -> Result<quinn::ServerConfig, NetError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(believed(identity)?, cryptography());
+    let inner = client_verifier(identity.authorities())?;
+    let verifier = UnlessDenied { denials: denials.clone(), inner };
     let mut tls = rustls::ServerConfig::builder_with_provider(cryptography())
         .with_protocol_versions(&[&TLS13])
         .map_err(fault)?
-        .with_client_cert_verifier(verifier.build().map_err(fault)?)
+        .with_client_cert_verifier(Arc::new(verifier))
         .with_single_cert(identity.chain().to_vec(), key_of(identity))
         .map_err(fault)?;
     tls.alpn_protocols = vec![ALPN.to_vec()];
-    tls.send_tls13_tickets = 0;
-    tls.session_storage = Arc::new(NoServerSessionStorage {});
-    tls.max_early_data_size = 0;
+    resume_nothing(&mut tls);
     let crypto = QuicServerConfig::try_from(tls).map_err(fault)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(Arc::new(transport(limits)?));
@@ -97,18 +126,51 @@ pub(crate) fn server_config(
     Ok(config)
 }
 
+/// Every handshake is a whole one.
+pub(crate) fn resume_nothing(tls: &mut rustls::ServerConfig) {
+    tls.send_tls13_tickets = 0;
+    tls.session_storage = Arc::new(NoServerSessionStorage {});
+    tls.max_early_data_size = 0;
+}
+
 /// How a child asks.
 pub(crate) fn client_config(
     identity: &Identity,
+    denials: &Denials,
+    limits: &NetLimits,
+) -> Result<quinn::ClientConfig, NetError> {
+    let inner = server_verifier(identity.authorities())?;
+    let verifier = UnlessDenied { denials: denials.clone(), inner };
+    let mut tls = rustls::ClientConfig::builder_with_provider(cryptography())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(fault)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(identity.chain().to_vec(), key_of(identity))
+        .map_err(fault)?;
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    asking(tls, limits)
+}
+
+/// How one asks who wants to join and has no certificate yet.
+pub(crate) fn join_config(
+    verifier: Arc<dyn ServerCertVerifier>,
     limits: &NetLimits,
 ) -> Result<quinn::ClientConfig, NetError> {
     let mut tls = rustls::ClientConfig::builder_with_provider(cryptography())
         .with_protocol_versions(&[&TLS13])
         .map_err(fault)?
-        .with_root_certificates(believed(identity)?)
-        .with_client_auth_cert(identity.chain().to_vec(), key_of(identity))
-        .map_err(fault)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![JOIN_ALPN.to_vec()];
+    asking(tls, limits)
+}
+
+fn asking(
+    mut tls: rustls::ClientConfig,
+    limits: &NetLimits,
+) -> Result<quinn::ClientConfig, NetError> {
     tls.resumption = rustls::client::Resumption::disabled();
     tls.enable_early_data = false;
     let crypto = QuicClientConfig::try_from(tls).map_err(fault)?;

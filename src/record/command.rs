@@ -11,6 +11,7 @@ use crate::record::column::{ColumnsForm, column, read_column};
 use crate::record::edge::{
     AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
 };
+use crate::record::enrolment_command::EnrolmentCommandForm;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::{name, route, route_text};
@@ -24,7 +25,8 @@ use prost::{Message, Oneof};
 pub struct CommandForm {
     #[prost(
         oneof = "Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
+                23, 24, 25, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -83,6 +85,15 @@ enum Kind {
     Merge(ReportBatchForm),
     #[prost(message, tag = "23")]
     ForgetGone(ForgetGoneForm),
+    #[prost(message, tag = "30")]
+    Enrolment(EnrolmentCommandForm),
+    #[prost(message, tag = "31")]
+    Note(NoteForm),
+    #[prost(message, tag = "24")]
+    ClaimSerial(ClaimSerialForm),
+    /// The sentence.
+    #[prost(string, tag = "25")]
+    NoteRefusal(String),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -210,11 +221,27 @@ struct ManageForm {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct NoteForm {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(string, tag = "2")]
+    text: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct ForgetGoneForm {
     #[prost(uint32, tag = "1")]
     table: u32,
     #[prost(uint64, tag = "2")]
     upto: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ClaimSerialForm {
+    #[prost(string, tag = "1")]
+    serial: String,
+    #[prost(string, tag = "2")]
+    by: String,
 }
 
 impl Form for CommandForm {
@@ -285,6 +312,15 @@ fn kind(command: &Command) -> Kind {
         Command::ForgetGone { table, upto } => {
             Kind::ForgetGone(ForgetGoneForm { table: table.number(), upto: *upto })
         }
+        Command::Enrolment(command) => Kind::Enrolment(EnrolmentCommandForm::of(command)),
+        Command::Note { kind, text } => {
+            Kind::Note(NoteForm { kind: kind.clone(), text: text.clone() })
+        }
+        Command::ClaimSerial { serial, by } => {
+            let (serial, by) = (serial_text(serial).to_string(), by.to_string());
+            Kind::ClaimSerial(ClaimSerialForm { serial, by })
+        }
+        Command::NoteRefusal { text } => Kind::NoteRefusal(text.clone()),
     }
 }
 
@@ -337,6 +373,13 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         Kind::ForgetGone(form) => {
             Command::ForgetGone { table: Numbered::numbered(form.table)?, upto: form.upto }
         }
+        Kind::Enrolment(form) => Command::Enrolment(form.value(room)?),
+        Kind::Note(form) => Command::Note { kind: form.kind, text: form.text },
+        Kind::ClaimSerial(form) => Command::ClaimSerial {
+            serial: serial(&form.serial)?,
+            by: name("a command to claim", &form.by)?,
+        },
+        Kind::NoteRefusal(text) => Command::NoteRefusal { text },
     })
 }
 

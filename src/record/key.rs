@@ -5,6 +5,7 @@
 //! rows of one product, or of one stream, is a scan of one prefix.
 
 use crate::model::device::DeviceNumber;
+use crate::model::enrolment::InviteId;
 use crate::model::name::NameError;
 use crate::model::report::{RowName, StreamId};
 use crate::model::row::RowKey;
@@ -30,6 +31,9 @@ pub mod table {
     pub const STREAM: u8 = 13;
     pub const MIRRORED: u8 = 14;
     pub const EVENT: u8 = 15;
+    pub const INVITE: u8 = 20;
+    pub const TRUST: u8 = 21;
+    pub const CLAIM: u8 = 16;
 }
 
 /// What a table holds, for errors.
@@ -50,6 +54,9 @@ fn title(table: u8) -> Option<&'static str> {
         table::STREAM => "streams",
         table::MIRRORED => "mirrored rows",
         table::EVENT => "events",
+        table::INVITE => "invitations",
+        table::TRUST => "what the tree believes",
+        table::CLAIM => "claims of serials",
         _ => return None,
     })
 }
@@ -121,6 +128,9 @@ pub fn encode_key(key: &RowKey) -> (u8, Vec<u8>) {
         RowKey::Stream(stream) => (table::STREAM, bytes.stream(stream)),
         RowKey::Mirrored(stream, name) => (table::MIRRORED, bytes.stream(stream).row(name)),
         RowKey::Event(number) => (table::EVENT, bytes.number(*number)),
+        RowKey::Invite(id) => (table::INVITE, bytes.number(id.0)),
+        RowKey::Trust => (table::TRUST, bytes),
+        RowKey::Claim(serial) => (table::CLAIM, bytes.text(serial_text(serial))),
     };
     (table, bytes.0)
 }
@@ -186,6 +196,9 @@ impl KeyParts<'_> {
             table::STREAM => RowKey::Stream(self.stream()?),
             table::MIRRORED => RowKey::Mirrored(self.stream()?, self.row()?),
             table::EVENT => RowKey::Event(self.number()?),
+            table::INVITE => RowKey::Invite(InviteId(self.number()?)),
+            table::TRUST => RowKey::Trust,
+            table::CLAIM => RowKey::Claim(serial(&self.text()?).ok()?),
             _ => return None,
         })
     }

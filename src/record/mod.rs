@@ -24,6 +24,7 @@ pub mod account;
 pub mod column;
 pub mod device;
 pub mod edge;
+pub mod enrolment;
 pub mod error;
 pub mod field;
 pub mod form;
@@ -35,6 +36,7 @@ pub mod room;
 
 mod batch;
 mod command;
+mod enrolment_command;
 mod key;
 mod row;
 mod size;
@@ -45,6 +47,8 @@ pub mod arbitrary;
 pub mod golden;
 #[cfg(test)]
 pub mod sample;
+#[cfg(test)]
+pub mod sample_enrolment;
 #[cfg(test)]
 mod tests;
 

@@ -53,6 +53,12 @@ pub struct LicenseForm {
     not_after_ms: Option<u64>,
     #[prost(string, tag = "8")]
     note: String,
+    #[prost(string, optional, tag = "9")]
+    tree: Option<String>,
+    #[prost(string, optional, tag = "10")]
+    server: Option<String>,
+    #[prost(uint32, optional, tag = "11")]
+    confirm_within_days: Option<u32>,
 }
 
 impl Form for LicenseForm {
@@ -69,6 +75,9 @@ impl Form for LicenseForm {
             not_before_ms: license.not_before.0,
             not_after_ms: license.not_after.map(|end| end.0),
             note: license.note.clone(),
+            tree: license.tree.as_ref().map(ToString::to_string),
+            server: license.server.as_ref().map(ToString::to_string),
+            confirm_within_days: license.confirm_within_days.map(u32::from),
         }
     }
 
@@ -81,11 +90,20 @@ impl Form for LicenseForm {
             metric: Numbered::numbered(self.metric)?,
             not_before: Timestamp(self.not_before_ms),
             not_after: self.not_after_ms.map(Timestamp),
+            tree: self.tree.map(|tree| name(Self::WHAT, &tree)).transpose()?,
+            server: self.server.map(|server| name(Self::WHAT, &server)).transpose()?,
+            confirm_within_days: self.confirm_within_days.map(days).transpose()?,
             note: self.note,
         };
         // Checked again: only what was a license comes back as one.
         License::try_from(terms).map_err(|source| RecordError::License { what: Self::WHAT, source })
     }
+}
+
+fn days(days: u32) -> Result<u16, RecordError> {
+    let max = u64::from(u16::MAX);
+    let what = "a number of days";
+    days.try_into().map_err(|_| RecordError::TooLarge { what, found: u64::from(days), max })
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -4,6 +4,7 @@ use crate::model::account::Entry;
 use crate::model::device::DeviceNumber;
 use crate::model::event::Event;
 use crate::model::log::RowChange;
+use crate::model::name::ServerName;
 use crate::model::row::{
     DeviceRow, EdgeRow, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey, ServerRow,
     StreamRow,
@@ -13,6 +14,9 @@ use crate::record::account::{AccountForm, BelowForm, PackForm};
 use crate::record::command::FoundingForm;
 use crate::record::device::{DeviceForm, OpenWishForm};
 use crate::record::edge::{AttachIdForm, LevelForm};
+use crate::record::enrolment::{
+    EnrolmentForm, InviteForm, SealedTrustForm, or_default, unless_default,
+};
 use crate::record::error::RecordError;
 use crate::record::form::{Form, need, perhaps, read};
 use crate::record::key::{decode_key, encode_key, table};
@@ -56,6 +60,9 @@ fn encode_value(row: &Row) -> Vec<u8> {
         Row::Stream(row) => encode::<StreamRowForm>(row),
         Row::Mirrored(row) => encode::<ReportRowForm>(row),
         Row::Event(event) => encode::<EventForm>(event),
+        Row::Invite(invite) => encode::<InviteForm>(invite),
+        Row::Trust(sealed) => encode::<SealedTrustForm>(sealed),
+        Row::Claim(by) => encode::<ClaimForm>(by),
     }
 }
 
@@ -77,6 +84,9 @@ fn decode_value(table: u8, bytes: &[u8]) -> Result<Row, RecordError> {
         table::STREAM => Row::Stream(read::<StreamRowForm>(bytes, room)?),
         table::MIRRORED => Row::Mirrored(read::<ReportRowForm>(bytes, room)?),
         table::EVENT => Row::Event(read::<EventForm>(bytes, room)?),
+        table::INVITE => Row::Invite(read::<InviteForm>(bytes, room)?),
+        table::TRUST => Row::Trust(read::<SealedTrustForm>(bytes, room)?),
+        table::CLAIM => Row::Claim(read::<ClaimForm>(bytes, room)?),
         _ => return Err(RecordError::UnknownTable { table }),
     })
 }
@@ -181,6 +191,8 @@ struct EdgeRowForm {
     granted_seen: u64,
     #[prost(uint64, tag = "3")]
     version_seen: u64,
+    #[prost(bool, tag = "4")]
+    may_decline: bool,
 }
 
 impl Form for EdgeRowForm {
@@ -192,12 +204,18 @@ impl Form for EdgeRowForm {
             level: Some(LevelForm::of(&row.level)),
             granted_seen: row.granted_seen,
             version_seen: row.version_seen,
+            may_decline: row.may_decline,
         }
     }
 
     fn value(self, room: &mut Room) -> Result<EdgeRow, RecordError> {
         let level = need(Self::WHAT, self.level, room)?;
-        Ok(EdgeRow { level, granted_seen: self.granted_seen, version_seen: self.version_seen })
+        Ok(EdgeRow {
+            level,
+            granted_seen: self.granted_seen,
+            version_seen: self.version_seen,
+            may_decline: self.may_decline,
+        })
     }
 }
 
@@ -211,6 +229,10 @@ struct MetRowForm {
     incarnation: u64,
     #[prost(message, optional, tag = "4")]
     attach: Option<AttachIdForm>,
+    #[prost(message, optional, tag = "5")]
+    enrolment: Option<EnrolmentForm>,
+    #[prost(string, tag = "6")]
+    title: String,
 }
 
 impl Form for MetRowForm {
@@ -223,6 +245,8 @@ impl Form for MetRowForm {
             parent: row.parent.to_string(),
             incarnation: row.incarnation,
             attach: row.attach.as_ref().map(AttachIdForm::of),
+            enrolment: unless_default(&row.enrolment),
+            title: row.title.clone(),
         }
     }
 
@@ -232,6 +256,8 @@ impl Form for MetRowForm {
             parent: name(Self::WHAT, &self.parent)?,
             incarnation: self.incarnation,
             attach: perhaps(self.attach, room)?,
+            enrolment: or_default(self.enrolment, room)?,
+            title: self.title,
         })
     }
 }
@@ -427,5 +453,24 @@ impl Form for EventForm {
     fn value(self, _: &mut Room) -> Result<Event, RecordError> {
         let at = Timestamp(self.at_ms);
         Ok(Event { number: self.number, at, kind: self.kind, text: self.text })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ClaimForm {
+    #[prost(string, tag = "1")]
+    by: String,
+}
+
+impl Form for ClaimForm {
+    type Value = ServerName;
+    const WHAT: &'static str = "the row of a claim";
+
+    fn of(by: &ServerName) -> Self {
+        ClaimForm { by: by.to_string() }
+    }
+
+    fn value(self, _: &mut Room) -> Result<ServerName, RecordError> {
+        name(Self::WHAT, &self.by)
     }
 }

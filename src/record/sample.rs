@@ -7,16 +7,18 @@ use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
 use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::name::{NameError, ServerName};
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::row::{
-    DeviceRow, EdgeRow, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey, ServerRow,
-    StreamRow,
+    DeviceRow, EdgeRow, Enrolment, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey,
+    ServerRow, StreamRow,
 };
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside;
+use crate::record::sample_enrolment;
 use std::str::FromStr;
 
 /// A name, whatever of.
@@ -156,7 +158,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         wishes: wishes(),
     });
     let devices = [1, 2, 300].map(DeviceNumber).to_vec();
-    let (cad, relay) = (named("cad"), named("relay-c"));
+    let (cad, relay, by) = (named("cad"), named("relay-c"), named("relay-c"));
     vec![
         ("found", Command::Found(founding())),
         ("register-license", Command::RegisterLicense(outside::license_sample())),
@@ -184,7 +186,13 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("delete", Command::Delete { devices }),
         ("merge", Command::Merge(report())),
         ("forget-gone", Command::ForgetGone { table: Table::Figures, upto: 400 }),
+        ("register-bound", Command::RegisterLicense(outside::bound_license_sample())),
+        ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
+        ("note-refusal", Command::NoteRefusal { text: "A-17 is for Räume.".to_string() }),
     ]
+    .into_iter()
+    .chain(sample_enrolment::commands())
+    .collect()
 }
 
 fn set_holding() -> SetHolding {
@@ -237,6 +245,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
     let entry_key = RowKey::Entry(named("cad"), named("site-e"), number);
     let product_row = RowKey::Mirrored(stream(), RowName::Product(named("cad")));
     let figures_row = report().rows.remove(2);
+    let bound = LicenseRow { license: outside::bound_license_sample(), ..license_row() };
     vec![
         ("server", RowKey::Server, Row::Server(server_row())),
         ("license", license, Row::License(license_row())),
@@ -254,6 +263,11 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("mirrored", RowKey::Mirrored(stream(), RowName::Device(number)), Row::Mirrored(row)),
         ("mirrored-product", product_row, Row::Mirrored(figures_row)),
         ("event", RowKey::Event(21), Row::Event(event())),
+        ("met-enrolled", RowKey::Met(named("relay-w")), Row::Met(enrolled_row())),
+        ("invite", RowKey::Invite(InviteId(17)), Row::Invite(sample_enrolment::invite())),
+        ("trust", RowKey::Trust, Row::Trust(sample_enrolment::trust())),
+        ("license-bound", RowKey::License(outside::serial("A-18")), Row::License(bound)),
+        ("claim", RowKey::Claim(outside::serial("A-17")), Row::Claim(named("relay-c"))),
     ]
 }
 
@@ -278,7 +292,7 @@ fn license_row() -> LicenseRow {
 }
 
 fn edge_row() -> EdgeRow {
-    EdgeRow { level: level(), granted_seen: 950, version_seen: 3 }
+    EdgeRow { level: level(), granted_seen: 950, version_seen: 3, may_decline: false }
 }
 
 fn met_row() -> MetRow {
@@ -287,7 +301,14 @@ fn met_row() -> MetRow {
         parent: named("relay-c"),
         incarnation: 0xfeed_f00d,
         attach: Some(attach()),
+        enrolment: Enrolment::default(),
+        title: String::new(),
     }
+}
+
+fn enrolled_row() -> MetRow {
+    let title = "Works 3".to_string();
+    MetRow { enrolment: sample_enrolment::enrolment(), title, ..met_row() }
 }
 
 fn holding_row() -> HoldingRow {

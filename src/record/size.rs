@@ -3,6 +3,7 @@
 use crate::model::account::{Account, Pack};
 use crate::model::command::Command;
 use crate::model::device::Device;
+use crate::model::enrolment::{EnrolmentCommand, Issued, SealedTrust};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName};
 use crate::record::column::columns_len;
@@ -21,7 +22,9 @@ pub fn command_len(command: &Command) -> usize {
         Command::Found(founding) => founding.tree.as_str().len() + founding.name.as_str().len(),
         Command::RegisterLicense(license) => {
             let texts = serial_text(&license.serial).len() + license.vendor.len();
-            texts + license.note.len() + product_len(&license.product)
+            let tree = license.tree.as_ref().map_or(0, |tree| tree.as_str().len());
+            let server = license.server.as_ref().map_or(0, server_len);
+            texts + license.note.len() + product_len(&license.product) + tree + server
         }
         Command::ExpireLicense(serial) => serial_text(serial).len(),
         Command::SetHolding(change) => server_len(&change.relay) + product_len(&change.product),
@@ -57,9 +60,41 @@ pub fn command_len(command: &Command) -> usize {
         Command::Merge(batch) => {
             server_len(&batch.stream.origin) + batch.rows.iter().map(row_len).sum::<usize>()
         }
+        Command::Enrolment(command) => enrolment_len(command),
+        Command::Note { kind, text } => kind.len() + text.len(),
+        Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
+        Command::NoteRefusal { text } => text.len(),
         Command::Fence { .. } | Command::ForgetGone { .. } => 0,
     };
     FRAME_LEN_MAX + rest
+}
+
+fn enrolment_len(command: &EnrolmentCommand) -> usize {
+    let issued_len = |issued: &Issued| issued.certificate.len() + 64;
+    let all_len = |many: &[Vec<u8>]| many.iter().map(|one| one.len() + 16).sum::<usize>();
+    match command {
+        EnrolmentCommand::Invite(invite) => {
+            let certificate = invite.certificate.as_ref().map_or(0, Vec::len);
+            server_len(&invite.name) + server_len(&invite.parent) + certificate + 128
+        }
+        EnrolmentCommand::Enroll { issued, reply, .. } => {
+            issued_len(issued) + server_len(&reply.server)
+        }
+        EnrolmentCommand::Renewed { name, issued, reply, .. } => {
+            issued_len(issued) + server_len(&reply.server) + server_len(name)
+        }
+        EnrolmentCommand::Await { reply, .. } => server_len(&reply.server) + 64,
+        EnrolmentCommand::Remove { name, .. } => server_len(name),
+        EnrolmentCommand::Trust(SealedTrust { trust, seal }) => {
+            let denied = trust.denied.keys().map(|name| server_len(name) + 48);
+            seal.len() + all_len(&trust.authorities) + denied.sum::<usize>()
+        }
+        EnrolmentCommand::Authorities { authorities, .. } => all_len(authorities),
+        EnrolmentCommand::Entitle { name, title } => server_len(name) + title.len(),
+        EnrolmentCommand::Uninvite(_)
+        | EnrolmentCommand::Fail(_)
+        | EnrolmentCommand::Approve(_) => 16,
+    }
 }
 
 fn product_len(product: &ProductName) -> usize {

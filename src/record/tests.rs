@@ -51,7 +51,7 @@ fn every_number_of_a_command_has_a_sample() {
         kind >> 3
     };
     let numbers: BTreeSet<u64> = sample::commands().into_iter().map(number).collect();
-    assert_eq!(numbers, (1..=23).collect());
+    assert_eq!(numbers, (1..=25).chain(30..=31).collect());
 }
 
 /// Table, key and value in one line of bytes.
@@ -84,7 +84,7 @@ fn golden_rows() {
         }
     }
     let tables: BTreeSet<u8> = written.iter().map(|(_, bytes)| bytes[0]).collect();
-    assert_eq!(tables, (1..=15).collect(), "every table has a sample");
+    assert_eq!(tables, (1..=16).chain(20..=21).collect(), "every table has a sample");
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn a_removal_and_an_unknown_table_are_no_rows() {
     let removal = encode_row(&key, None);
     assert_eq!(removal.value, None);
     assert_eq!(decode_row(&removal), Err(RecordError::Removed { table: 2 }));
-    let change = RowChange { table: 16, ..encode_row(&key, Some(&row)) };
-    assert_eq!(decode_row(&change), Err(RecordError::UnknownTable { table: 16 }));
+    let change = RowChange { table: 99, ..encode_row(&key, Some(&row)) };
+    assert_eq!(decode_row(&change), Err(RecordError::UnknownTable { table: 99 }));
 }
 
 proptest! {

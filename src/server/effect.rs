@@ -1,5 +1,6 @@
 //! Everything a server asks its surroundings to do, in order.
 
+use crate::model::enrolment::{CertifyJob, Trust};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::log::{Checkpoint, LogBatch, LogPosition};
 use crate::model::request::{Answer, RequestId};
@@ -25,4 +26,11 @@ pub enum Effect {
         link: LinkId,
         why: String,
     },
+    /// Work for the authority's key; report `Certified`.
+    Certify {
+        ticket: u64,
+        job: Box<CertifyJob>,
+    },
+    /// From now on this is believed; connections of servers that it denies end.
+    Believe(Trust),
 }

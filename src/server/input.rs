@@ -1,5 +1,6 @@
 //! Everything that can ever happen to a server.
 
+use crate::model::enrolment::{Certified, Credentials, KeyPrint};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::log::LogPosition;
 use crate::model::name::ServerName;
@@ -28,6 +29,21 @@ pub enum Input {
     Letter {
         link: LinkId,
         letter: Letter,
+    },
+    /// Where a child is seen; it may move while it is connected.
+    Seen {
+        link: LinkId,
+        address: String,
+    },
+    /// What the authority's key made of an `Effect::Certify`.
+    Certified {
+        ticket: u64,
+        result: Certified,
+    },
+    /// What this server proves itself with from now on, and the authorities it believes.
+    Credentials {
+        credentials: Credentials,
+        authorities: Vec<KeyPrint>,
     },
     Request {
         id: RequestId,

@@ -182,7 +182,7 @@ impl Server {
                 self.engine.uplink_up(link, peer, now);
             }
             Input::LinkUp { link, peer, side: Side::Below } => self.engine.downlink_up(link, peer),
-            Input::LinkDown { link } => self.engine.link_down(link),
+            Input::LinkDown { link } => self.engine.link_down(link, now),
             Input::Letter { link, letter } => {
                 // More than the disk can take: not heard, so it will be said again.
                 if !self.is_behind() {
@@ -190,6 +190,12 @@ impl Server {
                 }
             }
             Input::Request { id, request } => self.engine.request(id, request, now),
+            Input::Seen { link, address } => self.engine.see(link, address),
+            Input::Certified { ticket, result } => self.engine.certified(ticket, result, now),
+            Input::Credentials { credentials, authorities } => {
+                self.engine.set_credentials(credentials);
+                self.engine.set_authority_prints(authorities);
+            }
             Input::Deadline => self.engine.pass_time(now),
             Input::Persisted { .. } | Input::Checkpointed { .. } | Input::CheckpointNow => {}
         }
@@ -229,6 +235,8 @@ impl Server {
                 Deed::Send { link, letter } => effects.push(Effect::Send { link, letter }),
                 Deed::Answer { id, answer } => effects.push(Effect::Answer { id, answer }),
                 Deed::Close { link, why } => effects.push(Effect::Close { link, why }),
+                Deed::Certify { ticket, job } => effects.push(Effect::Certify { ticket, job }),
+                Deed::Believe(trust) => effects.push(Effect::Believe(trust)),
             }
         }
     }

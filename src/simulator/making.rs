@@ -1,7 +1,10 @@
 //! What a simulated world is made of.
 
+use crate::model::command::Founding;
+use crate::model::holding::Role;
 use crate::model::tuning::Tuning;
-use crate::simulator::topology::Topology;
+use crate::simulator::entropy::Entropy;
+use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::weather::Weather;
 
 #[derive(Clone, Debug)]
@@ -13,4 +16,14 @@ pub struct Making {
     pub ahead_ms_max: u64,
     /// Lines of the trace to keep for people.
     pub keep_lines: usize,
+}
+
+/// Who the server of a place is, with a new data set.
+pub fn founding(topology: &Topology, place: usize, entropy: &mut Entropy) -> Founding {
+    Founding {
+        tree: "simulated".parse().expect("it is a plain name"),
+        name: topology.name(place).clone(),
+        role: if place == PRIMARY { Role::Primary } else { Role::Relay },
+        incarnation: entropy.draw(),
+    }
 }

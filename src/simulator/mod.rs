@@ -16,6 +16,7 @@ pub mod moment;
 pub mod queue;
 pub mod topology;
 
+pub mod authority;
 pub mod disk;
 pub mod link;
 pub mod making;

@@ -118,6 +118,11 @@ impl Oracle {
         let before = std::mem::replace(&mut self.truths[place], after);
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
+        for (serial, by) in &before.claims {
+            out.hold(after.claims.get(serial) == Some(by), "serial", || {
+                format!("{serial} was {by}'s; {name} knows {:?} now", after.claims.get(serial))
+            });
+        }
         let unknown = ProductTruth::default();
         for (product, now) in &after.products {
             let before = before.products.get(product).unwrap_or(&unknown);

@@ -93,6 +93,9 @@ pub fn input_word(input: &Input) -> &'static str {
         Input::LinkDown { .. } => "link down",
         Input::Letter { letter, .. } => body_word(&letter.body),
         Input::Request { .. } => "request",
+        Input::Seen { .. } => "seen",
+        Input::Certified { .. } => "certified",
+        Input::Credentials { .. } => "credentials",
         Input::Persisted { .. } => "persisted",
         Input::Checkpointed { .. } => "checkpointed",
         Input::Deadline => "deadline",
@@ -110,6 +113,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::Challenge { .. } => "challenge",
         Body::AttachRequest { .. } => "attach request",
         Body::Attached { .. } => "attached",
+        Body::AttachRefused { .. } => "attach refused",
         Body::Level { .. } => "level",
         Body::EdgeReport { .. } => "edge report",
         Body::Wishes { .. } => "wishes",
@@ -122,5 +126,10 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::ReportOffer { .. } => "report offer",
         Body::Report(_) => "report",
         Body::ReportAck { .. } => "report ack",
+        Body::CertificateAsk { .. } => "certificate ask",
+        Body::CertificateAnswer { .. } => "certificate answer",
+        Body::Trust(_) => "trust",
+        Body::Claim { .. } => "claim",
+        Body::Claimed { .. } => "claimed",
     }
 }

@@ -27,6 +27,8 @@ pub struct Truth {
     /// The last number given to a device, deleted or not.
     pub device_last: DeviceNumber,
     pub serials: BTreeSet<Serial>,
+    /// Primary: which relay claimed which serial.
+    pub claims: BTreeMap<Serial, ServerName>,
     /// Some license's time was over.
     pub has_expired: bool,
     /// Relay: the attachment it acts under.
@@ -191,6 +193,7 @@ pub fn truth_of(server: &Server) -> Truth {
         devices: state.devices.iter().map(device).collect(),
         device_last: state.server.device_last,
         serials: state.licenses.keys().cloned().collect(),
+        claims: state.claims.clone(),
         has_expired: state.licenses.values().any(|license| license.expired),
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
     };

@@ -1,12 +1,14 @@
 //! Checks of the whole tree at one moment: every use in exactly one place (I3, I12), every license
-//! at one side of an edge or in transit (I4, I5), never more in use than there is (I1).
+//! at one side of an edge or in transit (I4, I5), never more in use than there is (I1), no license
+//! registered at two servers (serial).
 
 use crate::model::device::DeviceNumber;
+use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::truth::{ProductTruth, Truth, Uses};
 use crate::simulator::violation::Findings;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All servers' durable states, as of one moment.
 pub struct Whole<'a> {
@@ -35,6 +37,26 @@ impl Whole<'_> {
         for product in self.products() {
             self.edges(product, out);
             self.uses(product, out);
+        }
+        self.serials(out);
+    }
+
+    /// No serial is registered at two servers, nor at a relay that has not claimed it.
+    fn serials(&self, out: &mut Findings) {
+        let claims = &self.truths[PRIMARY].claims;
+        let mut owners: BTreeMap<&Serial, &ServerName> = BTreeMap::new();
+        for (at, (place, truth)) in self.topology.places().iter().zip(self.truths).enumerate() {
+            let name = &place.name;
+            for serial in &truth.serials {
+                if let Some(other) = owners.insert(serial, name) {
+                    out.add("serial", format!("{serial} is registered at {other} and at {name}"));
+                }
+                let owner = claims.get(serial);
+                let is_own = if at == PRIMARY { owner.is_none() } else { owner == Some(name) };
+                out.hold(is_own, "serial", || {
+                    format!("{serial} is registered at {name}; the primary knows {owner:?} by it")
+                });
+            }
         }
     }
 
@@ -122,4 +144,37 @@ impl Whole<'_> {
 
 fn add_uses<'a>(to: &mut Vec<Use<'a>>, uses: &'a Uses) {
     to.extend(uses.iter().flat_map(|(origin, devices)| devices.iter().map(move |d| (origin, *d))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::moment::Moment;
+
+    /// The rules that servers break which registered and claimed this.
+    fn broken(registered: &[&[&str]], claims: &[(&str, usize)]) -> Vec<&'static str> {
+        let topology = Topology::chain(registered.len());
+        let serial = |text: &str| text.parse::<Serial>().unwrap();
+        let of = |serials: &&[&str]| Truth {
+            serials: serials.iter().map(|text| serial(text)).collect(),
+            ..Truth::default()
+        };
+        let mut truths: Vec<Truth> = registered.iter().map(of).collect();
+        let claims = claims.iter().map(|(text, at)| (serial(text), topology.name(*at).clone()));
+        truths[PRIMARY].claims = claims.collect();
+        let mut out = Findings::at(Moment::default());
+        Whole { topology: &topology, truths: &truths }.check(&mut out);
+        out.into_violations().iter().map(|violation| violation.rule).collect()
+    }
+
+    #[test]
+    fn a_serial_at_two_servers_is_seen_and_one_without_a_claim_too() {
+        let lawful: &[&[&str]] = &[&["S-1"], &["S-2"], &["S-3"]];
+        assert!(broken(lawful, &[("S-2", 1), ("S-3", 2), ("S-4", 2)]).is_empty());
+        assert_eq!(broken(lawful, &[("S-2", 1)]), ["serial"]);
+        assert_eq!(broken(lawful, &[("S-2", 1), ("S-3", 1)]), ["serial"]);
+        // At the second one it is not claimed either.
+        assert_eq!(broken(&[&[], &["S-2"], &["S-2"]], &[("S-2", 1)]), ["serial", "serial"]);
+        assert_eq!(broken(&[&["S-2"], &["S-2"]], &[("S-2", 1)]), ["serial", "serial"]);
+    }
 }

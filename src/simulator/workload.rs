@@ -98,7 +98,9 @@ impl Workload {
     pub fn opening(&mut self) -> Vec<Errand> {
         let mut errands = Vec::new();
         for product in self.habits.products.clone() {
-            errands.push(self.registration(PRIMARY, &product, self.habits.licenses));
+            self.serial_last += 1;
+            let serial = self.serial_last;
+            errands.push(self.registration(PRIMARY, serial, &product, self.habits.licenses));
         }
         for place in 0..self.topology.len() {
             errands.push(self.import(place, self.habits.devices_per_site));
@@ -148,7 +150,8 @@ impl Workload {
                 let place = if self.entropy.chance(700) { relay } else { PRIMARY };
                 let product = self.product();
                 let count = self.entropy.between(1, 6);
-                self.registration(place, &product, count)
+                let serial = self.serial();
+                self.registration(place, serial, &product, count)
             }
             _ => self.look(place),
         }
@@ -207,11 +210,27 @@ impl Workload {
         Found { mac, addresses, host_name }
     }
 
-    fn registration(&mut self, place: usize, product: &ProductName, count: u64) -> Errand {
-        self.serial_last += 1;
+    /// Mostly a new one; sometimes one that was used before, wherever that was.
+    fn serial(&mut self) -> u64 {
+        match self.entropy.chance(300) {
+            true => self.entropy.between(1, self.serial_last),
+            false => {
+                self.serial_last += 1;
+                self.serial_last
+            }
+        }
+    }
+
+    fn registration(
+        &mut self,
+        place: usize,
+        serial: u64,
+        product: &ProductName,
+        count: u64,
+    ) -> Errand {
         let expires = self.entropy.chance(self.habits.expiring);
         let life = Duration::from_secs(self.entropy.between(20, 100));
-        let serial = format!("S-{}", self.serial_last);
+        let serial = format!("S-{serial}");
         let terms = LicenseTerms {
             serial: serial.parse().expect("letters, digits and a hyphen are a serial"),
             vendor: "simulated".to_string(),
@@ -220,6 +239,9 @@ impl Workload {
             metric: Metric::ManagedDevices,
             not_before: BEGINNING,
             not_after: expires.then(|| BEGINNING.after(life)),
+            tree: None,
+            server: None,
+            confirm_within_days: None,
             note: String::new(),
         };
         let license = License::try_from(terms).expect("its count and its dates are sane");

@@ -10,8 +10,7 @@
 //! Equal seeds give equal worlds: every draw comes from one generator, every event has its place in
 //! one order, and nothing is read from outside.
 
-use crate::model::command::Founding;
-use crate::model::holding::Role;
+use crate::model::enrolment::CertifyJob;
 use crate::model::letter::{Letter, LinkId};
 use crate::model::log::LogBatch;
 use crate::model::request::{Answer, Request, RequestId};
@@ -19,10 +18,11 @@ use crate::model::tuning::Tuning;
 use crate::server::Server;
 use crate::server::effect::Effect;
 use crate::server::input::{Input, Side};
+use crate::simulator::authority;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::figures::Figures;
 use crate::simulator::link::{ConnectionId, End, EndState};
-use crate::simulator::making::Making;
+use crate::simulator::making::{Making, founding};
 use crate::simulator::moment::Moment;
 use crate::simulator::network::{Cut, Network};
 use crate::simulator::queue::Queue;
@@ -407,7 +407,15 @@ impl World {
             }
             Effect::CutLog(at) => self.sites[place].disk.cut(at),
             Effect::Close { link, why } => self.hang_up(place, link, &why),
+            Effect::Certify { ticket, job } => self.certify(place, ticket, &job),
+            Effect::Believe(_) => {}
         }
+    }
+
+    fn certify(&mut self, place: usize, ticket: u64, job: &CertifyJob) {
+        let now = self.sites[place].clock(self.now);
+        let result = authority::certify(job, self.tuning.certificate_life, now);
+        self.take_in(place, Input::Certified { ticket, result });
     }
 
     fn write(&mut self, place: usize, batch: LogBatch) {
@@ -582,14 +590,5 @@ impl World {
             let (place, link) = (terminal.place, terminal.link);
             self.take_in(place, Input::Letter { link, letter });
         }
-    }
-}
-
-fn founding(topology: &Topology, place: usize, entropy: &mut Entropy) -> Founding {
-    Founding {
-        tree: "simulated".parse().expect("it is a plain name"),
-        name: topology.name(place).clone(),
-        role: if place == PRIMARY { Role::Primary } else { Role::Relay },
-        incarnation: entropy.draw(),
     }
 }

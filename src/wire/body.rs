@@ -3,8 +3,10 @@
 use crate::model::account::WishNumber;
 use crate::model::edge::{AttachId, EdgeReport};
 use crate::model::letter::{Body, Presence};
+use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{StreamId, Table};
+use crate::model::time::Timestamp;
 use crate::record::RecordError;
 use crate::record::account::{
     CycleForm, PackPartForm, verdicts, verdicts_form, wishes, wishes_form,
@@ -13,15 +15,22 @@ use crate::record::column::ColumnsForm;
 use crate::record::edge::{
     AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
 };
+use crate::record::enrolment::{
+    CertificateAnswerForm, CertificateAskForm, CredentialsForm, RefusalForm, SealedTrustForm,
+    or_default, unless_default,
+};
 use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::name;
 use crate::record::number::Numbered;
+use crate::record::outside::{serial, serial_text};
 use crate::record::report::{ReportBatchForm, StreamIdForm};
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
-use std::ops::RangeInclusive;
 
-pub const BODY_TAGS: RangeInclusive<u32> = 10..=28;
+/// Whether a body of this version has that number.
+pub fn is_body(tag: u32) -> bool {
+    matches!(tag, 10..=30 | 40..=42 | 45)
+}
 
 /// Never renumbered; a body that fell out of use keeps its number.
 #[derive(Clone, PartialEq, Oneof)]
@@ -66,6 +75,19 @@ pub enum BodyForm {
     Report(ReportBatchForm),
     #[prost(message, tag = "28")]
     ReportAck(ReportAckForm),
+    #[prost(message, tag = "40")]
+    CertificateAsk(TicketedAskForm),
+    #[prost(message, tag = "41")]
+    CertificateAnswer(TicketedAnswerForm),
+    #[prost(message, tag = "42")]
+    Trust(SealedTrustForm),
+    /// A serial.
+    #[prost(string, tag = "29")]
+    Claim(String),
+    #[prost(message, tag = "30")]
+    Claimed(ClaimedForm),
+    #[prost(message, tag = "45")]
+    AttachRefused(AttachRefusedForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -83,6 +105,16 @@ pub struct PresenceForm {
     versions: Vec<u8>,
     #[prost(string, tag = "6")]
     software: String,
+    #[prost(uint64, tag = "7")]
+    trust: u64,
+    #[prost(message, optional, tag = "8")]
+    credentials: Option<CredentialsForm>,
+    #[prost(uint64, tag = "9")]
+    clock_ms: u64,
+    #[prost(uint64, tag = "10")]
+    kept_ms: u64,
+    #[prost(string, tag = "11")]
+    address: String,
 }
 
 /// How far one table goes; an item of a list.
@@ -115,6 +147,14 @@ pub struct AttachRequestForm {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct AttachRefusedForm {
+    #[prost(fixed64, tag = "1")]
+    nonce: u64,
+    #[prost(message, optional, tag = "2")]
+    refusal: Option<RefusalForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct EdgeReportUnderForm {
     #[prost(message, optional, tag = "1")]
     attach: Option<AttachIdForm>,
@@ -143,6 +183,22 @@ pub struct VerdictsForm {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct TicketedAskForm {
+    #[prost(fixed64, tag = "1")]
+    ticket: u64,
+    #[prost(message, optional, tag = "2")]
+    ask: Option<CertificateAskForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct TicketedAnswerForm {
+    #[prost(fixed64, tag = "1")]
+    ticket: u64,
+    #[prost(message, optional, tag = "2")]
+    answer: Option<CertificateAnswerForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct ReportOfferForm {
     #[prost(message, optional, tag = "1")]
     stream: Option<StreamIdForm>,
@@ -164,6 +220,14 @@ pub struct ReportAckForm {
     settled: u64,
 }
 
+#[derive(Clone, PartialEq, Message)]
+pub struct ClaimedForm {
+    #[prost(string, tag = "1")]
+    serial: String,
+    #[prost(string, optional, tag = "2")]
+    by: Option<String>,
+}
+
 impl BodyForm {
     pub fn of(body: &Body) -> BodyForm {
         match body {
@@ -181,6 +245,10 @@ impl BodyForm {
             }
             Body::Attached { nonce, attach, levels } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
+            }
+            Body::AttachRefused { nonce, refusal } => {
+                let refusal = Some(RefusalForm::of(refusal));
+                BodyForm::AttachRefused(AttachRefusedForm { nonce: *nonce, refusal })
             }
             Body::Level { attach, product, level } => {
                 BodyForm::Level(LevelUnderForm::of(attach, product, level))
@@ -218,6 +286,17 @@ impl BodyForm {
                     settled: *settled,
                 })
             }
+            Body::CertificateAsk { ticket, ask } => {
+                let ask = Some(CertificateAskForm::of(ask));
+                BodyForm::CertificateAsk(TicketedAskForm { ticket: *ticket, ask })
+            }
+            Body::CertificateAnswer { ticket, answer } => {
+                let answer = Some(CertificateAnswerForm::of(answer));
+                BodyForm::CertificateAnswer(TicketedAnswerForm { ticket: *ticket, answer })
+            }
+            Body::Trust(sealed) => BodyForm::Trust(SealedTrustForm::of(sealed)),
+            Body::Claim { serial } => BodyForm::Claim(serial_text(serial).to_string()),
+            Body::Claimed { serial, by } => BodyForm::Claimed(ClaimedForm::of(serial, by.as_ref())),
         }
     }
 
@@ -239,6 +318,10 @@ impl BodyForm {
                 let (nonce, attach, levels) = form.value(room)?;
                 Body::Attached { nonce, attach, levels }
             }
+            BodyForm::AttachRefused(form) => Body::AttachRefused {
+                nonce: form.nonce,
+                refusal: need("the refusal of an attachment", form.refusal, room)?,
+            },
             BodyForm::Level(form) => {
                 let (attach, product, level) = form.value(room)?;
                 Body::Level { attach, product, level }
@@ -270,6 +353,20 @@ impl BodyForm {
             BodyForm::ReportOffer(form) => form.value(room)?,
             BodyForm::Report(form) => Body::Report(form.value(room)?),
             BodyForm::ReportAck(form) => form.value(room)?,
+            BodyForm::CertificateAsk(form) => Body::CertificateAsk {
+                ticket: form.ticket,
+                ask: need("an ask for a certificate", form.ask, room)?,
+            },
+            BodyForm::CertificateAnswer(form) => Body::CertificateAnswer {
+                ticket: form.ticket,
+                answer: need("an answer about a certificate", form.answer, room)?,
+            },
+            BodyForm::Trust(form) => Body::Trust(form.value(room)?),
+            BodyForm::Claim(text) => Body::Claim { serial: serial(&text)? },
+            BodyForm::Claimed(form) => Body::Claimed {
+                serial: serial(&form.serial)?,
+                by: form.by.map(|by| name("the owner of a serial", &by)).transpose()?,
+            },
         })
     }
 }
@@ -286,6 +383,11 @@ impl Form for PresenceForm {
             interval_ms: presence.interval_ms,
             versions: list::<VersionForm>(&presence.versions),
             software: presence.software.clone(),
+            trust: presence.trust,
+            credentials: unless_default(&presence.credentials),
+            clock_ms: presence.clock.0,
+            kept_ms: presence.kept_ms,
+            address: presence.address.clone(),
         }
     }
 
@@ -297,6 +399,11 @@ impl Form for PresenceForm {
             interval_ms: self.interval_ms,
             versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
             software: room.text("the name of a software", self.software)?,
+            trust: self.trust,
+            credentials: or_default(self.credentials, room)?,
+            clock: Timestamp(self.clock_ms),
+            kept_ms: self.kept_ms,
+            address: room.text("an address", self.address)?,
         })
     }
 }
@@ -340,6 +447,13 @@ impl EdgeReportUnderForm {
         let what = "the report of an edge under an attachment";
         let (attach, product) = (need(what, self.attach, room)?, name(what, &self.product)?);
         Ok(Body::EdgeReport { attach, product, report: need(what, self.report, room)? })
+    }
+}
+
+impl ClaimedForm {
+    fn of(serial: &Serial, by: Option<&ServerName>) -> Self {
+        let by = by.map(ToString::to_string);
+        ClaimedForm { serial: serial_text(serial).to_string(), by }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::model::letter::{Address, Letter};
 use crate::record::RecordError;
 use crate::record::field::Fields;
 use crate::record::name::{name, route, route_text};
-use crate::wire::body::{BODY_TAGS, BodyForm};
+use crate::wire::body::{BodyForm, is_body};
 use crate::wire::error::WireError;
 use crate::wire::limits::WireLimits;
 use prost::{Message, Oneof};
@@ -24,7 +24,8 @@ pub struct LetterForm {
     route: String,
     #[prost(
         oneof = "BodyForm",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, \
+                30, 40, 41, 42, 45"
     )]
     body: Option<BodyForm>,
 }
@@ -71,7 +72,7 @@ fn unsupported(bytes: &[u8]) -> WireError {
     for field in Fields::of(WHAT, bytes) {
         match field {
             Ok((ROUTE_TAG, _)) => {}
-            Ok((tag, _)) if ADDRESS_TAGS.contains(&tag) || BODY_TAGS.contains(&tag) => {}
+            Ok((tag, _)) if ADDRESS_TAGS.contains(&tag) || is_body(tag) => {}
             Ok((number, _)) => return WireError::Unsupported { what: "part of a letter", number },
             Err(error) => return error.into(),
         }

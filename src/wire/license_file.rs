@@ -11,6 +11,9 @@
 //! metric: managed-devices
 //! not-before: 2026-01-01T00:00:00Z
 //! not-after: never
+//! tree: acme                     (absent: valid in any tree)
+//! server: site-7                 (absent: valid at any server)
+//! confirm-within-days: 30        (absent: without such a bound)
 //! note: for all sites            (absent when there is none)
 //! key: 8f0c52d1a2b33c44          which of the vendor's keys signed
 //! signature: <base64, 64 bytes>  Ed25519 over every byte before this line
@@ -18,12 +21,13 @@
 //!
 //! ```text
 //!   vendor ── issue ──► file ── operator ──► open: size · frame · trusted key · signature
-//!                                                  · only then fields · one form only
+//!                         │                        · only then fields · one form only
+//!                         └──── anybody ──► inspect: the same, whatever the signature is worth
 //! ```
 //!
-//! Invariants: no field is looked at before the signature is proven; a license has exactly one
+//! Invariants: `open` looks at no field before the signature is proven; a license has exactly one
 //! file under a key (`open` refuses a file that `issue` would have written differently); fields
-//! that this version does not know are refused, later versions raise the number in the first line.
+//! that this version does not know are refused: they might narrow what the license grants.
 //! Whether a license is valid now, and whether its serial is new, is not asked here.
 
 mod fields;
@@ -50,8 +54,8 @@ const SIGNATURE: &str = "signature: ";
 /// Why a file is not a license that this server may take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LicenseFileError {
-    #[error("a license file has at most {LICENSE_FILE_LEN_MAX} bytes; this one has {0}")]
-    TooLarge(usize),
+    #[error("a license file has at most {LICENSE_FILE_LEN_MAX} bytes; this one has more")]
+    TooLarge,
     #[error("this is not a license file: its first line is not `{TITLE}{VERSION}`")]
     NotALicenseFile,
     #[error(
@@ -71,8 +75,13 @@ pub enum LicenseFileError {
     )]
     UntrustedKey(VendorKeyId),
     #[error(
+        "this license file is signed with key {0}, which the vendor retired: no new license is \
+         taken under it"
+    )]
+    RetiredKey(VendorKeyId),
+    #[error(
         "the signature does not fit this license file: it was altered after it was issued, or \
-         not issued by the vendor with key {0}; nothing in it was read"
+         not issued by the vendor with key {0}"
     )]
     Forged(VendorKeyId),
     #[error("line {line} is not `field: value`")]
@@ -83,10 +92,12 @@ pub enum LicenseFileError {
     DuplicateField { line: usize, name: &'static str },
     #[error("the field `{0}` is missing")]
     MissingField(&'static str),
-    #[error("product: {0}")]
-    Product(#[from] NameError),
+    #[error("{field}: {source}")]
+    Name { field: &'static str, source: NameError },
     #[error("count: {0:?} is not a number of licenses")]
     Count(String),
+    #[error("confirm-within-days: {0:?} is not a number of days")]
+    Days(String),
     #[error("{field}: {found:?} is not a moment like 2026-01-31T00:00:00Z{or_never}")]
     Moment { field: &'static str, found: String, or_never: &'static str },
     #[error("{0}")]
@@ -119,23 +130,58 @@ pub fn issue(license: &License, key: &VendorKey) -> String {
     file
 }
 
+/// Whose license files a server takes, and whose no longer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VendorKeys {
+    pub trusted: Vec<VendorPublicKey>,
+    /// A file under one of these is refused; what was registered before stays.
+    pub retired: Vec<VendorPublicKey>,
+}
+
+/// What some keys say of the signature of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// One of them signed exactly these bytes.
+    Genuine,
+    /// One of them has the id that the file names, and did not sign these bytes.
+    Forged,
+    /// None of them has that id.
+    OtherKey,
+}
+
+/// What a file says, whether or not it is to be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    pub license: License,
+    pub key: VendorKeyId,
+    /// Nothing when there was no key to check with.
+    pub proof: Option<Proof>,
+}
+
 /// The license in a file, if a trusted key signed exactly these bytes.
-pub fn open(bytes: &[u8], trusted: &[VendorPublicKey]) -> Result<License, LicenseFileError> {
+pub fn open(bytes: &[u8], keys: &VendorKeys) -> Result<License, LicenseFileError> {
     let frame = frame(bytes)?;
-    let named = || trusted.iter().filter(|key| key.id() == frame.key);
-    if named().next().is_none() {
-        return Err(LicenseFileError::UntrustedKey(frame.key));
+    match (frame.proof(&keys.trusted), frame.proof(&keys.retired)) {
+        (Proof::Genuine, _) => frame.license(),
+        (_, Proof::Genuine) => Err(LicenseFileError::RetiredKey(frame.key)),
+        (Proof::OtherKey, Proof::OtherKey) => Err(LicenseFileError::UntrustedKey(frame.key)),
+        _ => Err(LicenseFileError::Forged(frame.key)),
     }
-    if !named().any(|key| key.has_signed(frame.signed, &frame.signature)) {
-        return Err(LicenseFileError::Forged(frame.key));
+}
+
+/// What a file says, for people who look at it: its signature may be anything.
+///
+/// # Errors
+/// It is no license file, or no license stands in it; a file that is known to be forged is called
+/// that, whatever stands in it.
+pub fn inspect(bytes: &[u8], keys: &[VendorPublicKey]) -> Result<Inspected, LicenseFileError> {
+    let frame = frame(bytes)?;
+    let proof = (!keys.is_empty()).then(|| frame.proof(keys));
+    match frame.license() {
+        Ok(license) => Ok(Inspected { license, key: frame.key, proof }),
+        Err(_) if proof == Some(Proof::Forged) => Err(LicenseFileError::Forged(frame.key)),
+        Err(error) => Err(error),
     }
-    let text = std::str::from_utf8(frame.fields);
-    let text = text.map_err(|_| LicenseFileError::Damaged(Damage::NotText))?;
-    let license = fields::read(text)?;
-    if signed_part(&license, frame.key).as_bytes() != frame.signed {
-        return Err(LicenseFileError::NotCanonical);
-    }
-    Ok(license)
 }
 
 fn signed_part(license: &License, key: VendorKeyId) -> String {
@@ -152,10 +198,33 @@ struct Frame<'a> {
     signature: [u8; SIGNATURE_LEN],
 }
 
+impl Frame<'_> {
+    fn proof(&self, keys: &[VendorPublicKey]) -> Proof {
+        let mut named = keys.iter().filter(|key| key.id() == self.key).peekable();
+        if named.peek().is_none() {
+            return Proof::OtherKey;
+        }
+        match named.any(|key| key.has_signed(self.signed, &self.signature)) {
+            true => Proof::Genuine,
+            false => Proof::Forged,
+        }
+    }
+
+    fn license(&self) -> Result<License, LicenseFileError> {
+        let text = std::str::from_utf8(self.fields);
+        let text = text.map_err(|_| LicenseFileError::Damaged(Damage::NotText))?;
+        let license = fields::read(text)?;
+        if signed_part(&license, self.key).as_bytes() != self.signed {
+            return Err(LicenseFileError::NotCanonical);
+        }
+        Ok(license)
+    }
+}
+
 fn frame(bytes: &[u8]) -> Result<Frame<'_>, LicenseFileError> {
     let damaged = LicenseFileError::Damaged;
     if bytes.len() > LICENSE_FILE_LEN_MAX {
-        return Err(LicenseFileError::TooLarge(bytes.len()));
+        return Err(LicenseFileError::TooLarge);
     }
     let after_title = after_title(bytes)?;
     let whole = bytes.strip_suffix(b"\n").ok_or(damaged(Damage::EndsInTheMiddle))?;

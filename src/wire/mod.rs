@@ -18,6 +18,7 @@
 //!   [`WireError::Unsupported`]: it is left out, and the connection stays.
 //! - Names are checked when they are read; there is no letter with a name that is none.
 
+pub mod join;
 pub mod license_file;
 
 mod body;

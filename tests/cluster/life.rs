@@ -82,3 +82,13 @@ fn a_check_judges_everything_and_leaves_nothing_behind() {
     assert!(!site.data_dir("hq").join("state").exists());
     assert!(!site.data_dir("hq").join(SOCKET_NAME).exists());
 }
+
+#[test]
+fn a_number_beyond_all_events_is_no_harm() {
+    let site = Site::new();
+    let server = Process::start(&site.primary("hq"));
+    run(server.client().register_license(site.license("S-1", 1))).unwrap();
+    assert_eq!(run(server.client().events(u64::MAX, 10)).unwrap(), []);
+    assert!(!run(server.client().events(0, 10)).unwrap().is_empty());
+    server.stop();
+}

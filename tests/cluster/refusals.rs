@@ -55,7 +55,10 @@ fn the_second_server_on_a_folder_is_refused_and_the_first_goes_on() {
     let first = Process::start(&config);
     let (code, out, err) = outcome(serve(&config));
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.contains("error LT0501: another lictree serves this folder"), "{err}");
+    assert!(
+        err.contains("lictree: another lictree serves this folder") && err.contains("(LT0501)"),
+        "{err}"
+    );
     crate::site::run(first.client().status()).unwrap();
     first.stop();
 }
@@ -76,7 +79,7 @@ fn a_damaged_folder_is_refused_with_a_sentence() {
     }
     let (code, out, err) = outcome(serve(&config));
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.contains("error LT0502: ") && err.contains("restore it from a backup"), "{err}");
+    assert!(err.contains("(LT0502)") && err.contains("restore it from a backup"), "{err}");
     assert!(!err.contains("panicked"), "{err}");
 }
 

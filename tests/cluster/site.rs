@@ -59,7 +59,9 @@ impl Site {
     /// The same of a relay.
     pub fn relay(&self, name: &str, parent: &str, address: SocketAddr) -> PathBuf {
         let parent = format!("[parent]\nname = \"{parent}\"\naddress = \"{address}\"");
-        self.prepare(name, &format!("role = \"relay\"\nlisten = \"127.0.0.1:0\"\n{parent}"))
+        let vendor = self.vendor.public();
+        let role = "role = \"relay\"\nlisten = \"127.0.0.1:0\"";
+        self.prepare(name, &format!("{role}\nvendor_keys = [\"{vendor}\"]\n{parent}"))
     }
 
     fn prepare(&self, name: &str, rest: &str) -> PathBuf {
@@ -76,17 +78,27 @@ impl Site {
 
     /// A license file of this tree's vendor.
     pub fn license(&self, serial: &str, count: u64) -> Vec<u8> {
-        let terms = LicenseTerms {
-            serial: serial.parse().unwrap(),
-            vendor: "Test AG".to_string(),
-            product: "inventory".parse().unwrap(),
-            count: LicenseCount(count),
-            metric: Metric::ManagedDevices,
-            not_before: Timestamp(1_000),
-            not_after: None,
-            note: String::new(),
-        };
-        issue(&License::try_from(terms).unwrap(), &self.vendor).into_bytes()
+        license_of(&self.vendor, terms(serial, count))
+    }
+}
+
+pub fn license_of(vendor: &VendorKey, terms: LicenseTerms) -> Vec<u8> {
+    issue(&License::try_from(terms).unwrap(), vendor).into_bytes()
+}
+
+pub fn terms(serial: &str, count: u64) -> LicenseTerms {
+    LicenseTerms {
+        serial: serial.parse().unwrap(),
+        vendor: "Test AG".to_string(),
+        product: "inventory".parse().unwrap(),
+        count: LicenseCount(count),
+        metric: Metric::ManagedDevices,
+        not_before: Timestamp(1_000),
+        not_after: None,
+        tree: None,
+        server: None,
+        confirm_within_days: None,
+        note: String::new(),
     }
 }
 
@@ -121,7 +133,13 @@ impl Process {
     /// Starts a server and waits until it is ready.
     #[track_caller]
     pub fn start(config: &Path) -> Process {
-        let mut child = serve(config).spawn().unwrap();
+        Process::of(serve(config))
+    }
+
+    /// Runs a command that starts a server, and waits until it is ready.
+    #[track_caller]
+    pub fn of(mut command: Command) -> Process {
+        let mut child = command.spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
         if !ready.starts_with("ready: ") {

@@ -2,13 +2,13 @@
 
 use crate::site::{Process, Site, run};
 use lictree::model::name::ServerName;
-use lictree::net::{Closed, Connection, Dialer, Identity, NetLimits, ReceiveError};
+use lictree::net::{Closed, Connection, Denials, Dialer, Identity, NetLimits, ReceiveError};
 use std::net::SocketAddr;
 
 async fn connected(identity: &Identity, address: SocketAddr) -> Connection {
     let limits =
         NetLimits { frame_bytes_max: 2 << 20, send_window_bytes: 4 << 20, ..NetLimits::default() };
-    let dialer = Dialer::toward(address, identity, limits).unwrap();
+    let dialer = Dialer::toward(address, identity, &Denials::default(), limits).unwrap();
     let expected: ServerName = "hq".parse().unwrap();
     dialer.dial(address, &expected).await.unwrap()
 }

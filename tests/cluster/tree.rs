@@ -17,7 +17,7 @@ fn distribute(relay: &str, count: u64) -> HoldingChange {
 }
 
 #[track_caller]
-fn online(server: &Process, names: &[&str]) -> ServersView {
+pub fn online(server: &Process, names: &[&str]) -> ServersView {
     eventually(
         "all servers are online",
         || run(server.client().servers()),

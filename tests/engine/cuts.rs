@@ -8,7 +8,7 @@ use crate::tree::Tree;
 use lictree::model::tuning::Tuning;
 use lictree::store::Survivors;
 use std::collections::BTreeMap;
-use std::panic::catch_unwind;
+use std::panic::{RefUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -77,11 +77,11 @@ fn whole() -> Run {
     play(&SERVERS, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
-fn cut(server: &str, sync: u64, survivors: Survivors) -> Cut {
+pub fn cut(server: &str, sync: u64, survivors: Survivors) -> Cut {
     Cut { server: server.parse().unwrap(), sync, forgotten: 0, survivors }
 }
 
-fn some(seed: u64) -> Survivors {
+pub fn some(seed: u64) -> Survivors {
     Survivors::Some { seed, piece_bytes: 512 }
 }
 
@@ -113,14 +113,17 @@ fn double_cuts(whole: &Run) -> Vec<Vec<Cut>> {
     cuts
 }
 
-/// Plays the example with each of these; the failures.
-fn failures(nodes: &Nodes, cuts: &[Vec<Cut>]) -> Vec<String> {
+/// Judges a run with each of these; the failures.
+pub fn failures(
+    cuts: &[Vec<Cut>],
+    judged: impl Fn(&[Cut]) -> Result<(), String> + Sync + RefUnwindSafe,
+) -> Vec<String> {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some(cuts) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = catch_unwind(|| judged(cuts, nodes));
+                    let found = catch_unwind(|| judged(cuts));
                     let found = found.unwrap_or_else(|_| Err("it panicked".to_string()));
                     wrong.lock().unwrap().extend(found.err().map(|why| format!("{cuts:?}: {why}")));
                 }
@@ -144,7 +147,7 @@ fn judged(cuts: &[Cut], nodes: &Nodes) -> Result<(), String> {
 
 #[track_caller]
 fn all_go_well(nodes: &Nodes, cuts: &[Vec<Cut>]) {
-    let wrong = failures(nodes, cuts);
+    let wrong = failures(cuts, |cuts| judged(cuts, nodes));
     assert!(
         wrong.is_empty(),
         "{} of {} went wrong:\n{}",
@@ -178,7 +181,7 @@ fn a_disk_that_forgets_syncs_is_noticed_by_these_tests() {
     let syncs = whole.tree.disks().syncs("a");
     let bad = |sync| vec![Cut { forgotten: 8, ..cut("a", sync, Survivors::None) }];
     let cuts: Vec<_> = (syncs / 2..=syncs).step_by(4).map(bad).collect();
-    let wrong = failures(&whole.nodes, &cuts).len();
+    let wrong = failures(&cuts, |cuts| judged(cuts, &whole.nodes)).len();
     println!("{wrong} of {} noticed", cuts.len());
     assert!(wrong * 2 > cuts.len(), "{wrong} of {} noticed", cuts.len());
 }

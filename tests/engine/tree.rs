@@ -3,13 +3,14 @@
 //! the disk still has, its connections with it, and who asked it and got no answer asks again.
 
 use crate::disks::{Disks, PowerCut};
+use lictree::engine::state::State;
 use lictree::model::command::Founding;
 use lictree::model::count::LicenseCount;
 use lictree::model::device::{DeviceId, DeviceNumber, DeviceState};
 use lictree::model::discovery::{Found, MacAddress};
 use lictree::model::holding::Role;
-use lictree::model::letter::LinkId;
-use lictree::model::license::{License, LicenseTerms, Metric};
+use lictree::model::letter::{Letter, LinkId};
+use lictree::model::license::{License, LicenseTerms};
 use lictree::model::name::ServerName;
 use lictree::model::request::{
     Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
@@ -20,6 +21,7 @@ use lictree::model::view::RangesView;
 use lictree::server::effect::Effect;
 use lictree::server::input::{Input, Side};
 use lictree::server::{Server, Start};
+use lictree::simulator::authority;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub struct Tree {
     links: BTreeMap<(ServerName, LinkId), (ServerName, LinkId)>,
     answers: BTreeMap<u64, Answer>,
     waiting: BTreeMap<ServerName, Vec<Input>>,
+    /// What their parents say to them is lost.
+    deaf: BTreeSet<ServerName>,
     foundings: BTreeMap<ServerName, Founding>,
     /// How often each server was started.
     starts: BTreeMap<ServerName, u64>,
@@ -38,6 +42,8 @@ pub struct Tree {
     sums: BTreeSet<u64>,
     tuning: Tuning,
     disks: Disks,
+    /// The number of the last invitation of each name.
+    pub(crate) invites: BTreeMap<String, u8>,
     next: u64,
     now: u64,
 }
@@ -209,7 +215,10 @@ impl Tree {
                 self.post(name, Input::Persisted { number: batch.number })
             }
             Effect::Send { link, letter } => {
-                if let Some((to, link)) = self.links.get(&(name.clone(), link)).cloned() {
+                let end = self.links.get(&(name.clone(), link)).cloned();
+                let lost =
+                    |to: &ServerName| self.deaf.contains(to) && self.parents.get(to) == Some(name);
+                if let Some((to, link)) = end.filter(|(to, _)| !lost(to)) {
                     self.post(&to, Input::Letter { link, letter });
                 }
             }
@@ -220,6 +229,11 @@ impl Tree {
             }
             Effect::CutLog(position) => self.disks.cut_log(name, position),
             Effect::Close { why, .. } => panic!("{name} closed a link: {why}"),
+            Effect::Certify { ticket, job } => {
+                let result = authority::certify(&job, self.tuning.certificate_life, self.now());
+                self.post(name, Input::Certified { ticket, result })
+            }
+            Effect::Believe(_) => {}
         }
         Ok(())
     }
@@ -237,7 +251,37 @@ impl Tree {
         }
     }
 
-    fn ask(&mut self, server: &str, request: Request) -> Answer {
+    /// What a server durably knows.
+    pub fn state(&self, server: &str) -> &State {
+        self.servers[&server.parse::<ServerName>().unwrap()].engine().state()
+    }
+
+    /// A letter arrives, whoever wrote it.
+    pub fn deliver(&mut self, from: &str, to: &str, letter: Letter) {
+        let (from, to): (ServerName, ServerName) = (from.parse().unwrap(), to.parse().unwrap());
+        let ends = |(here, there): &(&(ServerName, LinkId), &(ServerName, LinkId))| {
+            here.0 == to && there.0 == from
+        };
+        let link = self.links.iter().find(ends).map(|(here, _)| here.1).unwrap();
+        self.post(&to, Input::Letter { link, letter });
+        self.settle();
+    }
+
+    /// Asks for a registration and does not wait for the answer.
+    pub fn begin_registration(&mut self, at: &str, serial: &str, count: u64) -> RequestId {
+        self.next += 1;
+        let id = RequestId(self.next);
+        let request = Request::RegisterLicense(self.license(serial, count, &[]));
+        self.post(&at.parse().unwrap(), Input::Request { id, request });
+        self.settle();
+        id
+    }
+
+    pub fn answer(&mut self, id: RequestId) -> Option<Answer> {
+        self.answers.remove(&id.0)
+    }
+
+    pub(crate) fn ask(&mut self, server: &str, request: Request) -> Answer {
         let name: ServerName = server.parse().unwrap();
         loop {
             self.next += 1;
@@ -266,7 +310,30 @@ impl Tree {
                 *self = Tree::default();
                 self.plant(servers)
             }
-            ["register", at, serial, count] => self.register(at, serial, count.parse().unwrap()),
+            ["tree-on-disks", servers @ ..] => {
+                let names: Vec<&str> =
+                    servers.iter().map(|s| s.split('<').next().unwrap_or(s)).collect();
+                *self = Tree::new(Tuning::default(), Disks::of(&names, &[]));
+                self.plant(servers)
+            }
+            ["register", at, serial, count, rest @ ..] => {
+                self.register(at, serial, count.parse().unwrap(), rest)
+            }
+            ["licenses", at] => self.licenses(at),
+            ["events", at, kind] => self.events(at, kind),
+            ["deaf", server] => {
+                self.deaf.insert(server.parse().unwrap());
+                String::new()
+            }
+            ["hears", server] => {
+                self.deaf.remove(&server.parse().unwrap());
+                String::new()
+            }
+            ["crash", server] => {
+                self.restart(&server.parse().unwrap());
+                self.settle();
+                String::new()
+            }
             ["distribute", to, count, rest @ ..] => {
                 let count = LicenseCount(count.parse().unwrap());
                 self.hold(to, HoldingVerb::Distribute(count), rest)
@@ -275,7 +342,10 @@ impl Tree {
             ["authorize", relay, rest @ ..] => self.hold(relay, HoldingVerb::Authorize, rest),
             ["deauthorize", relay, rest @ ..] => self.hold(relay, HoldingVerb::Deauthorize, rest),
             ["find", at, count] => self.find(at, count.parse().unwrap()),
-            ["manage", at, count] => self.manage(at, count.parse().unwrap()),
+            ["manage", at, count] => self.manage(at, count.parse().unwrap(), None),
+            ["manage", at, count, "of", product] => {
+                self.manage(at, count.parse().unwrap(), Some(product))
+            }
             ["ignore", id] => self.change(id, |devices| Request::Ignore { devices }),
             ["delete", id] => self.change(id, |devices| Request::Delete { devices }),
             ["manage-one", id] => {
@@ -283,7 +353,11 @@ impl Tree {
             }
             ["ranges"] => self.ranges("a"),
             ["ranges", at] => self.ranges(at),
-            ["nodes", at] => self.nodes(at),
+            ["nodes", at] => self.nodes(at, &[]),
+            ["nodes", at, sources @ ..] => self.nodes(at, sources),
+            ["show", at, server] => self.show(at, server),
+            ["status", at] => self.status(at),
+            ["anew", server] => self.anew(server),
             ["cut", server] => {
                 self.disconnect(&server.parse().unwrap());
                 String::new()
@@ -297,7 +371,10 @@ impl Tree {
                 self.pass(Duration::from_secs(seconds.parse().unwrap()));
                 String::new()
             }
-            _ => panic!("no such command: {command}"),
+            words => {
+                let said = self.run_enrolment(words);
+                said.unwrap_or_else(|| panic!("no such command: {command}"))
+            }
         }
     }
 
@@ -311,32 +388,100 @@ impl Tree {
         String::new()
     }
 
-    fn register(&mut self, at: &str, serial: &str, count: u64) -> String {
-        let terms = LicenseTerms {
-            serial: serial.parse().unwrap(),
-            vendor: "Example Vendor".to_string(),
-            product: "node".parse().unwrap(),
-            count: LicenseCount(count),
-            metric: Metric::ManagedDevices,
-            not_before: Timestamp(BEGIN_MS - 1),
-            not_after: None,
-            note: String::new(),
-        };
-        match self.ask(at, Request::RegisterLicense(License::try_from(terms).unwrap())) {
+    fn register(&mut self, at: &str, serial: &str, count: u64, rest: &[&str]) -> String {
+        let license = self.license(serial, count, rest);
+        match self.ask(at, Request::RegisterLicense(license)) {
             Answer::LicenseRegistered(view) => format!("registered {} {}", view.serial, view.count),
             other => refused(other),
         }
     }
 
+    /// A server with the name of one there was, and with nothing of its data.
+    fn anew(&mut self, server: &str) -> String {
+        let name: ServerName = server.parse().unwrap();
+        self.next += 1;
+        self.foundings.get_mut(&name).unwrap().incarnation = self.next;
+        self.restart(&name);
+        self.settle();
+        String::new()
+    }
+
+    fn show(&mut self, at: &str, server: &str) -> String {
+        match self.ask(at, Request::Server(server.parse().unwrap())) {
+            Answer::Server(view) => format!("{}, online: {}", view.name, view.online),
+            other => refused(other),
+        }
+    }
+
+    fn status(&mut self, at: &str) -> String {
+        let Answer::Status(view) = self.ask(at, Request::Status) else { panic!("no status") };
+        let mut text = if view.connected { "connected" } else { "not connected" }.to_string();
+        text += &view.parent.map_or(String::new(), |parent| format!(", below {parent}"));
+        if let Some(since) = view.cut_off_since {
+            text += &format!(", for {} s", view.as_of.since(since).as_secs());
+        }
+        text + &view.attach_refusal.map_or(String::new(), |refusal| format!("\n{refusal}"))
+    }
+
+    /// The rest: `product=P`, `metric=M`, `tree=T`, `server=S`, `begins=S` and `ends=S` in
+    /// seconds from now.
+    fn license(&self, serial: &str, count: u64, rest: &[&str]) -> License {
+        let now = self.now().0 as i64;
+        let value = |key: &str| {
+            let mut pairs = rest.iter().filter_map(|word| word.split_once('='));
+            pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+        };
+        let moment = |key: &str| {
+            let seconds = value(key).map(|text| text.parse::<i64>().unwrap());
+            seconds.map(|seconds| Timestamp((now + 1_000 * seconds) as u64))
+        };
+        let terms = LicenseTerms {
+            serial: serial.parse().unwrap(),
+            vendor: "Example Vendor".to_string(),
+            product: value("product").unwrap_or("node").parse().unwrap(),
+            count: LicenseCount(count),
+            metric: value("metric").unwrap_or("managed-devices").parse().unwrap(),
+            not_before: moment("begins").unwrap_or(Timestamp(BEGIN_MS - 1)),
+            not_after: moment("ends"),
+            tree: value("tree").map(|name| name.parse().unwrap()),
+            server: value("server").map(|name| name.parse().unwrap()),
+            confirm_within_days: None,
+            note: String::new(),
+        };
+        License::try_from(terms).unwrap()
+    }
+
+    fn licenses(&mut self, at: &str) -> String {
+        let Answer::Licenses(licenses) = self.ask(at, Request::Licenses) else { panic!("none") };
+        licenses.iter().map(|license| format!("{} {}\n", license.serial, license.count)).collect()
+    }
+
+    /// The lines of one kind.
+    fn events(&mut self, at: &str, kind: &str) -> String {
+        let request = Request::Events { after: 0, limit: 1_000 };
+        let Answer::Events(events) = self.ask(at, request) else { panic!("no events") };
+        let events = events.iter().filter(|event| event.kind == kind);
+        events.map(|event| format!("{}\n", event.text)).collect()
+    }
+
     fn hold(&mut self, relay: &str, verb: HoldingVerb, rest: &[&str]) -> String {
+        let (rest, product) = match rest {
+            [rest @ .., "of", product] => (rest, *product),
+            rest => (rest, "node"),
+        };
         let doing = match rest {
             ["force"] => Doing::Force,
-            ["preview"] => Doing::Preview,
+            ["preview"] | ["tables"] => Doing::Preview,
             _ => Doing::Do,
         };
         let relay = relay.parse().unwrap();
-        let change = HoldingChange { product: Some("node".parse().unwrap()), relay, verb, doing };
+        let change = HoldingChange { product: Some(product.parse().unwrap()), relay, verb, doing };
         match self.ask("a", Request::SetHolding(change)) {
+            Answer::Holding(outcome) if rest == ["tables"] => {
+                let (before, after) = (table(&outcome.before), table(&outcome.after));
+                let (option, count) = (outcome.option_before, outcome.count_before);
+                format!("{option:?} {count} before\n{before}\nafter\n{after}")
+            }
             Answer::Holding(outcome) => match outcome.refusal {
                 Some(refusal) => format!("refused {refusal}"),
                 None if doing == Doing::Preview => table(&outcome.after),
@@ -371,7 +516,7 @@ impl Tree {
     }
 
     /// Manages the first `count` discovered devices of a server.
-    fn manage(&mut self, at: &str, count: usize) -> String {
+    fn manage(&mut self, at: &str, count: usize, product: Option<&str>) -> String {
         let filter = NodeFilter {
             managing_sources: vec![at.parse().unwrap()],
             state: Some(DeviceState::Discovered),
@@ -381,7 +526,8 @@ impl Tree {
         let Answer::Nodes(page) = self.ask(at, Request::Nodes(filter)) else { panic!("no nodes") };
         let devices: Vec<DeviceId> = page.nodes.into_iter().map(|node| node.id).collect();
         assert_eq!(devices.len(), count, "too few discovered devices at {at}");
-        self.outcomes(at, Request::Manage { devices, product: None })
+        let product = product.map(|product| product.parse().unwrap());
+        self.outcomes(at, Request::Manage { devices, product })
     }
 
     fn outcomes(&mut self, at: &str, request: Request) -> String {
@@ -417,8 +563,10 @@ impl Tree {
         }
     }
 
-    fn nodes(&mut self, at: &str) -> String {
-        match self.ask(at, Request::Nodes(NodeFilter { limit: 500, ..NodeFilter::default() })) {
+    fn nodes(&mut self, at: &str, sources: &[&str]) -> String {
+        let managing_sources = sources.iter().map(|source| source.parse().unwrap()).collect();
+        let filter = NodeFilter { managing_sources, limit: 500, ..NodeFilter::default() };
+        match self.ask(at, Request::Nodes(filter)) {
             Answer::Nodes(page) => {
                 let line = |n: &lictree::model::view::NodeView| format!("{} {:?}\n", n.id, n.state);
                 page.nodes.iter().map(line).collect::<String>() + &format!("{} in all", page.total)
@@ -428,7 +576,7 @@ impl Tree {
     }
 }
 
-fn refused(answer: Answer) -> String {
+pub(crate) fn refused(answer: Answer) -> String {
     match answer {
         Answer::Refused(refusal) => format!("refused {refusal}"),
         other => panic!("an answer to another question: {other:?}"),

@@ -39,6 +39,11 @@ fn uses_that_do_not_travel() {
 }
 
 #[test]
+fn a_license_registered_without_a_claim() {
+    must_be_seen(Mutant::NoClaim, 100);
+}
+
+#[test]
 fn a_grant_in_a_full_range() {
     must_be_seen(Mutant::GrantInFullRange, 20);
 }

@@ -49,6 +49,9 @@ fn pair(tuning: Tuning) -> World {
         metric: Metric::ManagedDevices,
         not_before: BEGINNING,
         not_after: None,
+        tree: None,
+        server: None,
+        confirm_within_days: None,
         note: String::new(),
     };
     world.post(PRIMARY, Request::RegisterLicense(License::try_from(terms).unwrap()));

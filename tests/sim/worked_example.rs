@@ -76,6 +76,9 @@ impl Tree {
             metric: Metric::ManagedDevices,
             not_before: BEGINNING,
             not_after: None,
+            tree: None,
+            server: None,
+            confirm_within_days: None,
             note: String::new(),
         };
         let license = License::try_from(terms).unwrap();

@@ -29,7 +29,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("simulator", &["model", "server", "record"]),
     ("daemon", &["model", "server", "record", "wire", "store", "net"]),
     ("client", &["model", "wire", "net"]),
-    // `engine` only to answer questions that need no server (`topology show`, `plan`). `wire` and
+    // `engine` only to answer questions that need no server (`topology show`, `plan`), and for the
+    // table of permissions, of which the API's routes are made. `wire` and
     // `net` because the command line opens and issues license files (`vendor keygen`,
     // `vendor issue`) and makes identities (`init`, `up`) where no server runs yet to be asked.
     ("edge", &["model", "client", "daemon", "simulator", "engine", "wire", "net"]),

@@ -39,6 +39,16 @@ fn a_running_tree_refuses_what_it_must() {
     assert_eq!((unasked.exit, code(&unasked).as_str()), (1, "LT0134"));
     assert_eq!(refused(&format!("range list {e}")), "LT0603");
     assert_eq!(refused(&format!("node manage e:30 {a}")), "LT0303");
+    assert_eq!(refused(&format!("node list --managing-source zz {a}")), "LT0207");
+    assert_eq!(refused(&format!("server show c {e}")), "LT0605");
+    assert_eq!(refused(&format!("node manage e:30 --product nosuch {e}")), "LT0231");
+    let typo = format!("license distribute nosuch 5 --to d --yes {a}");
+    assert_eq!(refused(&typo), "LT0231");
+    let unasked = lictree(&format!("node delete e:1 {e} --json"));
+    assert_eq!((unasked.exit, code(&unasked).as_str()), (1, "LT0134"));
+    assert!(unasked.err.contains("forget 1 managed node? That frees 1 license."), "{unasked:?}");
+    let none = format!("node manage --managing-source e --count 0 {e}");
+    assert_eq!(lictree(&none).exit, 2);
     let many = format!("node manage --managing-source e --count 500 {e}");
     assert_eq!(refused(&many), "LT0136");
     let whole = lictree(&format!("status --data {path} --json"));
@@ -72,15 +82,76 @@ fn what_a_vendor_makes_is_what_servers_take() {
     let issue = format!("vendor issue --key {key} --product cad --out {out}");
     done(&format!("{issue} --count 5 --serial S-1"));
     assert_eq!(refused(&format!("{issue} --count 0")), "LT0131");
+    let first = std::fs::read(data.path().join("x.license")).unwrap();
+    assert_eq!(refused(&format!("{issue} --count 6")), "LT0131", "one is there already");
+    assert_eq!(std::fs::read(data.path().join("x.license")).unwrap(), first);
     let from_pub = format!("vendor issue --key {key}.pub --product cad --count 1");
     assert_eq!(refused(&from_pub), "LT0130");
+    assert!(lictree(&from_pub).err.contains("it is the public half"));
     let hq = data.path().join("hq");
     let (hq, west) = (hq.display(), data.path().join("west"));
     let west = west.display();
     done(&format!("init primary hq --tree acme --at {hq}"));
     assert_eq!(refused(&format!("init primary hq --tree acme --at {hq}")), "LT0132");
+    let inside = format!("up {} --data {hq}", example("jp1-figure").display());
+    assert_eq!(refused(&inside), "LT0127", "a tree inside the folder of a server");
     done(&format!("init relay west --parent hq --at {west} --data {hq}"));
     done(&format!("serve --check --config {hq}/lictree.toml"));
     done(&format!("serve --check --config {west}/lictree.toml"));
     assert_eq!(refused(&format!("init relay x --parent hq --at {west}2 --data {west}")), "LT0132");
+}
+
+#[test]
+fn whoever_inspects_a_license_file_sees_what_it_says_and_what_it_is_worth() {
+    let data = folder();
+    let path = |name: &str| data.path().join(name).display().to_string();
+    let (ours, theirs, file) = (path("v.key"), path("o.key"), path("x.license"));
+    done(&format!("vendor keygen --out {ours}"));
+    done(&format!("vendor keygen --out {theirs}"));
+    let issue = format!("vendor issue --key {ours} --product cad --count 5 --out {file}");
+    assert_eq!(refused(&format!("{issue} --server site-7")), "LT0131");
+    assert_eq!(refused(&format!("{issue} --confirm-within 0")), "LT0131");
+    done(&format!(
+        "{issue} --serial S-1 --metric sessions --tree acme --server site-7 --confirm-within 30 \
+         --not-before 2026-01-31T00:00:00Z --not-after 2026-02-28T00:00:00Z --note spare"
+    ));
+    let inspect = format!("vendor inspect {file}");
+    let seen = json(&inspect);
+    for (field, expected) in [
+        ("serial", "S-1"),
+        ("metric", "sessions"),
+        ("not_after", "2026-02-28T00:00:00Z"),
+        ("tree", "acme"),
+        ("server", "site-7"),
+        ("note", "spare"),
+        ("signature", "not-checked"),
+        ("validity", "expired"),
+    ] {
+        assert_eq!(seen[field], expected, "{field} of {seen}");
+    }
+    assert_eq!((seen["count"].as_u64(), seen["confirm_within_days"].as_u64()), (Some(5), Some(30)));
+    let genuine = json(&format!("{inspect} --key {theirs}.pub --key {ours}.pub"));
+    assert_eq!(genuine["signature"], "genuine");
+    let table = done(&format!("{inspect} --key {ours}.pub")).out;
+    let row = |row: &&str| table.lines().any(|line| line == *row);
+    assert!(["server          site-7", "signature       genuine"].iter().all(row), "{table}");
+    assert_eq!(refused(&format!("{inspect} --key {theirs}.pub")), "LT0213");
+    assert_eq!(refused(&format!("{inspect} --key {file}")), "LT0130");
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("count: 5", "count: 50")).unwrap();
+    let forged = lictree(&format!("{inspect} --key {ours}.pub --json"));
+    assert_eq!((forged.exit, code(&forged).as_str()), (1, "LT0214"));
+    assert!(forged.out.contains("\"forged\"") && forged.out.contains("50"), "{}", forged.out);
+    for (text, code) in [
+        (text.replace('\n', "\r\n"), "LT0212"),
+        (text.replace("license 1", "license 7"), "LT0211"),
+        (text.replace("tree: acme", "tree: Acme"), "LT0215"),
+        ("x".repeat(64 * 1024 + 1), "LT0210"),
+        (String::new(), "LT0210"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(refused(&inspect), code);
+    }
+    assert_eq!(refused(&format!("vendor inspect {}", path("none"))), "LT0135");
 }

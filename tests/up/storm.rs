@@ -209,10 +209,10 @@ impl Storm {
                 Expected::Refused(expected) => code == *expected,
                 Expected::Table(_) => unreachable!("tables are looked at, not asked for"),
             };
-            // Nobody answered, or the sharing source has not answered yet.
+            // Nobody answered, or the sharing source or the primary has not answered yet.
             if fits {
                 Ok(())
-            } else if outcome.exit == 3 || code == "LT0302" {
+            } else if outcome.exit == 3 || code == "LT0302" || code == "LT0228" {
                 self.asked_again += 1;
                 Err(format!("{outcome:?}"))
             } else {

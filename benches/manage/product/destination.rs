@@ -5,7 +5,8 @@ use lictree::model::account::{Verdict, Want, Wish, WishVerdict};
 use lictree::model::device::DeviceNumber;
 use lictree::model::letter::{Address, Body, Letter, Presence};
 use lictree::model::name::{ProductName, ServerName};
-use lictree::net::{Connection, Dialer, FrameBatch, NetLimits};
+use lictree::model::time::Timestamp;
+use lictree::net::{Connection, Denials, Dialer, FrameBatch, NetLimits};
 use lictree::wire::{self, Frame, Hello, WireLimits};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -31,7 +32,8 @@ impl Destination {
     /// Connects, greets, and says that it is there.
     pub async fn connect(site: &Site, name: ServerName, address: SocketAddr) -> Destination {
         let identity = site.identity(&name);
-        let dialer = Dialer::toward(address, &identity, NetLimits::default()).unwrap();
+        let dialer =
+            Dialer::toward(address, &identity, &Denials::default(), NetLimits::default()).unwrap();
         let parent: ServerName = PRIMARY.parse().unwrap();
         let connection = dialer.dial(address, &parent).await.unwrap();
         let tree = identity.tree().clone();
@@ -48,6 +50,11 @@ impl Destination {
             interval_ms: 600_000,
             versions: Vec::new(),
             software: "bench".to_string(),
+            trust: 0,
+            credentials: Default::default(),
+            clock: Timestamp(0),
+            kept_ms: 0,
+            address: String::new(),
         };
         one.say(Address::Primary, Body::Presence(presence));
         one

@@ -76,6 +76,9 @@ impl Site {
             metric: Metric::ManagedDevices,
             not_before: Timestamp(1_000),
             not_after: None,
+            tree: None,
+            server: None,
+            confirm_within_days: None,
             note: String::new(),
         };
         issue(&License::try_from(terms).unwrap(), &self.vendor).into_bytes()

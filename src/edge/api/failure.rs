@@ -16,6 +16,8 @@ pub(super) enum Failure {
     /// The request makes no sense.
     Unreadable(String),
     NoSuchPath(String),
+    /// Whoever asks may not use the socket.
+    NotAdmitted,
     TooLarge {
         bytes_max: u64,
     },
@@ -35,6 +37,7 @@ impl Failure {
             Failure::Refused(_) => StatusCode::CONFLICT,
             Failure::Unreadable(_) => StatusCode::BAD_REQUEST,
             Failure::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            Failure::NotAdmitted => StatusCode::FORBIDDEN,
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Failure::ImportBusy => StatusCode::TOO_MANY_REQUESTS,
@@ -56,6 +59,11 @@ impl Failure {
                 codes::NO_SUCH_PATH,
                 format!("there is no {path}"),
                 "is the program that asks newer than this server? See `lictree status`",
+            ),
+            Failure::NotAdmitted => Refusal::new(
+                codes::NOT_ADMITTED,
+                "this socket is not for you",
+                "run this as the server's user, or as a member of `socket_group` in its [api]",
             ),
             Failure::TooLarge { bytes_max } => Refusal::new(
                 codes::BODY_TOO_LARGE,
@@ -98,4 +106,8 @@ impl IntoResponse for Failure {
 
 pub(super) async fn no_such_path(method: Method, uri: Uri) -> Failure {
     Failure::NoSuchPath(format!("{method} {}", uri.path()))
+}
+
+pub(super) async fn not_admitted() -> Failure {
+    Failure::NotAdmitted
 }

@@ -1,11 +1,13 @@
 //! The one HTTP/JSON API of a server, over the Unix socket in its data folder.
 //!
 //! ```text
-//!   command line, programs ──► DATA/lictree.sock (0600) ──► route ──► Port::ask ──► server
-//!                                  │ license files are opened, imports are read, here
-//!                                  ▼
-//!        200 what was asked for │ 4xx {"error":{"code","message","hint"}} │ 503 the same
+//!   command line, programs ──► DATA/lictree.sock ──► admitted? ──► route ──► Port::ask ──► server
+//!                                                      │ no         │ license files are opened,
+//!                                                      ▼            ▼ imports are read, here
+//!        200 what was asked for │ 403, 4xx {"error":{"code","message","hint"}} │ 503 the same
 //! ```
+//!
+//! Who is admitted: `access`. Which routes there are, and for whom: `engine::permission`.
 //!
 //! | method and path | request | answer |
 //! |---|---|---|
@@ -18,30 +20,38 @@
 //! | `GET /v1/nodes/ID` | | `NodeView` |
 //! | `POST /v1/nodes/manage`, `/ignore`, `/delete` | `DeviceList` | `{"devices":[…]}` |
 //! | `POST /v1/imports?format=auto\|nmap\|arp` | a list of machines | `ImportOutcome` |
+//! | `GET` `POST /v1/invitations` | POST: `InviteBody` | `InviteList`, `Invited` |
+//! | `POST /v1/invitations/NAME/withdraw`, `/approve` | | `{"done":true}` |
+//! | `POST /v1/servers/NAME/remove`, `/title` | `DoingBody`, `TitleBody` | `{"done":true}` |
+//! | `POST /v1/authority/rotate` | `DoingBody` | `RotationView` |
+//! | `POST /v1/certificate/renew` | | whether it came, and when it ends |
 //! | `GET /v1/events?after=…&limit=…` | | `{"events":[…]}` |
 //!
 //! Invariant: whatever comes, in whatever size or speed, costs bounded memory and time.
 
+mod access;
+mod enrolment;
 mod failure;
 mod holdings;
 mod imports;
 mod licenses;
 mod nodes;
 mod read;
+mod routes;
 mod socket;
 mod views;
 
 #[cfg(test)]
 mod tests;
 
-pub use socket::ApiSocket;
+pub use access::{Access, GroupRefused, SocketGroup};
+pub use socket::{ApiSocket, NotOpened};
 
+use crate::daemon::keyring::Keyring;
 use crate::daemon::port::{AskError, Port};
 use crate::edge::import::ImportLimits;
 use crate::model::request::{Answer, Request};
-use crate::wire::license_file::VendorPublicKey;
-use axum::Router;
-use axum::routing::{get, post};
+use crate::wire::license_file::VendorKeys;
 use failure::Failure;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +96,9 @@ pub struct Api(Arc<Inner>);
 
 struct Inner {
     port: Port,
-    vendor_keys: Vec<VendorPublicKey>,
+    vendor_keys: VendorKeys,
+    /// What the server proves itself with; none stands behind the ports of tests.
+    keyring: Option<Arc<Keyring>>,
     limits: ApiLimits,
     import: ImportLimits,
     imports: Semaphore,
@@ -95,12 +107,13 @@ struct Inner {
 impl Api {
     pub fn new(
         port: Port,
-        vendor_keys: Vec<VendorPublicKey>,
+        vendor_keys: VendorKeys,
+        keyring: Option<Arc<Keyring>>,
         limits: ApiLimits,
         import: ImportLimits,
     ) -> Api {
         let imports = Semaphore::new(limits.imports_max);
-        Api(Arc::new(Inner { port, vendor_keys, limits, import, imports }))
+        Api(Arc::new(Inner { port, vendor_keys, keyring, limits, import, imports }))
     }
 
     /// The server's answer, unless it refuses.
@@ -113,24 +126,10 @@ impl Api {
         }
     }
 
-    fn router(self) -> Router {
-        Router::new()
-            .route("/v1/status", get(views::status))
-            .route("/v1/licenses", get(licenses::list).post(licenses::register))
-            .route("/v1/holdings", post(holdings::set))
-            .route("/v1/servers", get(views::servers))
-            .route("/v1/servers/{name}", get(views::server))
-            .route("/v1/ranges", get(views::ranges))
-            .route("/v1/ranges/{source}", get(views::range))
-            .route("/v1/nodes", get(nodes::list))
-            .route("/v1/nodes/{id}", get(nodes::show))
-            .route("/v1/nodes/manage", post(nodes::manage))
-            .route("/v1/nodes/ignore", post(nodes::ignore))
-            .route("/v1/nodes/delete", post(nodes::delete))
-            .route("/v1/imports", post(imports::import))
-            .route("/v1/events", get(views::events))
-            .fallback(failure::no_such_path)
-            .method_not_allowed_fallback(failure::no_such_path)
-            .with_state(self)
+    /// The prints of the authorities that this server believes, for codes.
+    fn pins(&self) -> Result<Vec<[u8; 32]>, Failure> {
+        let keyring = self.0.keyring.as_ref().ok_or(Failure::Stopping)?;
+        let (_, authorities) = keyring.credentials();
+        Ok(authorities.into_iter().map(|print| print.0).collect())
     }
 }

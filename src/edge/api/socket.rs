@@ -1,6 +1,8 @@
-//! The Unix socket: bound for its user alone, served with bounds, removed at the end.
+//! The Unix socket: bound for its user, and a group if so told, served with bounds, removed at the
+//! end.
 
-use crate::edge::api::Api;
+use crate::edge::api::access::{Access, GroupRefused};
+use crate::edge::api::{Api, failure, routes};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,20 +30,32 @@ pub struct ApiSocket {
     task: AbortOnDropHandle<()>,
 }
 
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    #[error(transparent)]
+    Group(#[from] GroupRefused),
+}
+
 impl ApiSocket {
-    /// Binds `path` (0600) and serves it. What lies there is removed first: whoever calls this
-    /// has the data folder for itself, so it is what a crash left.
-    pub fn open(path: &Path, api: Api) -> io::Result<ApiSocket> {
+    /// Binds `path` (0600, or 0660 for a group) and serves it to whom `access` admits. What lies
+    /// there is removed first: whoever calls this has the data folder for itself, so it is what a
+    /// crash left.
+    pub fn open(path: &Path, api: Api, access: Access) -> Result<ApiSocket, NotOpened> {
         match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
         // For one call: what other threads make meanwhile is only more private.
         let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
         let bound = UnixListener::bind(path);
         rustix::process::umask(before);
+        let listener = bound?;
+        access.open_to_group(path)?;
         let stop = CancellationToken::new();
-        let task = AbortOnDropHandle::new(tokio::spawn(serve(bound?, api, stop.clone())));
+        let task = AbortOnDropHandle::new(tokio::spawn(serve(listener, api, access, stop.clone())));
         Ok(ApiSocket { path: path.to_path_buf(), stop, task })
     }
 
@@ -54,10 +68,10 @@ impl ApiSocket {
     }
 }
 
-async fn serve(listener: UnixListener, api: Api, stop: CancellationToken) {
+async fn serve(listener: UnixListener, api: Api, access: Access, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(api.0.limits.connections_max));
     let http = http(&api);
-    let router = api.router();
+    let router = routes::router(api);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -70,8 +84,9 @@ async fn serve(listener: UnixListener, api: Api, stop: CancellationToken) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (http, router) = (http.clone(), router.clone());
+        let (http, router, access) = (http.clone(), router.clone(), access.clone());
         connections.spawn(async move {
+            let router = if is_admitted(&access, &stream).await { router } else { closed() };
             talk(http, stream, router).await;
             drop(place);
         });
@@ -89,6 +104,23 @@ async fn accept(
     let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     Ok((stream, place))
+}
+
+/// Whether the program at the other end runs for somebody who may use the socket.
+async fn is_admitted(access: &Access, stream: &UnixStream) -> bool {
+    // Who cannot be told apart is a stranger.
+    let Ok(peer) = stream.peer_cred() else { return false };
+    let admitted = access.admits(peer).await;
+    if !admitted {
+        let (uid, gid) = (peer.uid(), peer.gid());
+        tracing::info!(uid, gid, "somebody who may not use the socket was turned away");
+    }
+    admitted
+}
+
+/// What a stranger finds.
+fn closed() -> Router {
+    Router::new().fallback(failure::not_admitted)
 }
 
 fn http(api: &Api) -> http1::Builder {

@@ -3,15 +3,16 @@
 use crate::client::contract::ImportFormat;
 use crate::client::{Client, ClientError, SOCKET_NAME};
 use crate::daemon::port::{Port, PortTwin};
-use crate::edge::api::{Api, ApiLimits, ApiSocket};
+use crate::edge::api::{Access, Api, ApiLimits, ApiSocket};
 use crate::edge::import::ImportLimits;
+use crate::engine::permission::{self, Method, Operation, TABLE};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceState;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, DeviceOutcome, NodeFilter, Request};
 use crate::model::time::Timestamp;
 use crate::model::view::{EventView, NodePage, RangesView};
-use crate::wire::license_file::VendorKey;
+use crate::wire::license_file::{VendorKey, VendorKeys};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,16 +26,19 @@ struct Stage {
     twin: PortTwin,
     client: Client,
     vendor: VendorKey,
+    retired: VendorKey,
 }
 
 fn stage(limits: ApiLimits, patience: Duration) -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let (port, twin) = Port::with_twin(patience);
     let vendor = VendorKey::generate().unwrap();
-    let api = Api::new(port, vec![vendor.public()], limits, ImportLimits::default());
-    let socket = ApiSocket::open(&folder.path().join(SOCKET_NAME), api).unwrap();
+    let retired = VendorKey::generate().unwrap();
+    let keys = VendorKeys { trusted: vec![vendor.public()], retired: vec![retired.public()] };
+    let api = Api::new(port, keys, None, limits, ImportLimits::default());
+    let socket = ApiSocket::open(&folder.path().join(SOCKET_NAME), api, Access::new(None)).unwrap();
     let client = Client::of_data_dir(folder.path());
-    Stage { folder, socket, twin, client, vendor }
+    Stage { folder, socket, twin, client, vendor, retired }
 }
 
 fn usual() -> Stage {
@@ -44,12 +48,16 @@ fn usual() -> Stage {
 impl Stage {
     /// What comes back for raw bytes.
     async fn raw(&self, request: &[u8]) -> String {
-        let mut stream = UnixStream::connect(self.client.socket()).await.unwrap();
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        raw(self.client.socket(), request).await
     }
+}
+
+async fn raw(socket: &std::path::Path, request: &[u8]) -> String {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 fn code(error: &ClientError) -> &str {
@@ -135,6 +143,9 @@ async fn a_license_file_is_proven_before_the_server_hears_of_it() {
         metric: crate::model::license::Metric::ManagedDevices,
         not_before: Timestamp(1_000),
         not_after: None,
+        tree: None,
+        server: None,
+        confirm_within_days: None,
         note: String::new(),
     };
     let license = terms.try_into().unwrap();
@@ -150,17 +161,47 @@ async fn a_license_file_is_proven_before_the_server_hears_of_it() {
     });
     assert_eq!(answer.unwrap_err().code(), "LT0204");
 
-    // Nobody answers these: they end before the server.
-    let forged = file.replace("count: 5", "count: 6").into_bytes();
-    assert_eq!(code(&stage.client.register_license(forged).await.unwrap_err()), "LT0214");
-    let other = crate::wire::license_file::issue(&license, &VendorKey::generate().unwrap());
-    let error = stage.client.register_license(other.into_bytes()).await.unwrap_err();
-    assert_eq!(code(&error), "LT0213");
-    assert!(error.hint().contains("vendor_keys"));
-    let nothing = b"hello".to_vec();
-    assert_eq!(code(&stage.client.register_license(nothing).await.unwrap_err()), "LT0210");
-    let huge = vec![b'x'; 70_000];
-    assert_eq!(code(&stage.client.register_license(huge).await.unwrap_err()), "LT0695");
+    // Of these the server hears only that they were refused, for its event log.
+    let issue = |key: &VendorKey| crate::wire::license_file::issue(&license, key);
+    let (other, retired) = (issue(&VendorKey::generate().unwrap()), issue(&stage.retired));
+    let padded = |bytes: usize| {
+        let mut text = file.clone().into_bytes();
+        text.resize(bytes, b'x');
+        text
+    };
+    for (file, expected, hinted) in [
+        (file.replace("count: 5", "count: 6").into_bytes(), "LT0214", "do not edit"),
+        (other.into_bytes(), "LT0213", "`vendor_keys`"),
+        (retired.into_bytes(), "LT0218", "issue the license anew"),
+        (b"hello".to_vec(), "LT0210", "the vendor sent"),
+        (padded(64 * 1024), "LT0212", "again"),
+        (padded(64 * 1024 + 1), "LT0210", "the vendor sent"),
+        (padded(200_000), "LT0210", "the vendor sent"),
+    ] {
+        let asked = stage.client.register_license(file);
+        let (answer, ()) = tokio::join!(asked, async {
+            let judge = |request| {
+                let Request::LicenseRefused(refusal) = request else { panic!("{request:?}") };
+                assert_eq!(refusal.code, expected);
+                Answer::Refused(refusal)
+            };
+            stage.twin.answer(judge).await.unwrap();
+        });
+        let error = answer.unwrap_err();
+        assert_eq!(code(&error), expected);
+        assert!(error.hint().contains(hinted), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_line_about_it_refuses_a_file_no_less() {
+    let mut stage = usual();
+    let busy = Refusal::new("LT0604", "too many requests wait", "ask again");
+    let asked = stage.client.register_license(b"hello".to_vec());
+    let (answer, ()) = tokio::join!(asked, async {
+        stage.twin.answer(|_| Answer::Refused(busy)).await.unwrap();
+    });
+    assert_eq!(code(&answer.unwrap_err()), "LT0210");
 }
 
 #[tokio::test]
@@ -214,6 +255,61 @@ async fn what_makes_no_sense_is_refused_with_a_word() {
 }
 
 #[tokio::test]
+async fn every_row_of_the_table_is_a_route() {
+    let mut stage = usual();
+    let no = Refusal::new("LT0999", "asked", "");
+    for row in TABLE {
+        let path = row.path.replace("{id}", "d:1").replace("{name}", "d").replace("{source}", "d");
+        let (method, body) = match (row.method, row.operation) {
+            (Method::Get, _) => ("GET", ""),
+            (Method::Post, Operation::SetHolding) => ("POST", r#"{"relay":"d","verb":"withdraw"}"#),
+            (Method::Post, Operation::ImportNodes) => {
+                ("POST", "? (10.0.0.1) at 00:04:4b:cc:9c:01 [ether] on eth0\n")
+            }
+            (Method::Post, Operation::Invite) => ("POST", r#"{"name":"d","parent":"a"}"#),
+            (Method::Post, Operation::RemoveServer | Operation::RotateAuthority) => ("POST", "{}"),
+            (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
+            (Method::Post, _) => ("POST", r#"{"devices":["d:1"]}"#),
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        // A code needs authorities, and a renewal a key: no server's are behind this port.
+        if [Operation::Invite, Operation::RenewCertificate].contains(&row.operation) {
+            assert!(stage.raw(request.as_bytes()).await.contains("LT0691"));
+            continue;
+        }
+        let mut asked = None;
+        let socket = stage.client.socket().to_path_buf();
+        let (answer, _) = tokio::join!(raw(&socket, request.as_bytes()), async {
+            let judge = |request: Request| {
+                asked = permission::operation(&request);
+                Answer::Refused(no.clone())
+            };
+            stage.twin.answer(judge).await.unwrap();
+        });
+        assert_eq!(asked, Some(row.operation), "{}: {answer}", row.name);
+        // A bad license file is told to the event log, and refused in its own words.
+        let license = row.operation == Operation::RegisterLicense;
+        let code = if license { "LT0210" } else { "LT0999" };
+        assert!(answer.contains(code), "{}: {answer}", row.name);
+    }
+}
+
+/// What the table does not know cannot be put beside it.
+#[test]
+fn no_route_is_made_elsewhere() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/edge/api");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let made = code.matches(".route(").count() + code.matches(".nest").count();
+        let allowed = usize::from(path.ends_with("routes.rs"));
+        assert!(made <= allowed || path.ends_with("tests.rs"), "{}", path.display());
+    }
+}
+
+#[tokio::test]
 async fn a_body_above_its_limit_is_cut_off_early() {
     let stage = stage(ApiLimits { body_bytes_max: 1_024, ..Default::default() }, PATIENCE);
     let request = "POST /v1/nodes/manage HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
@@ -240,7 +336,7 @@ async fn whoever_is_slow_is_let_go() {
 async fn a_server_that_does_not_answer_or_stops_is_no_refusal() {
     let mut stage = stage(ApiLimits::default(), Duration::from_millis(30));
     let error = stage.client.status().await.unwrap_err();
-    assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
+    assert!(matches!(error, ClientError::Unable(_)), "{error}");
     assert!(error.to_string().contains("LT0692"), "{error}");
     let (_, other) = Port::with_twin(PATIENCE);
     drop(std::mem::replace(&mut stage.twin, other));

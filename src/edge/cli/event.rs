@@ -1,5 +1,6 @@
 //! `lictree event`: what happened at a server, for people.
 
+use crate::edge::cli::value;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
@@ -11,13 +12,14 @@ use serde_json::json;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Lines of the event log, oldest first.
+    /// The newest lines of the event log, the newest last.
     List {
-        /// Only what comes behind this number.
-        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        /// Only what comes behind this number, the first lines of it: the `next` of the list
+        /// before.
+        #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = value::count)]
         after: u64,
-        /// At most this many.
-        #[arg(long, default_value_t = 100)]
+        /// At most this many lines.
+        #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = value::some)]
         limit: usize,
     },
 }
@@ -25,7 +27,13 @@ pub(super) enum Verb {
 pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
     let Verb::List { after, limit } = verb;
     let events = terminal.client()?.events(after, limit).await?;
-    terminal.show(&json!({ "events": events }), |_, ink| table(&events, ink))
+    let next = events.last().map_or(after, |event| event.number);
+    let list = json!({ "events": events, "next": next });
+    terminal.show(&list, |_, ink| format!("{}{}", table(&events, ink), what_is_next(next)))
+}
+
+fn what_is_next(next: u64) -> String {
+    format!("what comes next: lictree event list --after {next}\n")
 }
 
 fn table(events: &[EventView], ink: Ink) -> String {

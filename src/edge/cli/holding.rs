@@ -3,16 +3,21 @@
 //! ```text
 //!   preview ─► ranges before and after ─► question, or --yes ─► done ─► ranges as they are now
 //! ```
-//! What would be refused is not asked about; `--force` goes on and lets the server decide.
+//! What would be refused is not asked about, unless `--force` gets it through.
 
 use crate::client::Client;
 use crate::edge::draw::tree;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
 use crate::model::count::LicenseCount;
+use crate::model::holding::HoldingOption;
 use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
 use crate::model::request::{Doing, HoldingChange, HoldingOutcome, HoldingVerb};
 use clap::Args;
+
+/// What `--force` gets through: a shortage, and a product that nobody knows yet.
+const BY_FORCE: [&str; 2] = ["LT0224", "LT0231"];
 
 /// How a change is agreed to.
 #[derive(Clone, Copy, Debug, Args)]
@@ -23,6 +28,12 @@ pub(super) struct Consent {
     /// Do it even if it makes or deepens a shortage.
     #[arg(long)]
     pub(super) force: bool,
+}
+
+impl Consent {
+    fn accepts(self, refusal: &Refusal) -> bool {
+        self.force && BY_FORCE.contains(&refusal.code.as_str())
+    }
 }
 
 /// What is to be changed.
@@ -49,6 +60,20 @@ impl Wanted {
             HoldingVerb::Deauthorize => format!("end the authorization of {relay} for {product}"),
         }
     }
+
+    /// The option that gives way: a relay has one for each product.
+    fn gives_way(&self, outcome: &HoldingOutcome) -> Option<String> {
+        let HoldingOutcome { product, relay, count_before, .. } = outcome;
+        match (self.verb, outcome.option_before) {
+            (HoldingVerb::Authorize, HoldingOption::Distributed) => {
+                Some(format!("the {count_before} distributed to {relay} go back to the primary\n"))
+            }
+            (HoldingVerb::Distribute(_), HoldingOption::Registered) => {
+                Some(format!("{relay} may no longer register licenses of {product}\n"))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Shows what would come of it, asks, does it, and shows what came.
@@ -65,10 +90,11 @@ pub(super) async fn change(
         let after = tree::ranges(&preview.after, terminal.ink);
         terminal.say(&format!("after\n{after}\n"))?;
     }
-    if let Some(refusal) = preview.refusal.clone().filter(|_| !consent.force) {
+    if let Some(refusal) = preview.refusal.clone().filter(|refusal| !consent.accepts(refusal)) {
         return Err(refusal.into());
     }
     let described = wanted.described(&preview);
+    terminal.say(&wanted.gives_way(&preview).unwrap_or_default())?;
     if !consent.yes {
         terminal.agree(&format!("{described}?"))?;
     }
@@ -98,4 +124,45 @@ fn in_words(described: &str, outcome: &HoldingOutcome) -> String {
         "ordered: {described}\nin transit {in_transit}; it is booked as soon as {relay} answers: \
          `lictree server show {relay}`\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+    use crate::model::view::RangesView;
+
+    #[test]
+    fn an_option_that_gives_way_is_named() {
+        let nothing = || RangesView { as_of: Timestamp(0), ranges: Vec::new() };
+        let said = |verb, option_before| {
+            let outcome = HoldingOutcome {
+                product: "cad".parse().unwrap(),
+                relay: "c".parse().unwrap(),
+                option: HoldingOption::None,
+                option_before,
+                count_before: LicenseCount(20),
+                before: nothing(),
+                after: nothing(),
+                refusal: None,
+                in_transit: LicenseCount::ZERO,
+            };
+            let relay = outcome.relay.clone();
+            Wanted { product: None, relay, verb }.gives_way(&outcome).unwrap_or_default()
+        };
+        let back = said(HoldingVerb::Authorize, HoldingOption::Distributed);
+        assert_eq!(back, "the 20 distributed to c go back to the primary\n");
+        let ends = said(HoldingVerb::Distribute(LicenseCount(5)), HoldingOption::Registered);
+        assert_eq!(ends, "c may no longer register licenses of cad\n");
+        assert_eq!(said(HoldingVerb::Authorize, HoldingOption::None), "");
+    }
+
+    #[test]
+    fn force_gets_through_what_it_is_for_and_nothing_else() {
+        let refusal = |code| Refusal::new(code, "", "");
+        let force = Consent { yes: false, force: true };
+        assert!(force.accepts(&refusal("LT0224")) && force.accepts(&refusal("LT0231")));
+        assert!(!force.accepts(&refusal("LT0222")));
+        assert!(!Consent { force: false, ..force }.accepts(&refusal("LT0224")));
+    }
 }

@@ -1,5 +1,7 @@
 //! `lictree init`: the folders of new servers, with identities and commented configurations.
 
+use crate::daemon::registrar::Registrar;
+use crate::edge::cli::value;
 use crate::edge::codes;
 use crate::edge::founding::{self, CONFIG_NAME, PORT, ServerPlan};
 use crate::edge::private_file;
@@ -17,7 +19,9 @@ use std::path::{Path, PathBuf};
 pub(super) enum Verb {
     /// The primary of a new tree: an authority, an identity, a configuration.
     Primary {
+        /// The new server's name.
         name: ServerName,
+        /// The new tree's name.
         #[arg(long)]
         tree: TreeName,
         #[command(flatten)]
@@ -25,6 +29,7 @@ pub(super) enum Verb {
     },
     /// A relay, made where the primary's folder is (`--data`): an identity, a configuration.
     Relay {
+        /// The new server's name.
         name: ServerName,
         /// The server above it.
         #[arg(long, value_name = "SERVER")]
@@ -43,7 +48,7 @@ pub(super) struct Place {
     #[arg(long, value_name = "DIR")]
     at: PathBuf,
     /// Address and UDP port where servers below are to call; a relay without one has none below.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = value::listen)]
     listen: Option<std::net::SocketAddr>,
     /// A vendor's public key, as `vendor keygen` wrote it into FILE.pub.
     #[arg(long, value_name = "KEY")]
@@ -60,11 +65,10 @@ pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
         }
         Verb::Relay { name, parent, parent_address, place } => {
             let primary = terminal.data_dir()?;
-            let authority =
-                Authority::load(&founding::authority_dir(primary)).map_err(|error| {
-                    let hint = "name the primary's folder: `--data DIR`; identities are made there";
-                    Failure::new(Exit::Refused, codes::NOT_FOUNDED, error.to_string(), hint)
-                })?;
+            let authority = Registrar::issuing(primary).map_err(|error| {
+                let hint = "name the primary's folder: `--data DIR`; identities are made there";
+                Failure::new(Exit::Refused, codes::NOT_FOUNDED, error.to_string(), hint)
+            })?;
             free_folder(&place.at)?;
             let address = parent_address.unwrap_or_else(|| format!("{parent}:{PORT}"));
             make(&authority, name, Some((parent, address)), place, now, terminal)

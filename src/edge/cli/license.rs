@@ -1,6 +1,7 @@
 //! `lictree license`: what is registered, and who holds how much of it.
 
 use crate::edge::cli::holding::{Consent, Wanted, change};
+use crate::edge::cli::value;
 use crate::edge::codes;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
@@ -8,7 +9,7 @@ use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::count::LicenseCount;
-use crate::model::name::{ProductName, ServerName};
+use crate::model::name::{ProductName, ServerName, TreeName};
 use crate::model::request::HoldingVerb;
 use crate::model::view::LicenseView;
 use crate::wire::license_file::LICENSE_FILE_LEN_MAX;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Verb {
     /// Register license files; all are tried, whatever becomes of one.
     Register {
+        /// As the vendor sent them; `-` reads one from standard input.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -28,8 +30,12 @@ pub(super) enum Verb {
     List,
     /// Let a relay hold exactly COUNT of the primary's licenses.
     Distribute {
+        /// Of which product.
         product: ProductName,
+        /// How many it is to hold from then on, not how many more; 0 takes all back.
+        #[arg(value_parser = value::count)]
         count: u64,
+        /// The relay that is to hold them.
         #[arg(long, value_name = "SERVER")]
         to: ServerName,
         #[command(flatten)]
@@ -37,7 +43,9 @@ pub(super) enum Verb {
     },
     /// Take all that was distributed to a relay back to the primary.
     Withdraw {
+        /// Of which product.
         product: ProductName,
+        /// The relay that is to give them back.
         #[arg(long, value_name = "SERVER")]
         from: ServerName,
         #[command(flatten)]
@@ -122,6 +130,7 @@ fn table(licenses: &[LicenseView], ink: Ink) -> String {
         ("vendor", Lean::Left),
         ("valid until", Lean::Left),
         ("registered", Lean::Left),
+        ("only at", Lean::Left),
         ("note", Lean::Left),
     ]);
     for license in licenses {
@@ -138,8 +147,18 @@ fn table(licenses: &[LicenseView], ink: Ink) -> String {
             Cell::plain(&license.vendor),
             until,
             Cell::plain(age::moment(license.registered_at)),
+            Cell::plain(place(license)),
             Cell::new(&license.note, Tone::Faint),
         ]);
     }
     table.text(ink)
+}
+
+/// `acme`, `acme/site-7`; empty when the license is bound to no place.
+fn place(license: &LicenseView) -> String {
+    let names = [
+        license.tree.as_ref().map(TreeName::as_str),
+        license.server.as_ref().map(ServerName::as_str),
+    ];
+    names.into_iter().flatten().collect::<Vec<_>>().join("/")
 }

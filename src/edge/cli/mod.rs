@@ -8,10 +8,16 @@
 //! ```
 //! It exits with 0 done, 1 refused, 2 usage, 3 unreachable, 64 bad configuration.
 
+mod cert;
+mod completion;
+mod doctor;
+mod enrol;
 mod event;
 mod holding;
 mod init;
+mod join;
 mod license;
+mod manual;
 mod node;
 mod range;
 mod serve;
@@ -19,14 +25,17 @@ mod server;
 mod status;
 mod topology;
 mod up;
+mod value;
 mod vendor;
 
 use crate::edge::codes;
 use crate::edge::draw::ink::Ink;
+use crate::edge::draw::page::page;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::terminal::{Form, Terminal};
 use clap::{Parser, Subcommand};
 use serde_json::json;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,8 +47,9 @@ use std::process::ExitCode;
     after_help = "Try it: lictree up topology-examples/jp1-figure"
 )]
 struct Arguments {
-    /// The data folder of the server to talk to.
-    #[arg(long, global = true, env = "LICTREE_DATA", value_name = "DIR")]
+    /// The data folder of the server to talk to: by default the one that LICTREE_DATA names. For
+    /// `up`, and only if named here: the folder of the whole tree.
+    #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Write data, and failures, as JSON.
     #[arg(long, global = true)]
@@ -67,8 +77,11 @@ enum Noun {
     Event(event::Verb),
     /// One server in a few lines.
     Status,
-    /// What a code such as LT0203 means, and what to do.
-    Explain { code: String },
+    /// What a code means, and what to do.
+    Explain {
+        /// As it stands behind a message: `LT0203`, or only `203`.
+        code: String,
+    },
     /// Topology files: the ranges of a tree without running it.
     #[command(subcommand)]
     Topology(topology::Verb),
@@ -78,10 +91,21 @@ enum Noun {
     /// Folders of new servers, with identities and configurations.
     #[command(subcommand)]
     Init(init::Verb),
+    /// Certificates of servers, and the authority that issues them.
+    #[command(subcommand)]
+    Cert(cert::Verb),
+    /// Come into a tree with a code: makes this server's folder, ready for `serve`.
+    Join(join::Arguments),
     /// Run a whole tree on this machine, as a topology folder describes it.
     Up(up::Arguments),
     /// Run one server.
     Serve(serve::Arguments),
+    /// Look at everything that a server needs: disk, clock, identity, port, parent, and more.
+    Doctor(doctor::Arguments),
+    /// Write the manual, a page a command, for `man`.
+    Manual(manual::Arguments),
+    /// What makes a shell complete these commands, to standard output.
+    Completion(completion::Arguments),
 }
 
 /// Does what the arguments of this process say.
@@ -92,7 +116,9 @@ pub fn run() -> ExitCode {
     };
     let terminal = Terminal {
         form: if arguments.json { Form::Json } else { Form::Text },
-        data: arguments.data,
+        data: arguments
+            .data
+            .or_else(|| named_by_environment(&arguments.noun, std::env::var_os("LICTREE_DATA"))),
         ink: Ink::of(&std::io::stdout()),
     };
     match carry_out(arguments.noun, &terminal) {
@@ -104,17 +130,28 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// `LICTREE_DATA` names a server. A whole tree must not come to lie in that server's folder.
+fn named_by_environment(noun: &Noun, named: Option<OsString>) -> Option<PathBuf> {
+    let named = named.filter(|named| !named.is_empty());
+    named.filter(|_| !matches!(noun, Noun::Up(_))).map(PathBuf::from)
+}
+
 fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let done = match noun {
         // A server says itself how it ends.
         Noun::Serve(arguments) => return Ok(serve::run(arguments)),
+        Noun::Doctor(arguments) => return doctor::run(arguments, terminal),
         Noun::Topology(verb) => topology::run(verb, terminal),
         Noun::Vendor(verb) => vendor::run(verb, terminal),
         Noun::Init(verb) => init::run(verb, terminal),
         Noun::Up(arguments) => online(up::run(arguments, terminal)),
+        Noun::Manual(arguments) => manual::run(arguments, terminal),
+        Noun::Completion(arguments) => completion::run(arguments, terminal),
         Noun::Explain { code } => explain(&code, terminal),
         Noun::License(verb) => online(license::run(verb, terminal)),
         Noun::Server(verb) => online(server::run(verb, terminal)),
+        Noun::Cert(verb) => online(cert::run(verb, terminal)),
+        Noun::Join(arguments) => online(join::run(arguments, terminal)),
         Noun::Range(verb) => online(range::run(verb, terminal)),
         Noun::Node(verb) => online(node::run(verb, terminal)),
         Noun::Event(verb) => online(event::run(verb, terminal)),
@@ -124,7 +161,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
 }
 
 /// Lets a command talk to servers.
-fn online(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+fn online<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         let message = format!("the system gives this process too little: {error}");
@@ -134,8 +171,11 @@ fn online(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure
 }
 
 fn explain(code: &str, terminal: &Terminal) -> Result<(), Failure> {
-    match codes::explain(code) {
-        Some(page) => terminal.show(&json!({ "code": code, "page": page }), |_, _| page.into()),
+    let code = codes::spelled(code);
+    match codes::explain(&code) {
+        Some(text) => {
+            terminal.show(&json!({ "code": code, "page": text }), |_, ink| page(text, ink))
+        }
         None => {
             let hint = "codes look like LT0203, and stand in brackets behind each refusal";
             Err(Failure::usage(format!("there is no code {code}"), hint))
@@ -163,4 +203,40 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn a_whole_tree_does_not_come_to_lie_in_the_folder_of_a_server() {
+        let named = |words: &[&str], environment: &str| {
+            let words = std::iter::once(&"lictree").chain(words);
+            let noun = Arguments::try_parse_from(words).unwrap().noun;
+            named_by_environment(&noun, Some(environment.into()))
+        };
+        assert_eq!(named(&["status"], "hq"), Some("hq".into()));
+        assert_eq!(named(&["status"], ""), None);
+        assert_eq!(named(&["up", "example"], "hq"), None);
+    }
+
+    /// Arguments that nothing is said of, with the command they belong to.
+    fn silent(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        let mute = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let mute = mute.filter(|arg| arg.get_help().is_none());
+        found.extend(mute.map(|arg| format!("{path} {}", arg.get_id())));
+        command.get_subcommands().for_each(|below| silent(below, &path, found));
+    }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        let mut found = Vec::new();
+        silent(&command, "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
 }

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::client::contract::{ImportFormat, ImportOutcome};
 use crate::edge::cli::license::read_bytes;
+use crate::edge::cli::value;
 use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
@@ -10,6 +11,7 @@ use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::import::ImportLimits;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
+use crate::model::count::counted;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{DeviceOutcome, NodeFilter};
@@ -23,16 +25,21 @@ pub(super) enum Verb {
     /// Nodes by managing source, state and text, page by page.
     List(Filter),
     /// One node.
-    Show { id: DeviceId },
+    Show {
+        /// As `node list` shows it, such as d:17.
+        id: DeviceId,
+    },
     /// Let nodes use a license each. Name them, or say how many of which server.
     Manage(Manage),
     /// Set nodes aside; they use no license and no scan brings them back.
     Ignore {
+        /// As `node list` shows them, such as d:17.
         #[arg(required = true, value_name = "ID")]
         ids: Vec<DeviceId>,
     },
-    /// Forget nodes that are ignored or discovered.
+    /// Forget nodes. The licenses of managed ones come free; what a scan finds again is new.
     Delete {
+        /// As `node list` shows them, such as d:17.
         #[arg(required = true, value_name = "ID")]
         ids: Vec<DeviceId>,
         /// Do it without a question.
@@ -41,6 +48,7 @@ pub(super) enum Verb {
     },
     /// Take in the machines of a list: `nmap -oX`, or tables of ARP.
     Import {
+        /// The list; `-` reads it from standard input.
         file: PathBuf,
         /// `auto`, `nmap` or `arp`.
         #[arg(long, default_value = "auto")]
@@ -63,12 +71,13 @@ pub(super) struct Filter {
     #[arg(long, value_name = "ID")]
     after: Option<DeviceId>,
     /// Nodes on a page.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = value::some)]
     limit: usize,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Manage {
+    /// As `node list` shows them, such as d:17.
     #[arg(value_name = "ID", required_unless_present = "count")]
     ids: Vec<DeviceId>,
     /// For which product; may be left out where there is one.
@@ -78,7 +87,7 @@ pub(super) struct Manage {
     #[arg(long, value_name = "SERVER", requires = "count", conflicts_with = "ids")]
     managing_source: Option<ServerName>,
     /// … and how many of them.
-    #[arg(long, requires = "managing_source")]
+    #[arg(long, requires = "managing_source", value_parser = value::some)]
     count: Option<usize>,
 }
 
@@ -120,7 +129,7 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
         Verb::Ignore { ids } => show_outcomes(client.ignore(ids).await?, terminal),
         Verb::Delete { ids, yes } => {
             if !yes {
-                terminal.agree(&format!("forget {} nodes?", ids.len()))?;
+                terminal.agree(&forgetting(&client, &ids).await?)?;
             }
             show_outcomes(client.delete(ids).await?, terminal)
         }
@@ -128,6 +137,24 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             let bytes = read_bytes(&file, ImportLimits::default().bytes_max)?;
             terminal.show(&client.import(format, bytes).await?, import_text)
         }
+    }
+}
+
+/// The question before nodes are deleted, with what it costs.
+async fn forgetting(client: &Client, ids: &[DeviceId]) -> Result<String, Failure> {
+    let mut managed = 0;
+    for id in ids {
+        managed += u64::from(client.node(id).await?.state == DeviceState::Managed);
+    }
+    Ok(forget_question(ids.len() as u64, managed))
+}
+
+fn forget_question(nodes: u64, managed: u64) -> String {
+    let frees = format!("That frees {}.", counted(managed, "license"));
+    match managed {
+        0 => format!("forget {}?", counted(nodes, "node")),
+        all if all == nodes => format!("forget {}? {frees}", counted(all, "managed node")),
+        some => format!("forget {}, {some} of them managed? {frees}", counted(nodes, "node")),
     }
 }
 
@@ -159,15 +186,18 @@ fn show_outcomes(outcomes: Vec<DeviceOutcome>, terminal: &Terminal) -> Result<()
     let Some(refusal) = first.refusal.clone() else { return Ok(()) };
     let mut failure = Failure::from(refusal);
     if refused.len() > 1 {
-        let (some, all) = (refused.len(), outcomes.len());
-        failure.message = format!("{some} of {all} nodes: {}", failure.message);
+        let (some, all) = (refused.len(), counted(outcomes.len() as u64, "node"));
+        failure.message = format!("{some} of {all}: {}", failure.message);
     }
     Err(failure)
 }
 
 fn outcomes_text(outcomes: &[DeviceOutcome], ink: Ink) -> String {
-    let mut table =
-        Table::new(vec![("node", Lean::Left), ("state", Lean::Left), ("refused", Lean::Left)]);
+    let mut columns = vec![("node", Lean::Left), ("state", Lean::Left)];
+    if outcomes.iter().any(|outcome| outcome.refusal.is_some()) {
+        columns.push(("refused", Lean::Left));
+    }
+    let mut table = Table::new(columns);
     for outcome in outcomes {
         let why = outcome.refusal.as_ref().map_or(String::new(), |refusal| refusal.to_string());
         let why = Cell::new(why, Tone::Bad);
@@ -190,7 +220,7 @@ fn page_text(page: &NodePage, ink: Ink) -> String {
     for node in &page.nodes {
         table.row(vec![
             Cell::plain(&node.id),
-            waiting_cell(node),
+            state_or_waiting(node),
             Cell::plain(node.host_name.as_deref().unwrap_or_default()),
             Cell::plain(addresses(node)),
             Cell::plain(node.mac.as_deref().unwrap_or_default()),
@@ -199,7 +229,8 @@ fn page_text(page: &NodePage, ink: Ink) -> String {
         ]);
     }
     let more = page.next.as_ref().map_or(String::new(), |next| format!("; more: --after {next}"));
-    format!("{}{} of {} nodes{more}\n", table.text(ink), page.nodes.len(), page.total)
+    let (shown, all) = (page.nodes.len(), counted(page.total, "node"));
+    format!("{}{shown} of {all}{more}\n", table.text(ink))
 }
 
 /// The first address, and how many more there are.
@@ -211,18 +242,21 @@ fn addresses(node: &NodeView) -> String {
     }
 }
 
-fn waiting_cell(node: &NodeView) -> Cell {
+/// The state, and what was asked for and has no answer yet.
+fn state_or_waiting(node: &NodeView) -> Cell {
+    let state = state_word(node.state);
     match node.waiting.as_deref() {
-        Some("manage") => Cell::new("discovered, asked for", Tone::Notable),
-        Some(_) => Cell::new("giving its license back", Tone::Notable),
+        Some("manage") => Cell::new(format!("{state}, license asked for"), Tone::Notable),
+        Some(_) => Cell::new(format!("{state}, license on its way back"), Tone::Notable),
         None => state_cell(node.state),
     }
 }
 
-fn node_text(node: &NodeView, _: Ink) -> String {
+fn node_text(node: &NodeView, ink: Ink) -> String {
     let list: Vec<String> = node.addresses.iter().map(|address| address.to_string()).collect();
     let rows = [
         ("node", node.id.to_string()),
+        ("state", state_or_waiting(node).text(ink)),
         ("managing source", node.managing_source.to_string()),
         ("product", node.product.as_ref().map_or(String::new(), |p| p.to_string())),
         ("host name", node.host_name.clone().unwrap_or_default()),
@@ -235,25 +269,80 @@ fn node_text(node: &NodeView, _: Ink) -> String {
         .iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(title, value)| format!("{title:<16} {value}\n"));
-    let state = match &node.waiting {
-        Some(what) => format!("{} ({what} asked for)", state_word(node.state)),
-        None => state_word(node.state).to_string(),
-    };
-    format!("{}{:<16} {state}\n", lines.collect::<String>(), "state")
+    lines.collect()
 }
 
 fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
     let ImportOutcome { format, rows, new, known, skipped_total, skipped, names_refused } = outcome;
-    let mut text = format!("{new} new nodes, {known} known ({rows} rows read as {format})\n");
+    let (new, rows) = (counted(*new, "new node"), counted(*rows, "row"));
+    let mut text = format!("{new}, {known} known ({rows} read as {format})\n");
     if *skipped_total > 0 {
-        text.push_str(&format!("{skipped_total} rows left out:\n"));
+        text.push_str(&format!("{} left out:\n", counted(*skipped_total, "row")));
         let line = |row: &crate::client::contract::SkippedRow| {
             format!("  line {}: {}\n", row.line, row.reason)
         };
         text.extend(skipped.iter().map(line));
     }
     if *names_refused > 0 {
-        text.push_str(&format!("{names_refused} host names left out: not plain, or too long\n"));
+        let names = counted(*names_refused, "host name");
+        text.push_str(&format!("{names} left out: not plain, or too long\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::refusal::Refusal;
+    use crate::model::time::Timestamp;
+
+    fn node(waiting: Option<&str>) -> NodeView {
+        NodeView {
+            id: "d:1".parse().unwrap(),
+            managing_source: "d".parse().unwrap(),
+            state: DeviceState::Ignored,
+            product: None,
+            waiting: waiting.map(str::to_string),
+            host_name: None,
+            addresses: Vec::new(),
+            mac: None,
+            first_seen: Timestamp(0),
+            last_seen: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn a_state_has_the_same_words_in_a_list_and_alone() {
+        let waiting = [None, Some("manage"), Some("release")];
+        let words = ["ignored", "ignored, license asked for", "ignored, license on its way back"];
+        for (waiting, words) in waiting.into_iter().zip(words) {
+            let node = node(waiting);
+            let alone = node_text(&node, Ink::Plain);
+            assert_eq!(alone.lines().nth(1).unwrap(), format!("{:<16} {words}", "state"));
+            let (as_of, total, next) = (Timestamp(0), 1, None);
+            let listed = page_text(&NodePage { as_of, nodes: vec![node], total, next }, Ink::Plain);
+            assert!(listed.contains(words) && listed.ends_with("1 of 1 node\n"), "{listed}");
+        }
+    }
+
+    #[test]
+    fn the_question_before_a_deletion_says_what_it_frees() {
+        assert_eq!(forget_question(2, 0), "forget 2 nodes?");
+        assert_eq!(forget_question(1, 1), "forget 1 managed node? That frees 1 license.");
+        let mixed = "forget 3 nodes, 2 of them managed? That frees 2 licenses.";
+        assert_eq!(forget_question(3, 2), mixed);
+    }
+
+    #[test]
+    fn refusals_have_a_column_where_there_are_any() {
+        let (id, state) = ("d:1".parse().unwrap(), Some(DeviceState::Managed));
+        let good = DeviceOutcome { id, state, refusal: None };
+        let heading = |outcomes: &[DeviceOutcome]| {
+            outcomes_text(outcomes, Ink::Plain).lines().next().unwrap().to_string()
+        };
+        assert_eq!(heading(std::slice::from_ref(&good)), "node  state");
+        let refusal = Some(Refusal::new("LT0301", "full", ""));
+        let bad = DeviceOutcome { refusal, ..good.clone() };
+        assert_eq!(heading(&[good, bad]), "node  state    refused");
+    }
 }

@@ -10,15 +10,17 @@ use clap::Subcommand;
 pub(super) enum Verb {
     /// All ranges at the primary; its own at a sharing source.
     List,
-    /// The range of one sharing source.
-    Show { source: ServerName },
+    /// The range of one sharing source, with all its destinations.
+    Show {
+        /// The server whose licenses the range shares.
+        source: ServerName,
+    },
 }
 
 pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
     let client = terminal.client()?;
-    let ranges = match verb {
-        Verb::List => client.ranges().await?,
-        Verb::Show { source } => client.range(&source).await?,
-    };
-    terminal.show(&ranges, tree::ranges)
+    match verb {
+        Verb::List => terminal.show(&client.ranges().await?, tree::ranges),
+        Verb::Show { source } => terminal.show(&client.range(&source).await?, tree::ranges_whole),
+    }
 }

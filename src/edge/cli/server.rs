@@ -1,5 +1,6 @@
 //! `lictree server`: the servers of the tree, and who may register licenses.
 
+use crate::edge::cli::enrol;
 use crate::edge::cli::holding::{Consent, Wanted, change};
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
@@ -12,15 +13,55 @@ use crate::model::request::HoldingVerb;
 use crate::model::time::Timestamp;
 use crate::model::view::{HoldingView, ServerView, ServersView};
 use clap::Subcommand;
+use std::time::Duration;
+
+/// Clocks that differ by less are right: the way of the message is in what is measured.
+const CLOCK_SHOWN_MS: i64 = 5_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// This server and all below it.
     List,
     /// One server: where it stands, what it holds and found.
-    Show { server: ServerName },
+    Show {
+        /// Its name, as `server list` shows it.
+        server: ServerName,
+    },
+    /// Let a new server come into the tree: prints the line to paste there.
+    Invite(enrol::Invite),
+    /// Invitations: open, waiting, used.
+    Invitations,
+    /// Make the code of an invitation void.
+    Uninvite {
+        /// The name that was invited.
+        server: ServerName,
+    },
+    /// Agree that a server that waits gets its certificate.
+    Approve {
+        /// The name that was invited.
+        server: ServerName,
+    },
+    /// Shut a server out of the tree; its connections end within seconds.
+    Remove {
+        /// Its name, as `server list` shows it.
+        server: ServerName,
+        /// Do it without a question.
+        #[arg(long)]
+        yes: bool,
+        /// Do it although it holds licenses or uses them; those stay counted.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Call a server something that people know; its name in commands stays.
+    Rename {
+        /// Its name, as `server list` shows it.
+        server: ServerName,
+        /// What people call it: one line, or nothing.
+        title: String,
+    },
     /// Let a relay register licenses itself; it becomes a holder.
     Authorize {
+        /// The relay.
         server: ServerName,
         /// For which product; may be left out where there is one.
         #[arg(long)]
@@ -30,6 +71,7 @@ pub(super) enum Verb {
     },
     /// A relay may no longer register licenses.
     Deauthorize {
+        /// The relay.
         server: ServerName,
         /// For which product; may be left out where there is one.
         #[arg(long)]
@@ -49,6 +91,12 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             let server = terminal.client()?.server(&server).await?;
             terminal.show(&server, show)
         }
+        Verb::Invite(invite) => enrol::invite(invite, terminal).await,
+        Verb::Invitations => enrol::invitations(terminal).await,
+        Verb::Uninvite { server } => enrol::uninvite(server, terminal).await,
+        Verb::Approve { server } => enrol::approve(server, terminal).await,
+        Verb::Remove { server, yes, force } => enrol::remove(server, yes, force, terminal).await,
+        Verb::Rename { server, title } => enrol::rename(server, title, terminal).await,
         Verb::Authorize { server, product, consent } => {
             let verb = HoldingVerb::Authorize;
             change(Wanted { product, relay: server, verb }, consent, terminal).await
@@ -67,6 +115,10 @@ fn list(view: &ServersView, ink: Ink) -> String {
         ("parent", Lean::Left),
         ("state", Lean::Left),
         ("last seen", Lean::Left),
+        ("certificate", Lean::Right),
+        ("behind", Lean::Right),
+        ("clock", Lean::Right),
+        ("address", Lean::Left),
         ("managed", Lean::Right),
         ("discovered", Lean::Right),
         ("ignored", Lean::Right),
@@ -74,11 +126,15 @@ fn list(view: &ServersView, ink: Ink) -> String {
     ]);
     for server in &view.servers {
         table.row(vec![
-            Cell::plain(&server.name),
+            Cell::plain(named(server)),
             Cell::plain(role(server.role)),
             Cell::plain(server.parent.as_ref().map_or("", |parent| parent.as_str())),
             state(server),
             Cell::plain(age::ago(view.as_of, server.last_seen)),
+            certificate(server, view.as_of),
+            Cell::plain(server.lag_rows.map_or(String::new(), |rows| rows.to_string())),
+            clock(server),
+            Cell::plain(&server.address),
             Cell::plain(server.nodes.managed),
             Cell::plain(server.nodes.discovered),
             Cell::plain(server.nodes.ignored),
@@ -104,14 +160,24 @@ fn show(server: &ServerView, ink: Ink) -> String {
     if !server.software.is_empty() {
         text.push_str(&format!("software {}\n", server.software));
     }
+    if !server.title.is_empty() {
+        text.push_str(&format!("called {:?}\n", server.title));
+    }
+    if !server.address.is_empty() {
+        text.push_str(&format!("seen at {}\n", server.address));
+    }
+    if let Some(certificate) = &server.certificate {
+        let (number, end) = (certificate.enrolment, age::moment(certificate.expires));
+        text.push_str(&format!("certificate of enrolment {number}, ends {end}\n"));
+    }
     if !server.holdings.is_empty() {
-        text.push_str(&format!("\n{}", holdings(&server.holdings, ink)));
+        text.push_str(&format!("\n{}", holdings(&server.holdings, server.role, ink)));
     }
     text
 }
 
 /// What a server is for each product.
-pub(super) fn holdings(views: &[HoldingView], ink: Ink) -> String {
+pub(super) fn holdings(views: &[HoldingView], role: Role, ink: Ink) -> String {
     let mut table = Table::new(vec![
         ("product", Lean::Left),
         ("option", Lean::Left),
@@ -125,7 +191,7 @@ pub(super) fn holdings(views: &[HoldingView], ink: Ink) -> String {
     for view in views {
         table.row(vec![
             Cell::plain(&view.product),
-            Cell::plain(option(view.option)),
+            Cell::plain(option(view.option, role)),
             Cell::plain(phase(view.phase)),
             Cell::plain(view.source.as_ref().map_or("", |source| source.as_str())),
             Cell::plain(view.held),
@@ -137,7 +203,41 @@ pub(super) fn holdings(views: &[HoldingView], ink: Ink) -> String {
     table.text(ink)
 }
 
+/// Its name, and what people call it.
+fn named(server: &ServerView) -> String {
+    match server.title.as_str() {
+        "" => server.name.to_string(),
+        title => format!("{} ({title})", server.name),
+    }
+}
+
+/// How long its certificate lives yet.
+fn certificate(server: &ServerView, now: Timestamp) -> Cell {
+    let Some(certificate) = &server.certificate else { return Cell::plain("") };
+    let left = certificate.expires.since(now);
+    let tone = if left < Duration::from_secs(86_400) { Tone::Notable } else { Tone::Good };
+    Cell::new(age::length(left), tone)
+}
+
+/// How far its clock is ahead, where that is worth a look.
+fn clock(server: &ServerView) -> Cell {
+    match server.clock_ahead_ms {
+        Some(ms) if ms.abs() >= CLOCK_SHOWN_MS => {
+            let sign = if ms > 0 { "+" } else { "-" };
+            let length = age::length(Duration::from_millis(ms.unsigned_abs()));
+            Cell::new(format!("{sign}{length}"), Tone::Bad)
+        }
+        Some(_) => Cell::new("right", Tone::Good),
+        None => Cell::plain(""),
+    }
+}
+
 fn state(server: &ServerView) -> Cell {
+    match server.standing.as_str() {
+        "removed" => return Cell::new("removed", Tone::Bad),
+        "expected" => return Cell::new("expected", Tone::Notable),
+        _ => {}
+    }
     match (server.online, server.last_seen) {
         (true, _) => Cell::new("online", Tone::Good),
         (false, None | Some(Timestamp(0))) => Cell::new("never seen", Tone::Notable),
@@ -152,11 +252,13 @@ pub(super) fn role(role: Role) -> &'static str {
     }
 }
 
-fn option(option: HoldingOption) -> &'static str {
-    match option {
-        HoldingOption::None => "none",
-        HoldingOption::Distributed => "distributed",
-        HoldingOption::Registered => "registered",
+/// The primary has no option: it always holds.
+fn option(option: HoldingOption, role: Role) -> &'static str {
+    match (role, option) {
+        (Role::Primary, _) => "primary",
+        (_, HoldingOption::None) => "none",
+        (_, HoldingOption::Distributed) => "distributed",
+        (_, HoldingOption::Registered) => "registered",
     }
 }
 

@@ -1,10 +1,13 @@
 //! `lictree status`: one server in a few lines.
 
 use crate::edge::cli::server;
+use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
-use crate::model::view::StatusView;
+use crate::model::holding::Role;
+use crate::model::refusal::Refusal;
+use crate::model::view::{Advice, StatusView};
 
 pub(super) async fn run(terminal: &Terminal) -> Result<(), Failure> {
     let status = terminal.client()?.status().await?;
@@ -14,17 +17,13 @@ pub(super) async fn run(terminal: &Terminal) -> Result<(), Failure> {
 fn text(status: &StatusView, ink: Ink) -> String {
     let StatusView { tree, name, software, waiting, report_lag, nodes, .. } = status;
     let role = server::role(status.role);
-    let way = match (&status.parent, status.connected) {
-        (None, _) => String::new(),
-        (Some(parent), true) => {
-            format!(" below {parent}, {}", ink.paint("connected", Tone::Good))
-        }
-        (Some(parent), false) => {
-            format!(" below {parent}, {}", ink.paint("not connected", Tone::Bad))
-        }
-    };
+    let way = way_up(status, ink);
     let below = status.servers_online + status.servers_offline;
     let mut text = format!("{name}: {role} of {tree}{way}, {software}\n");
+    if let Some(Refusal { code, message, hint }) = &status.attach_refusal {
+        let message = ink.paint(message, Tone::Bad);
+        text.push_str(&format!("{message} ({code})\n  {hint}\n  more: lictree explain {code}\n"));
+    }
     if below > 0 {
         let (online, offline) = (status.servers_online, status.servers_offline);
         text.push_str(&format!("servers: {online} online, {offline} offline\n"));
@@ -34,8 +33,83 @@ fn text(status: &StatusView, ink: Ink) -> String {
         nodes.managed, nodes.discovered, nodes.ignored
     ));
     text.push_str(&format!("waiting for an answer: {waiting}; not yet reported: {report_lag}\n"));
+    for Advice { sentence, command } in &status.advice {
+        let sentence = ink.paint(sentence, Tone::Notable);
+        text.push_str(&format!("! {sentence}: {command}\n"));
+    }
     if !status.products.is_empty() {
-        text.push_str(&format!("\n{}", server::holdings(&status.products, ink)));
+        text.push_str(&format!("\n{}", server::holdings(&status.products, status.role, ink)));
     }
     text
+}
+
+/// Who is above, and whether the way to the primary is open.
+fn way_up(status: &StatusView, ink: Ink) -> String {
+    let parent = status.parent.as_ref().map_or(String::new(), |parent| format!(" below {parent}"));
+    if status.role == Role::Primary {
+        return String::new();
+    }
+    if status.connected {
+        return format!("{parent}, {}", ink.paint("connected", Tone::Good));
+    }
+    let since = status.cut_off_since.map_or(String::new(), |since| {
+        let length = age::length(status.as_of.since(since));
+        format!(" for {length}, since {}", age::moment(since))
+    });
+    let state = ink.paint("NOT connected to the primary", Tone::Bad);
+    format!("{parent}, {state}{since}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+    use crate::model::view::NodeCounts;
+
+    fn cut_off() -> StatusView {
+        StatusView {
+            advice: Vec::new(),
+            as_of: Timestamp(600_000),
+            tree: "t".parse().unwrap(),
+            name: "e".parse().unwrap(),
+            role: Role::Relay,
+            software: "lictree 1".to_string(),
+            connected: false,
+            parent: Some("c".parse().unwrap()),
+            cut_off_since: Some(Timestamp(300_000)),
+            attach_refusal: None,
+            servers_online: 1,
+            servers_offline: 0,
+            products: Vec::new(),
+            nodes: NodeCounts::default(),
+            waiting: 0,
+            report_lag: 0,
+        }
+    }
+
+    fn first_line(status: &StatusView) -> String {
+        text(status, Ink::Plain).lines().next().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_relay_that_is_cut_off_says_so_and_since_when() {
+        let cut_off = cut_off();
+        let expected = "e: relay of t below c, NOT connected to the primary for 5 min, \
+                        since 1970-01-01 00:05:00Z, lictree 1";
+        assert_eq!(first_line(&cut_off), expected);
+        let never = StatusView { parent: None, cut_off_since: None, ..cut_off.clone() };
+        let expected = "e: relay of t, NOT connected to the primary, lictree 1";
+        assert_eq!(first_line(&never), expected);
+        let there = StatusView { connected: true, cut_off_since: None, ..cut_off };
+        assert_eq!(first_line(&there), "e: relay of t below c, connected, lictree 1");
+    }
+
+    #[test]
+    fn a_relay_that_is_not_taken_shows_why() {
+        let refusal = Refusal::new("LT0232", "d is not attached: reason", "do this");
+        let status = StatusView { attach_refusal: Some(refusal), ..cut_off() };
+        let shown = text(&status, Ink::Plain);
+        let expected = "d is not attached: reason (LT0232)\n  do this\n  more: lictree explain";
+        assert!(shown.contains(expected), "{shown}");
+    }
 }

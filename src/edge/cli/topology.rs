@@ -7,7 +7,7 @@ use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::topology::plan::{Change, Plan, Verdict, plan};
 use crate::edge::topology::{Topology, figures};
-use crate::model::count::LicenseCount;
+use crate::model::count::{LicenseCount, counted};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::time::Timestamp;
 use clap::{Args, Subcommand};
@@ -17,11 +17,18 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Draw the tree and its ranges as they stand once it is started.
-    Show { dir: PathBuf },
+    Show {
+        /// The folder with topology.toml.
+        dir: PathBuf,
+    },
     /// Say everything that is wrong with it.
-    Check { dir: PathBuf },
+    Check {
+        /// The folder with topology.toml.
+        dir: PathBuf,
+    },
     /// Print the ranges before and after a change; exits with 1 where a primary would refuse.
     Plan {
+        /// The folder with topology.toml.
         dir: PathBuf,
         #[command(flatten)]
         change: PlannedChange,
@@ -100,7 +107,8 @@ fn show(topology: &Topology, terminal: &Terminal) -> Result<(), Failure> {
 fn check(topology: &Topology, terminal: &Terminal) -> Result<(), Failure> {
     let (servers, products) = (topology.servers.len(), topology.products.len());
     let answer = json!({ "tree": topology.tree, "servers": servers, "products": products });
-    let text = format!("tree {}: {servers} servers, {products} products: good\n", topology.tree);
+    let counts = [counted(servers as u64, "server"), counted(products as u64, "product")];
+    let text = format!("tree {}: {}: good\n", topology.tree, counts.join(", "));
     terminal.show(&answer, |_, _| text)
 }
 

@@ -1,27 +1,35 @@
-//! `lictree vendor`: what a vendor does, far from any server: keys and license files.
+//! `lictree vendor`: what a vendor does, far from any server: keys and license files; and what
+//! anybody may read in such a file.
 
+mod inspect;
+
+use crate::edge::cli::value;
 use crate::edge::codes;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::vendor_key::{make_key, public_half, random_serial, read_key};
 use crate::model::count::LicenseCount;
 use crate::model::license::{License, LicenseTerms, Metric, Serial};
-use crate::model::name::ProductName;
+use crate::model::name::{ProductName, ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::wire::license_file;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Make a key: the secret half in FILE (0600), the public half in FILE.pub.
     Keygen {
+        /// Where to write it; nothing there is overwritten.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Issue a license file, signed with the vendor's key.
     Issue(Issue),
+    /// What a license file says, and what its signature is worth.
+    Inspect(inspect::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -29,27 +37,41 @@ pub(super) struct Issue {
     /// The secret half of the vendor's key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// What the license is for.
     #[arg(long)]
     product: ProductName,
-    #[arg(long)]
+    /// How many uses it allows at once.
+    #[arg(long, value_parser = value::count)]
     count: u64,
     /// `managed-devices` or `sessions`.
     #[arg(long, default_value = "managed-devices")]
     metric: Metric,
+    /// The vendor's name, as people are shown it.
     #[arg(long, default_value = "lictree vendor")]
     vendor: String,
     /// The vendor's own number of this license; drawn at random when left out.
     #[arg(long)]
     serial: Option<Serial>,
     /// First moment of validity, such as 2026-01-31T00:00:00Z; now when left out.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = value::moment)]
     not_before: Option<jiff::Timestamp>,
     /// First moment at which it is no longer valid; never when left out.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = value::moment)]
     not_after: Option<jiff::Timestamp>,
+    /// The only tree where it may be registered; any when left out.
+    #[arg(long)]
+    tree: Option<TreeName>,
+    /// The only server of that tree where it may be registered; any when left out.
+    #[arg(long)]
+    server: Option<ServerName>,
+    /// After so many days without the primary a holder makes no new uses (carried and shown; no
+    /// server acts by it yet).
+    #[arg(long, value_name = "DAYS")]
+    confirm_within: Option<u16>,
+    /// A line for people.
     #[arg(long, default_value = "")]
     note: String,
-    /// Where to write it; standard output when left out.
+    /// Where to write it, if nothing is there yet; standard output when left out.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -58,6 +80,7 @@ pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
     match verb {
         Verb::Keygen { out } => keygen(&out, terminal),
         Verb::Issue(issue) => run_issue(issue, terminal),
+        Verb::Inspect(arguments) => inspect::run(arguments, terminal),
     }
 }
 
@@ -82,7 +105,6 @@ fn keygen(out: &Path, terminal: &Terminal) -> Result<(), Failure> {
 fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
     let key = read_key(&issue.key)?;
     let now = jiff::Timestamp::now();
-    let moment = |at: jiff::Timestamp| Timestamp(u64::try_from(at.as_millisecond()).unwrap_or(0));
     let serial = issue.serial.map_or_else(random_serial, Ok)?;
     let terms = LicenseTerms {
         serial,
@@ -92,6 +114,9 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
         metric: issue.metric,
         not_before: whole_seconds(moment(issue.not_before.unwrap_or(now))),
         not_after: issue.not_after.map(|at| whole_seconds(moment(at))),
+        tree: issue.tree,
+        server: issue.server,
+        confirm_within_days: issue.confirm_within,
         note: issue.note,
     };
     let license = License::try_from(terms).map_err(|error| {
@@ -106,7 +131,7 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
     match issue.out {
         None => terminal.print(&file),
         Some(path) => {
-            std::fs::write(&path, &file).map_err(|error| {
+            write_new(&path, &file).map_err(|error| {
                 let message = format!("cannot write {}: {error}", path.display());
                 Failure::new(
                     Exit::Refused,
@@ -123,6 +148,16 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
             terminal.show(&answer, |_, _| text)
         }
     }
+}
+
+/// Nothing lies before 1970.
+fn moment(at: jiff::Timestamp) -> Timestamp {
+    Timestamp(u64::try_from(at.as_millisecond()).unwrap_or(0))
+}
+
+/// Writes a file that was not there.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::File::create_new(path)?.write_all(text.as_bytes())
 }
 
 /// License files name whole seconds.

@@ -178,6 +178,18 @@ impl<'a> Section<'a> {
         self.as_text(key, found)
     }
 
+    /// The name of something that may be written as its number too, without quotes.
+    pub(super) fn name_or_number(&mut self, key: &'static str) -> Option<Located<String>> {
+        let found = self.value(key)?;
+        match found.get_ref().as_integer().filter(|integer| integer.radix() == 10) {
+            Some(number) => {
+                let (value, at) = (number.as_str().to_string(), found.span().start);
+                Some(Located { value, at })
+            }
+            None => self.as_text(key, found),
+        }
+    }
+
     /// A list of texts.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Located<String>> {
         let Some(found) = self.value(key) else { return Vec::new() };
@@ -287,7 +299,7 @@ impl<'a> Section<'a> {
 }
 
 /// The known key that a person may have meant: at most a third of it would have to change.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(in crate::edge) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let best = known.iter().min_by_key(|key| distance(name, key))?;
     (distance(name, best) * 3 <= best.len()).then_some(*best)
 }

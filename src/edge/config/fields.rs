@@ -52,17 +52,25 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
     times.time("retry_interval_ms", &mut tuning.retry_interval, 10..=HOUR_S * 1_000);
     times.time("answer_wait_ms", &mut tuning.answer_wait, 10..=600_000);
     times.time("checkpoint_interval_ms", &mut tuning.checkpoint_interval, 10..=HOUR_S * 1_000);
+    times.time("certificate_life_s", &mut tuning.certificate_life, 10..=366 * 24 * HOUR_S);
+    times.time(
+        "refusals_noted_interval_ms",
+        &mut tuning.refusals_noted_interval,
+        1..=HOUR_S * 1_000,
+    );
 }
 
 fn daemon_times(times: &mut Section<'_>, daemon: &mut DaemonLimits) {
     times.time("hello_timeout_ms", &mut daemon.hello_timeout, 100..=600_000);
     times.time("redial_first_ms", &mut daemon.redial_first, 1..=HOUR_S * 1_000);
     times.time("redial_longest_ms", &mut daemon.redial_longest, 1..=HOUR_S * 1_000);
+    times.time("renewal_retry_ms", &mut daemon.renewal_retry, 10..=24 * HOUR_S * 1_000);
     times.time("stop_grace_ms", &mut daemon.stop_grace, 0..=HOUR_S * 1_000);
 }
 
 fn net_times(times: &mut Section<'_>, net: &mut NetLimits) {
     times.time("handshake_timeout_ms", &mut net.handshake_timeout, 100..=600_000);
+    times.time("join_timeout_ms", &mut net.join_timeout, 100..=600_000);
     times.time("idle_timeout_ms", &mut net.idle_timeout, 100..=HOUR_S * 1_000);
     times.time("keep_alive_interval_ms", &mut net.keep_alive_interval, 10..=HOUR_S * 1_000);
 }
@@ -88,13 +96,17 @@ fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
         1..=4_096,
     );
     limits.number("pack_parts_max", &mut tuning.pack_parts_max, 1..=MILLION);
-    limits.number("pack_entries_max", &mut tuning.pack_entries_max, 1..=8 * MILLION);
+    limits.number("pack_bytes_max", &mut tuning.pack_bytes_max, MIB..=32 * MIB);
     limits.number("packs_gathered_max", &mut tuning.packs_gathered_max, 1..=MILLION);
     limits.number("servers_max", &mut tuning.servers_max, 1..=MILLION);
     limits.number("depth_max", &mut tuning.depth_max, 1..=256);
+    limits.number("children_max", &mut tuning.children_max, 1..=100_000);
+    limits.number("path_bytes_max", &mut tuning.path_bytes_max, 63..=65_536);
+    limits.number("invites_max", &mut tuning.invites_max, 1..=100_000);
     limits.number("products_max", &mut tuning.products_max, 1..=MILLION);
     limits.number("devices_max", &mut tuning.devices_max, 1..=100 * MILLION);
     limits.number("licenses_max", &mut tuning.licenses_max, 1..=MILLION);
+    limits.number("claims_max", &mut tuning.claims_max, 1..=10 * MILLION);
     limits.number("events_kept", &mut tuning.events_kept, 1..=10 * MILLION);
     limits.number("waiting_requests_max", &mut tuning.waiting_requests_max, 1..=MILLION);
     limits.number("page_rows_max", &mut tuning.page_rows_max, 1..=100_000);
@@ -110,6 +122,7 @@ fn daemon_limits(limits: &mut Section<'_>, daemon: &mut DaemonLimits) {
 fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     network.number("handshakes_max", &mut net.handshakes_max, 1..=65_536);
     network.number("handshakes_retry_above", &mut net.handshakes_retry_above, 0..=65_536);
+    network.number("handshakes_per_network_max", &mut net.handshakes_per_network_max, 0..=65_536);
     network.number("handshake_buffer_bytes", &mut net.handshake_buffer_bytes, 4 * KIB..=MIB);
     network.number("handshake_buffers_bytes", &mut net.handshake_buffers_bytes, 64 * KIB..=GIB);
     network.number("arrivals_max", &mut net.arrivals_max, 1..=65_536);
@@ -120,6 +133,15 @@ fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     network.number("frame_bytes_max", &mut net.frame_bytes_max, 64 * KIB..=16 * MIB);
     network.number("send_queue_frames_max", &mut net.send_queue_frames_max, 1..=MILLION);
     network.number("send_queue_bytes_max", &mut net.send_queue_bytes_max, 64 * KIB..=GIB);
+    join_limits(network, net);
+}
+
+fn join_limits(network: &mut Section<'_>, net: &mut NetLimits) {
+    network.number("join_bytes_max", &mut net.join_bytes_max, 4 * KIB..=64 * KIB);
+    network.number("joins_max", &mut net.joins_max, 1..=1_024);
+    let per_minute = &mut net.joins_per_address_per_minute;
+    network.number("joins_per_address_per_minute", per_minute, 1..=60_000);
+    network.number("join_addresses_max", &mut net.join_addresses_max, 1..=MILLION);
 }
 
 fn wire_limits(section: &mut Section<'_>, wire: &mut WireLimits) {

@@ -2,13 +2,14 @@
 
 use crate::client::SOCKET_NAME;
 use crate::daemon::settings::{Parent, identity_dir};
+use crate::edge::api::SocketGroup;
 use crate::edge::codes;
 use crate::edge::config::document::{Document, Located, Section};
 use crate::edge::config::{Configuration, Limits, Problem, Problems, fields};
 use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::{Identity, IdentityError};
-use crate::wire::license_file::VendorPublicKey;
+use crate::wire::license_file::{VendorKeyError, VendorKeys, VendorPublicKey};
 use std::path::{Path, PathBuf};
 
 /// The longest path of a Unix socket that Linux and the BSDs take, in bytes.
@@ -34,11 +35,22 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
     let parent = parent(&mut section);
     judge_role(&whole, role, &section, listen.is_some());
     section.finish();
+    let socket_group = socket_group(&mut whole);
     let limits = fields::limits(&mut whole);
     judge_limits(&whole, &limits);
     whole.finish();
     let (tree, name, role, data_dir) = (tree?, name?, role?, data_dir?);
-    Some(Configuration { tree, name, role, data_dir, listen, parent, vendor_keys, limits })
+    Some(Configuration {
+        tree,
+        name,
+        role,
+        data_dir,
+        listen,
+        parent,
+        vendor_keys,
+        socket_group,
+        limits,
+    })
 }
 
 fn required<T: std::str::FromStr>(
@@ -82,7 +94,9 @@ fn data_dir(whole: &mut Section<'_>, file: &Path) -> Option<PathBuf> {
         }
         return None;
     };
-    let folder = file.parent().unwrap_or(Path::new("")).join(&value);
+    // Without the dots in the middle that `data_dir = "."` makes; this is shown to people.
+    let folder: PathBuf =
+        file.parent().unwrap_or(Path::new("")).join(&value).components().collect();
     let socket = folder.join(SOCKET_NAME);
     if socket.as_os_str().len() > SOCKET_PATH_MAX {
         let what = format!("{} is too long for the path of a Unix socket", socket.display());
@@ -92,18 +106,50 @@ fn data_dir(whole: &mut Section<'_>, file: &Path) -> Option<PathBuf> {
     Some(folder)
 }
 
-fn vendor_keys(whole: &mut Section<'_>) -> Vec<VendorPublicKey> {
+fn vendor_keys(whole: &mut Section<'_>) -> VendorKeys {
+    let trusted = public_keys(whole, "vendor_keys");
+    let retired = public_keys(whole, "retired_vendor_keys");
+    for Located { value: key, at } in &retired {
+        if trusted.iter().any(|one| one.value == *key) {
+            let what = format!("the key {} stands in `vendor_keys` too", key.id());
+            let remedy = "keep it in one list: here if the vendor retired it, there if not";
+            whole.complain(codes::CONFIG_VALUE, *at, "retired_vendor_keys", &what, remedy);
+        }
+    }
+    let keys = |found: Vec<Located<_>>| found.into_iter().map(|one| one.value).collect();
+    VendorKeys { trusted: keys(trusted), retired: keys(retired) }
+}
+
+fn public_keys(whole: &mut Section<'_>, list: &'static str) -> Vec<Located<VendorPublicKey>> {
     let mut keys = Vec::new();
-    for Located { value, at } in whole.texts("vendor_keys") {
-        match value.parse::<VendorPublicKey>() {
-            Ok(key) => keys.push(key),
+    for Located { value, at } in whole.texts(list) {
+        match value.parse() {
+            Ok(value) => keys.push(Located { value, at }),
             Err(error) => {
+                let what = VendorKeyError::to_string(&error);
                 let remedy = "copy the line that the vendor published";
-                whole.complain(codes::VENDOR_KEY, at, "vendor_keys", &error.to_string(), remedy);
+                whole.complain(codes::VENDOR_KEY, at, list, &what, remedy);
             }
         }
     }
     keys
+}
+
+/// The group in the table `[api]`, if this machine has it.
+fn socket_group(whole: &mut Section<'_>) -> Option<SocketGroup> {
+    let mut api = whole.section("api");
+    let named = api.name_or_number("socket_group");
+    let group = named.and_then(|Located { value, at }| {
+        let group = SocketGroup::find(&value);
+        if group.is_none() {
+            let what = format!("this machine knows no group {value:?}");
+            let remedy = "make it: `groupadd GROUP`; or name one that `getent group` lists";
+            api.complain(codes::SOCKET_GROUP, at, "socket_group", &what, remedy);
+        }
+        group
+    });
+    api.finish();
+    group
 }
 
 fn parent(section: &mut Section<'_>) -> Option<Parent> {

@@ -18,10 +18,11 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
+pub(super) use document::nearest;
 pub use document::{Problem, Problems};
 
 use crate::daemon::settings::{DaemonLimits, Parent, Settings};
-use crate::edge::api::ApiLimits;
+use crate::edge::api::{ApiLimits, SocketGroup};
 use crate::edge::import::ImportLimits;
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
@@ -29,7 +30,7 @@ use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::net::{Identity, NetLimits};
 use crate::wire::WireLimits;
-use crate::wire::license_file::VendorPublicKey;
+use crate::wire::license_file::VendorKeys;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,10 @@ pub struct Configuration {
     pub data_dir: PathBuf,
     pub listen: Option<SocketAddr>,
     pub parent: Option<Parent>,
-    /// Whose license files are taken; all of them are tried.
-    pub vendor_keys: Vec<VendorPublicKey>,
+    /// Whose license files are taken, and whose no longer; all of them are tried.
+    pub vendor_keys: VendorKeys,
+    /// Who besides its own user may use the socket of this server.
+    pub socket_group: Option<SocketGroup>,
     pub limits: Limits,
 }
 
@@ -70,13 +73,21 @@ impl Default for Limits {
     }
 }
 
+/// Reads and judges a file alone: what it says, if all that a server needs is there, and everything
+/// that is wrong with it.
+pub fn read(file: &Path) -> (Option<Configuration>, Problems) {
+    match document::read(file) {
+        Ok(text) => judge::configuration(file, &text),
+        Err(problems) => (None, problems),
+    }
+}
+
 /// Reads and judges a file and the identity it leads to.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file.
 pub fn load(file: &Path, now: Timestamp) -> Result<(Configuration, Identity), Problems> {
-    let text = document::read(file)?;
-    let (configuration, mut problems) = judge::configuration(file, &text);
+    let (configuration, mut problems) = read(file);
     let Some(configuration) = configuration else { return Err(problems) };
     match judge::identity(&configuration, now) {
         Ok(identity) if problems.is_empty() => Ok((configuration, identity)),

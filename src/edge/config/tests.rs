@@ -3,6 +3,7 @@
 use crate::edge::config::document::Document;
 use crate::edge::config::{Configuration, Limits, Problem, judge};
 use crate::model::holding::Role;
+use crate::wire::license_file::{VendorKey, VendorKeys};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +34,9 @@ fn spelt_out(text: &str) -> String {
         let rest = line.strip_prefix("# ")?;
         let (key, _) = rest.split_once(" = ")?;
         let is_key = key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        (is_key && key != "listen").then(|| rest.to_string())
+        // These two have no default; what is shown is an example.
+        let example = ["listen", "socket_group"].contains(&key);
+        (is_key && !example).then(|| rest.to_string())
     };
     text.lines().map(|line| shown(line).unwrap_or(line.to_string()) + "\n").collect()
 }
@@ -125,6 +128,21 @@ address = \"hq\"
 }
 
 #[test]
+fn a_vendor_key_is_trusted_or_retired_and_not_both() {
+    let [ours, old] = [(); 2].map(|()| VendorKey::generate().unwrap().public());
+    let lists = |trusted: &str, retired: &str| {
+        format!("vendor_keys = [{trusted}]\nretired_vendor_keys = [{retired}]\n{PRIMARY}")
+    };
+    let keys = sound(&lists(&format!("\"{ours}\""), &format!("\"{old}\""))).vendor_keys;
+    assert_eq!(keys, VendorKeys { trusted: vec![ours], retired: vec![old] });
+    let (_, found) = read(&lists(&format!("\"{ours}\""), &format!("\"{old}\",\n\"{ours}\"")));
+    let [problem] = found.as_slice() else { panic!("{found:?}") };
+    assert!(problem.to_string().starts_with("LT0103 conf/a.toml:3: retired_vendor_keys: "));
+    assert!(problem.what.contains(&ours.id().to_string()), "{}", problem.what);
+    assert_eq!(problems(&lists("", "\"x\"")), ["2 retired_vendor_keys LT0106"]);
+}
+
+#[test]
 fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
     let (_, problems) = read(&PRIMARY.replace("[limits.api]", "[limits.api]\nconections_max = 3"));
     let [problem] = problems.as_slice() else { panic!("{problems:?}") };
@@ -166,6 +184,23 @@ fn changed_limits_are_in_force_and_contradictions_are_told() {
     assert!(problems[0].what.contains("keep_alive_interval"), "{problems:?}");
     let slow = PRIMARY.replace("# redial_first_ms = 100", "redial_first_ms = 10_000");
     assert_eq!(read(&slow).1.len(), 1);
+}
+
+#[test]
+fn a_group_is_known_by_name_or_number_and_one_that_is_not_known_is_told() {
+    let with = |value: &str| {
+        PRIMARY.replace("# socket_group = \"lictree-admins\"", &format!("socket_group = {value}"))
+    };
+    assert_eq!(sound(PRIMARY).socket_group, None);
+    for value in ["54321", "\"54321\""] {
+        assert_eq!(sound(&with(value)).socket_group.unwrap().gid, 54_321);
+    }
+    for value in ["\"no such group, surely\"", "-1", "99999999999"] {
+        let (_, problems) = read(&with(value));
+        assert_eq!(problems[0].code, "LT0107", "{value}: {problems:?}");
+        assert_eq!(problems[0].key, "api.socket_group");
+    }
+    assert!(problems(&with("true"))[0].ends_with("api.socket_group LT0103"));
 }
 
 #[test]

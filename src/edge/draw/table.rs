@@ -36,6 +36,11 @@ impl Cell {
         Cell::default()
     }
 
+    /// The cell as it stands in a table.
+    pub fn text(&self, ink: Ink) -> String {
+        ink.paint(&self.text, self.tone)
+    }
+
     fn width(&self) -> usize {
         self.text.chars().count()
     }
@@ -91,8 +96,11 @@ impl Table {
         cells.map(Cell::width).max().unwrap_or(0).max(title)
     }
 
-    /// The table as lines, each ended; no blanks at the end of a line.
+    /// The table as lines, each ended; no blanks at the end of a line. One without rows is `none`.
     pub fn text(&self, ink: Ink) -> String {
+        if self.rows.is_empty() {
+            return "none\n".to_string();
+        }
         let heading: Vec<Cell> =
             self.columns.iter().map(|(title, _)| Cell::new(title, Tone::Strong)).collect();
         let widths: Vec<usize> = (0..self.columns.len()).map(|c| self.column_width(c)).collect();
@@ -110,7 +118,7 @@ impl Table {
             blanks += before + if at > 0 { GAP.len() } else { 0 };
             if !cell.text.is_empty() {
                 line.push_str(&" ".repeat(blanks));
-                line.push_str(&ink.paint(&cell.text, cell.tone));
+                line.push_str(&cell.text(ink));
                 blanks = 0;
             }
             blanks += after;
@@ -138,6 +146,11 @@ long-name     7
 x                y
 ";
         assert_eq!(table.text(Ink::Plain), expected);
+    }
+
+    #[test]
+    fn a_table_without_rows_says_so() {
+        assert_eq!(Table::new(vec![("server", Lean::Left)]).text(Ink::Plain), "none\n");
     }
 
     #[test]

@@ -45,8 +45,20 @@ pub fn tree(servers: &ServersView, ranges: &RangesView, columns: Columns, ink: I
     products.iter().map(one).collect::<Vec<String>>().join("\n")
 }
 
-/// The ranges as a table, numbered in their order, with their sums.
+/// Destinations of a range that are named in a list of ranges.
+const DESTINATIONS_FEW: usize = 3;
+
+/// The ranges as a table, numbered in their order.
 pub fn ranges(view: &RangesView, ink: Ink) -> String {
+    ranges_naming(DESTINATIONS_FEW, view, ink)
+}
+
+/// The same with every destination.
+pub fn ranges_whole(view: &RangesView, ink: Ink) -> String {
+    ranges_naming(usize::MAX, view, ink)
+}
+
+fn ranges_naming(destinations_max: usize, view: &RangesView, ink: Ink) -> String {
     let mut table = Table::new(vec![
         ("range", Lean::Right),
         ("product", Lean::Left),
@@ -64,7 +76,7 @@ pub fn ranges(view: &RangesView, ink: Ink) -> String {
     for range in &view.ranges {
         number = if product == Some(&range.product) { number + 1 } else { 1 };
         product = Some(&range.product);
-        let names = listed(&range.destinations);
+        let names = listed(&range.destinations, destinations_max);
         let mut row = vec![Cell::plain(number), Cell::plain(&range.product)];
         row.extend([Cell::plain(&range.source), Cell::plain(names)]);
         row.extend(range_cells(range));
@@ -74,9 +86,9 @@ pub fn ranges(view: &RangesView, ink: Ink) -> String {
     table.text(ink)
 }
 
-/// At most three names, and how many more there are.
-fn listed(names: &[ServerName]) -> String {
-    let shown: Vec<&str> = names.iter().take(3).map(ServerName::as_str).collect();
+/// At most so many names, and how many more there are.
+fn listed(names: &[ServerName], max: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(max).map(ServerName::as_str).collect();
     match names.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -141,10 +153,24 @@ fn table(
     }
     table.row(sum_row(places, &ranges, product));
     if let Columns::Live { width } = columns {
-        table.fit(width, &["in transit", "shortage"], &["as of", "range"]);
+        table.fit(width, &["in transit", "shortage"], &SPARE);
     }
     table
 }
+
+/// What a narrow terminal goes without, first to last; the state of a server is never cut.
+const SPARE: [&str; 10] = [
+    "as of",
+    "range",
+    "discovered",
+    "in transit",
+    "managed",
+    "option",
+    "remaining",
+    "shortage",
+    "used",
+    "held",
+];
 
 fn heading(columns: Columns) -> Table {
     let mut titles = vec![
@@ -272,6 +298,12 @@ mod tests {
             online: text != "west",
             last_seen: Some(Timestamp(48_000)),
             software: String::new(),
+            title: String::new(),
+            standing: "member".to_string(),
+            address: String::new(),
+            certificate: None,
+            clock_ahead_ms: None,
+            lag_rows: None,
             holdings: vec![holding],
             nodes: NodeCounts { discovered: 2, managed: 3, ignored: 0 },
         }
@@ -328,6 +360,15 @@ total                                 12    12          1         1           2 
         assert!(line("── lab").ends_with("  online   12 s ago"), "{drawn}");
         let narrow = tree(&servers, &ranges, Columns::Live { width: 80 }, Ink::Plain);
         assert!(narrow.contains("  state\n") && !narrow.contains("as of"), "{narrow}");
+        let line = |width| {
+            let drawn = tree(&servers, &ranges, Columns::Live { width }, Ink::Plain);
+            drawn.lines().find(|line| line.contains("── west")).unwrap().to_string()
+        };
+        for width in 20..100 {
+            let drawn = line(width);
+            assert!(drawn.chars().count() <= width, "{width}: {drawn}");
+            assert!(drawn.contains("  offline"), "{width}: {drawn}");
+        }
         let colored = tree(&servers, &ranges, Columns::Live { width: 200 }, Ink::Color);
         assert!(colored.contains("\u{1b}[1;31moffline\u{1b}[0m"));
     }
@@ -356,6 +397,8 @@ west              2
         ranges.ranges[0].destinations = many.to_vec();
         let drawn = super::ranges(&ranges, Ink::Plain);
         assert!(drawn.contains("s1, s2, s3 and 2 more  "), "{drawn}");
+        let whole = ranges_whole(&ranges, Ink::Plain);
+        assert!(whole.contains("s1, s2, s3, s4, s5  "), "{whole}");
         assert!(drawn.lines().last().unwrap().starts_with("    2  cad      west"), "{drawn}");
     }
 }

@@ -125,20 +125,17 @@ pub enum ImportError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{0} is not a file; to read a stream, write it into a file first")]
     NotAFile(PathBuf),
-    #[error("the file has more than {max} bytes; split it, or raise the limit")]
+    #[error("the file has more than {max} bytes")]
     TooLarge { max: u64 },
-    #[error("the file has more than {max} rows; split it, or raise the limit")]
+    #[error("the file has more than {max} rows")]
     TooManyRows { max: u64 },
     #[error("the file is empty")]
     Empty,
     #[error("the file is UTF-16 text; save it as UTF-8")]
     Utf16,
-    #[error(
-        "no row of an ARP table was found in {lines} lines; give the output of `arp -an`, \
-         `show ip arp` or the like, or of `nmap -oX`"
-    )]
+    #[error("no row of an ARP table was found in {lines} lines")]
     NothingRead { lines: u64 },
-    #[error("this XML is not of nmap (its outermost element is {found:?}); use `nmap -oX`")]
+    #[error("this XML is not of nmap (its outermost element is {found:?})")]
     NotNmap { found: String },
     #[error("line {line}: the XML is not UTF-8 text")]
     NotUtf8 { line: u64 },

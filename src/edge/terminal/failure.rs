@@ -76,7 +76,9 @@ impl Failure {
     /// The same for people, some lines.
     pub fn text(&self) -> String {
         let mut lines = vec![format!("lictree: {} ({})", self.message, self.code)];
-        lines.extend(self.problems.iter().map(|problem| format!("  {problem}")));
+        // One problem is the message itself.
+        let problems = self.problems.iter().filter(|_| self.problems.len() > 1);
+        lines.extend(problems.map(|problem| format!("  {problem}")));
         if !self.hint.is_empty() {
             lines.push(format!("  {}", self.hint));
         }
@@ -88,11 +90,13 @@ impl Failure {
 impl From<Vec<Problem>> for Failure {
     fn from(problems: Vec<Problem>) -> Failure {
         let code = problems.first().map_or(codes::USAGE, |problem| problem.code);
-        let message = match problems.len() {
-            1 => "the topology cannot be used: 1 problem".to_string(),
-            many => format!("the topology cannot be used: {many} problems"),
+        let (message, hint) = match problems.as_slice() {
+            [one] => (one.sentence(), one.remedy.clone()),
+            many => {
+                (format!("the topology cannot be used: {} problems", many.len()), String::new())
+            }
         };
-        let mut failure = Failure::new(Exit::BadConfiguration, code, message, "");
+        let mut failure = Failure::new(Exit::BadConfiguration, code, message, hint);
         failure.problems = problems;
         failure
     }
@@ -108,6 +112,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match error {
             ClientError::Refused(refusal) => refusal.into(),
+            ClientError::Unable(Refusal { code, message, hint }) => {
+                Failure::new(Exit::Unreachable, &code, message, hint)
+            }
             ClientError::Unreachable { ref socket, ref why, .. } => {
                 let message = format!("no answer from the server at {}: {why}", socket.display());
                 Failure::new(Exit::Unreachable, error.code(), message, error.hint())

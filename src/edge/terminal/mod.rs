@@ -101,7 +101,7 @@ impl Terminal {
     pub fn agree(&self, question: &str) -> Result<(), Failure> {
         let hint = "add `--yes` to do it without a question";
         let no = |why: &str| {
-            let message = format!("{why}: {question} Nothing was changed");
+            let message = format!("{why}: \"{question}\"; nothing was changed");
             Failure::new(Exit::Refused, codes::NOT_AGREED, message, hint)
         };
         if !stdin().is_terminal() || !stderr().is_terminal() {

@@ -23,6 +23,10 @@ pub(super) fn judge(
     raw: RawTopology,
     mut complaints: Complaints,
 ) -> Result<Topology, Vec<Problem>> {
+    // Whatever is lacking because it could not be read would be complained of again.
+    if !complaints.is_empty() {
+        return Err(complaints.all());
+    }
     let tree = tree_name(folder, &raw, &mut complaints);
     let products = products(&raw, &mut complaints);
     let only = only_product(&products);
@@ -174,7 +178,7 @@ fn found_in(folder: &Path, table: &RawTable, key: &str, complaints: &mut Complai
                 codes::TOPOLOGY_TABLE,
                 key,
                 format!("{shown}: {error}"),
-                "put the table there",
+                "put the output of `nmap -oX FILE`, or of `arp -an` or `show ip arp`, there",
             );
             Vec::new()
         }

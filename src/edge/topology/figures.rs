@@ -70,6 +70,12 @@ pub fn servers(topology: &Topology, now: Timestamp) -> ServersView {
             online: true,
             last_seen: Some(now),
             software: String::new(),
+            title: String::new(),
+            standing: "member".to_string(),
+            address: String::new(),
+            certificate: None,
+            clock_ahead_ms: None,
+            lag_rows: None,
             holdings: topology.products.keys().map(|p| holding(topology, name, p)).collect(),
             nodes: NodeCounts { discovered, managed, ignored: 0 },
         }

@@ -3,6 +3,7 @@
 //! Every table of the file is read for itself, so that one misspelled key does not hide the next.
 
 use crate::edge::codes;
+use crate::edge::config::nearest;
 use crate::edge::import::Format;
 use crate::edge::topology::problem::Complaints;
 use crate::model::count::LicenseCount;
@@ -15,6 +16,9 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 const REMEDY: &str = "see topology-examples/jp1-figure/topology.toml for every key there is";
+
+/// The tables of the file.
+const TABLES: [&str; 4] = ["tree", "product", "server", "license"];
 
 /// What the file says, without the parts that could not be read.
 pub(super) struct RawTopology {
@@ -129,9 +133,14 @@ pub(super) fn read(text: &str, complaints: &mut Complaints) -> RawTopology {
         licenses: many(table.remove("license"), "license", complaints),
     };
     for key in table.keys() {
-        complaints.add(codes::TOPOLOGY_FORM, key, "no such key", REMEDY);
+        complaints.add(codes::TOPOLOGY_FORM, key, "no such key", meant(key, &TABLES));
     }
     topology
+}
+
+/// The key that a person may have meant.
+fn meant(key: &str, known: &[&str]) -> String {
+    nearest(key, known).map_or(REMEDY.to_string(), |near| format!("did you mean `{near}`?"))
 }
 
 fn line_of(text: &str, byte: usize) -> usize {
@@ -141,7 +150,14 @@ fn line_of(text: &str, byte: usize) -> usize {
 fn one<T: DeserializeOwned>(value: Value, key: &str, complaints: &mut Complaints) -> Option<T> {
     // Only the message: the rest points into a text that no file holds.
     let complain = |error: toml::de::Error| {
-        complaints.add(codes::TOPOLOGY_FORM, key, error.message(), REMEDY);
+        let message = error.message();
+        // "unknown field `one`, expected one of `name`, …": what stands between backticks.
+        let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let remedy = match names.split_first() {
+            Some((unknown, known)) if message.starts_with("unknown field") => meant(unknown, known),
+            _ => REMEDY.to_string(),
+        };
+        complaints.add(codes::TOPOLOGY_FORM, key, message, remedy);
     };
     value.try_into().map_err(complain).ok()
 }

@@ -34,6 +34,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// The name of the file in its folder.
+pub const TOPOLOGY_NAME: &str = "topology.toml";
 /// The largest `topology.toml`, in bytes: about 10,000 servers.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 /// The most servers one topology may have.
@@ -99,7 +101,7 @@ pub struct TopologyLicense {
 impl Topology {
     /// Reads and judges `folder/topology.toml` and the discovery tables it names.
     pub fn read(folder: &Path) -> Result<Topology, Vec<Problem>> {
-        let path = folder.join("topology.toml");
+        let path = folder.join(TOPOLOGY_NAME);
         let mut complaints = Complaints::new(&path);
         let text = match text_of(&path) {
             Ok(text) => text,

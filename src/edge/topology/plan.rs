@@ -4,7 +4,7 @@
 //! the registered count is refused, what makes or deepens a shortage needs `--force`.
 
 use crate::edge::topology::{Holding, Topology, figures};
-use crate::model::count::{COUNT_MAX, LicenseCount};
+use crate::model::count::{COUNT_MAX, LicenseCount, counted};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::time::Timestamp;
 use crate::model::view::{RangeView, RangesView};
@@ -110,7 +110,8 @@ fn moved(before: &Topology, after: &Topology, product: &ProductName) -> Vec<Stri
     let line = |name: &ServerName| {
         let (was, is) = (source(before, name)?, source(after, name)?);
         let devices = before.servers.get(name)?.managed.get(product).copied().unwrap_or(0);
-        let text = format!("{devices} devices of {name} would move from range {was} to range {is}");
+        let devices = counted(devices, "device");
+        let text = format!("{devices} of {name} would move from range {was} to range {is}");
         (was != is).then_some(text)
     };
     before.servers.keys().filter_map(line).collect()

@@ -17,11 +17,19 @@ pub struct Problem {
     pub remedy: String,
 }
 
+impl Problem {
+    /// Where, and what was found.
+    pub fn sentence(&self) -> String {
+        let Problem { file, key, found, .. } = self;
+        let place = if key.is_empty() { String::new() } else { format!("{key}: ") };
+        format!("{}: {place}{found}", file.display())
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { code, file, key, found, remedy } = self;
-        let place = if key.is_empty() { String::new() } else { format!("{key}: ") };
-        write!(f, "{}: {place}{found}; {remedy} ({code})", file.display())
+        let Problem { code, remedy, .. } = self;
+        write!(f, "{}; {remedy} ({code})", self.sentence())
     }
 }
 

@@ -160,8 +160,19 @@ fn all_misspelt_keys_are_named_at_once() {
     assert!(keys[0].starts_with("LT0121 server hq: unknown field `manged`"), "{keys:?}");
     assert!(keys[1].starts_with("LT0121 server west: unknown field `option`"), "{keys:?}");
     assert_eq!(keys[2], "LT0121 trees: no such key");
+    assert_eq!(keys.len(), 3, "what follows from these is not said: {keys:?}");
     let broken = problems("tree = \"x\"\n[[server\n");
     assert!(broken[0].starts_with("LT0121 line 2"), "{broken:?}");
+}
+
+#[test]
+fn the_key_that_was_meant_is_suggested() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("servers = 1\n{}", GOOD.replace("options", "optoins"));
+    std::fs::write(folder.path().join("topology.toml"), text).unwrap();
+    let found = Topology::read(folder.path()).unwrap_err();
+    let remedies: Vec<&str> = found.iter().map(|problem| problem.remedy.as_str()).collect();
+    assert_eq!(remedies, ["did you mean `options`?", "did you mean `server`?"], "{found:?}");
 }
 
 #[test]

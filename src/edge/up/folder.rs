@@ -4,6 +4,7 @@
 //!   DIR/a/ DIR/b/ …       a folder for each server: lictree.toml, identity, data, log.txt
 //!   DIR/.up/lock          held while a tree runs here
 //!   DIR/.up/memory.json   which first steps were done, and the ports
+//!   DIR/.up/topology.toml the topology that the tree was made of
 //!   DIR/.up/vendor.key    of the vendor that issues the example's license files
 //!   DIR/.up/licenses/     those files
 //! ```
@@ -44,6 +45,12 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder if needed, locks it, and remembers.
     pub(super) fn open(root: &Path, tree: &TreeName) -> Result<Folder, Failure> {
+        if root.join(CONFIG_NAME).exists() {
+            let shown = root.display();
+            let message = format!("{shown} is the folder of one server: it has a {CONFIG_NAME}");
+            let hint = "name a folder of its own for the whole tree: `--data DIR`";
+            return Err(Failure::new(Exit::Refused, codes::UP_FOLDER, message, hint));
+        }
         let own = root.join(".up");
         make_private(&own)?;
         let path = own.join("lock");
@@ -80,6 +87,20 @@ impl Folder {
 
     pub(super) fn licenses(&self) -> PathBuf {
         self.root.join(".up/licenses")
+    }
+
+    /// Whether the tree was made of another topology than this text. The first one is kept.
+    pub(super) fn was_made_otherwise(&self, topology: &Path) -> Result<bool, Failure> {
+        let kept = self.root.join(".up/topology.toml");
+        let now = std::fs::read(topology).map_err(|error| unusable(topology, &error))?;
+        match std::fs::read(&kept) {
+            Ok(then) => Ok(then != now),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::write(&kept, now).map_err(|error| unusable(&kept, &error))?;
+                Ok(false)
+            }
+            Err(error) => Err(unusable(&kept, &error)),
+        }
     }
 
     /// Makes what is remembered durable.
@@ -140,5 +161,28 @@ mod tests {
         assert_eq!(Folder::open(root.path(), &other).unwrap_err().code, codes::UP_FOLDER);
         std::fs::write(root.path().join(".up/memory.json"), "{").unwrap();
         assert_eq!(Folder::open(root.path(), &acme).unwrap_err().code, codes::UP_FOLDER);
+    }
+
+    #[test]
+    fn no_tree_is_made_inside_the_folder_of_a_server() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join(CONFIG_NAME), "").unwrap();
+        let refused = Folder::open(root.path(), &"acme".parse().unwrap()).unwrap_err();
+        assert_eq!(refused.code, codes::UP_FOLDER);
+        assert!(refused.message.contains("folder of one server"), "{refused:?}");
+        assert!(!root.path().join(".up").exists());
+    }
+
+    #[test]
+    fn a_topology_that_changed_since_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let topology = root.path().join("topology.toml");
+        let folder = Folder::open(&root.path().join("data"), &"acme".parse().unwrap()).unwrap();
+        let mut changed = Vec::new();
+        for text in ["one", "one", "other", "one"] {
+            std::fs::write(&topology, text).unwrap();
+            changed.push(folder.was_made_otherwise(&topology).unwrap());
+        }
+        assert_eq!(changed, [false, false, true, false]);
     }
 }

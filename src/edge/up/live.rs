@@ -8,6 +8,7 @@ use crate::edge::terminal::failure::Failure;
 use crate::edge::topology::{Holding, Topology};
 use crate::edge::up::folder::Folder;
 use crate::edge::up::processes::Processes;
+use crate::model::count::counted;
 use crate::model::name::ServerName;
 use crate::model::view::{RangeView, RangesView, ServerView, ServersView};
 use std::collections::BTreeMap;
@@ -71,21 +72,18 @@ impl Live<'_> {
     ) -> Result<usize, Failure> {
         let (columns, rows) = size();
         let ink = self.terminal.ink;
-        let mut text = match known {
+        let table = match known {
             Some((servers, ranges)) => {
                 tree::tree(servers, ranges, Columns::Live { width: columns }, ink)
             }
             None => "waiting for the primary\n".to_string(),
         };
-        for (name, how) in down {
-            text.push_str(&format!("\n{name} is down: {how}\n"));
-        }
-        text.push_str("\nCtrl-C stops all; the same command goes on from disk\n");
-        let kept: Vec<String> = text
-            .lines()
-            .take(rows.saturating_sub(1))
-            .map(|line| format!("{}\n", ink::cut(line, columns)))
-            .collect();
+        let notice = |(name, how): &(ServerName, String)| format!("\n{name} is down: {how}\n");
+        let mut below: String = down.iter().map(notice).collect();
+        below.push_str("\nCtrl-C stops all; the same command goes on from disk\n");
+        let kept = on_screen(&table, &below, rows.saturating_sub(1));
+        let kept: Vec<String> =
+            kept.iter().map(|line| format!("{}\n", ink::cut(line, columns))).collect();
         let up = if before > 0 { format!("\u{1b}[{before}A\u{1b}[J") } else { String::new() };
         self.terminal.print(&format!("{up}{}", kept.concat()))?;
         Ok(kept.len())
@@ -133,6 +131,23 @@ impl Live<'_> {
         let lines: String = lines.iter().map(|line| format!("  {program} {line}\n")).collect();
         format!("Try in a second terminal:\n{lines}\n")
     }
+}
+
+/// The lines that fit: what stands below is kept, and of the table the first rows.
+fn on_screen(table: &str, below: &str, rows: usize) -> Vec<String> {
+    let (table, below): (Vec<&str>, Vec<&str>) = (table.lines().collect(), below.lines().collect());
+    let below = &below[below.len().saturating_sub(rows)..];
+    let room = rows - below.len();
+    let mut kept: Vec<String> = table.iter().take(room).map(|line| (*line).to_string()).collect();
+    let more = table.len() - kept.len();
+    if more > 0
+        && let Some(last) = kept.last_mut()
+    {
+        let lines = counted(more as u64 + 1, "line");
+        *last = format!("… {lines} more");
+    }
+    kept.extend(below.iter().map(|line| (*line).to_string()));
+    kept
 }
 
 /// One line for each range and server that is worth a line when it changes.
@@ -183,4 +198,20 @@ fn program() -> String {
 pub(super) async fn counts(client: &Client) -> Result<String, Failure> {
     let (servers, ranges) = (client.servers().await?, client.ranges().await?);
     Ok(tree::tree(&servers, &ranges, Columns::Counts, Ink::Plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_terminal_keeps_what_stands_below_the_table() {
+        let (table, below) = ("1\n2\n3\n4\n5\n", "\nd is down\n\nCtrl-C stops all\n");
+        let shown = |rows| on_screen(table, below, rows).join("|");
+        assert_eq!(shown(9), "1|2|3|4|5||d is down||Ctrl-C stops all");
+        assert_eq!(shown(8), "1|2|3|… 2 lines more||d is down||Ctrl-C stops all");
+        assert_eq!(shown(5), "… 5 lines more||d is down||Ctrl-C stops all");
+        assert_eq!(shown(2), "|Ctrl-C stops all");
+        assert_eq!(shown(0), "");
+    }
 }

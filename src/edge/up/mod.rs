@@ -24,7 +24,7 @@ use crate::client::Client;
 use crate::edge::codes;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
-use crate::edge::topology::Topology;
+use crate::edge::topology::{TOPOLOGY_NAME, Topology};
 use crate::model::name::ServerName;
 use crate::model::time::Timestamp;
 use difference::difference;
@@ -39,6 +39,9 @@ use tokio::time::Instant;
 
 /// Counts that did not change for so long stand still.
 const STILL_AFTER: Duration = Duration::from_secs(5);
+
+/// How often servers of one level are given another port when theirs was taken meanwhile.
+const PORTS_TRIED_MAX: usize = 5;
 
 /// What to do once the tree stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,10 @@ pub async fn up(wanted: &Up, terminal: &Terminal) -> Result<(), Failure> {
     let mut stop = Stop::new()?;
     let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
     let mut folder = Folder::open(&wanted.data_dir(), &topology.tree)?;
+    if folder.was_made_otherwise(&wanted.example.join(TOPOLOGY_NAME))? {
+        let line = "topology.toml changed since this tree was made; use another --data to apply it";
+        terminal.note(&format!("{line}\n"));
+    }
     let key = prepare::prepare(&topology, &primary, &mut folder, now)?;
     let mut processes = Processes::default();
     let steps = Steps {
@@ -110,13 +117,24 @@ async fn run(
         for name in &level {
             processes.start(steps.folder, name)?;
         }
-        tokio::select! {
-            failure = processes.death() => return Err(failure),
-            done = steps.answering(&level) => done?,
+        let mut moved = 0;
+        loop {
+            let death = tokio::select! {
+                death = processes.death() => death,
+                done = steps.answering(&level) => break done?,
+            };
+            // Nobody below was told of its port yet.
+            let moves = death.port_is_taken && moved < PORTS_TRIED_MAX;
+            if !moves || !prepare::another_port(topology, steps.folder, steps.key, &death.name)? {
+                return Err(death.failure);
+            }
+            moved += 1;
+            terminal.note(&format!("the port of {} was taken: another one\n", death.name));
+            processes.start(steps.folder, &death.name)?;
         }
     }
     tokio::select! {
-        failure = processes.death() => return Err(failure),
+        death = processes.death() => return Err(death.failure),
         done = steps.all() => done?,
     }
     if let Some(expected) = expected {

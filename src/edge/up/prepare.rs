@@ -67,6 +67,31 @@ fn choose_ports(topology: &Topology, folder: &mut Folder) -> Result<(), Failure>
     Ok(())
 }
 
+/// Gives a server another port, and tells those below; whether that may be done: not where the
+/// topology or a person named its port.
+pub(super) fn another_port(
+    topology: &Topology,
+    folder: &mut Folder,
+    key: &VendorKey,
+    name: &ServerName,
+) -> Result<bool, Failure> {
+    let named = topology.servers.get(name).is_some_and(|server| server.listen.is_some());
+    let written = folder.memory.written.get(name);
+    if named || private_file::read(&folder.config(name)).ok().as_ref() != written {
+        return Ok(false);
+    }
+    let socket = bind(0).map_err(|error| taken(name, &error))?;
+    let port = socket.local_addr().map_err(|error| taken(name, &error))?.port();
+    folder.memory.ports.insert(name.clone(), port);
+    for (other, server) in &topology.servers {
+        if other == name || server.parent.as_ref() == Some(name) {
+            write_configuration(topology, folder, other, key)?;
+        }
+    }
+    folder.remember()?;
+    Ok(true)
+}
+
 fn bind(port: u16) -> std::io::Result<UdpSocket> {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, port))
 }
@@ -104,4 +129,35 @@ fn write_configuration(
     private_file::replace(&path, &text).map_err(|error| unusable(&path, &error))?;
     folder.memory.written.insert(name.clone(), text);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn another_port_is_told_to_those_below_unless_a_person_named_the_port() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let topology = Topology::read(&root.join("topology-examples/jp1-figure")).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let mut folder = Folder::open(data.path(), &topology.tree).unwrap();
+        let (b, d) = ("b".parse().unwrap(), "d".parse().unwrap());
+        let now = Timestamp(1_800_000_000_000);
+        let key = prepare(&topology, topology.primary().unwrap(), &mut folder, now).unwrap();
+        let port = |folder: &Folder| folder.memory.ports[&b];
+        let says = |folder: &Folder, name, port: u16| {
+            private_file::read(&folder.config(name)).unwrap().contains(&format!(":{port}\""))
+        };
+        let first = port(&folder);
+        assert!(another_port(&topology, &mut folder, &key, &b).unwrap());
+        let second = port(&folder);
+        assert_ne!(first, second);
+        for name in [&b, &d] {
+            assert!(says(&folder, name, second) && !says(&folder, name, first), "{name}");
+        }
+        std::fs::write(folder.config(&b), "# changed by a person").unwrap();
+        assert!(!another_port(&topology, &mut folder, &key, &b).unwrap());
+        assert_eq!(port(&folder), second);
+    }
 }

@@ -33,6 +33,15 @@ struct Process {
     ended: Option<ExitStatus>,
 }
 
+/// A server that ended by itself.
+#[derive(Debug)]
+pub(super) struct Death {
+    pub(super) name: ServerName,
+    /// Whether it ended because something else has its UDP port.
+    pub(super) port_is_taken: bool,
+    pub(super) failure: Failure,
+}
+
 /// All servers of a tree.
 #[derive(Debug, Default)]
 pub(super) struct Processes(BTreeMap<ServerName, Process>);
@@ -55,6 +64,8 @@ impl Processes {
         let child = Command::new(program)
             .args(["serve", "--while", &std::process::id().to_string(), "--config"])
             .arg(&config)
+            // What manages this process as a service hears of it alone.
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -85,14 +96,16 @@ impl Processes {
     }
 
     /// Waits until a process ends; says which and why.
-    pub(super) async fn death(&mut self) -> Failure {
+    pub(super) async fn death(&mut self) -> Death {
         loop {
             self.look();
             if let Some((name, how)) = self.ended().first() {
                 let log = self.0.get(*name).map(|process| process.log.display().to_string());
                 let hint = format!("look at {}", log.unwrap_or_default());
                 let message = format!("server {name} ended: {how}");
-                return Failure::new(Exit::Refused, codes::UP_DIED, message, hint);
+                let failure = Failure::new(Exit::Refused, codes::UP_DIED, message, hint);
+                let port_is_taken = how.contains(codes::ADDRESS);
+                return Death { name: (*name).clone(), port_is_taken, failure };
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -136,7 +149,7 @@ fn log_files(path: &Path) -> std::io::Result<(File, File)> {
     Ok((file, again))
 }
 
-/// The last line that says something; empty when there is none.
+/// The last line that says something: the last failure, if the end of the log has one.
 fn last_line(log: &Path) -> String {
     let tail = || -> std::io::Result<String> {
         let mut file = File::open(log)?;
@@ -147,8 +160,9 @@ fn last_line(log: &Path) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let tail = tail().unwrap_or_default();
-    let last = tail.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    last.unwrap_or("(nothing)").to_string()
+    let mut said = tail.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let failure = said.clone().find(|line| line.starts_with("lictree: "));
+    failure.or_else(|| said.next()).unwrap_or("(nothing)").to_string()
 }
 
 #[cfg(test)]
@@ -162,5 +176,7 @@ mod tests {
         assert_eq!(last_line(&log), "(nothing)");
         std::fs::write(&log, format!("{}\nthe end\n \n\n", "x".repeat(10_000))).unwrap();
         assert_eq!(last_line(&log), "the end");
+        std::fs::write(&log, "ready\nlictree: a reason (LT0405)\n  a hint\n  more: …\n").unwrap();
+        assert_eq!(last_line(&log), "lictree: a reason (LT0405)");
     }
 }

@@ -20,11 +20,13 @@ use crate::edge::topology::{Holding, Topology, TopologyLicense, figures};
 use crate::edge::up::folder::{Folder, make_private, unusable};
 use crate::edge::vendor_key::random_serial;
 use crate::model::count::LicenseCount;
+use crate::model::holding::HoldingOption;
 use crate::model::license::{License, LicenseTerms};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Doing, HoldingChange, HoldingVerb};
 use crate::model::time::Timestamp;
-use crate::wire::license_file::{self, VendorKey};
+use crate::model::view::HoldingView;
+use crate::wire::license_file::{self, VendorKey, VendorKeys};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -113,11 +115,19 @@ impl Steps<'_> {
         let (file, license) = self.license_file(number, wanted)?;
         let client = self.client(&wanted.at);
         let serial = license.serial.to_string();
-        // A relay may not know yet that it is authorized: what is refused now is tried again.
+        // What is refused now is tried again.
         let mut refused = None;
         let registered = until("the license", self.patience, async || {
             if client.licenses().await?.iter().any(|license| license.serial == serial) {
                 return Ok(Some(()));
+            }
+            // A relay may not know yet that it is authorized.
+            let known = client.status().await?.products;
+            let may = |one: &HoldingView| {
+                one.product == wanted.product && one.option == HoldingOption::Registered
+            };
+            if &wanted.at != self.primary && !known.iter().any(may) {
+                return Ok(None);
             }
             match client.register_license(file.clone().into_bytes()).await {
                 Ok(_) => return Ok(Some(())),
@@ -145,7 +155,8 @@ impl Steps<'_> {
         let absurd = |why: String| Failure::new(Exit::Refused, codes::UP_TOO_SLOW, why, "");
         if path.exists() {
             let text = private_file::read(&path).map_err(|error| unusable(&path, &error))?;
-            let license = license_file::open(text.as_bytes(), &[self.key.public()]);
+            let keys = VendorKeys { trusted: vec![self.key.public()], ..VendorKeys::default() };
+            let license = license_file::open(text.as_bytes(), &keys);
             return Ok((text, license.map_err(|error| absurd(error.to_string()))?));
         }
         let metric = self.topology.products.get(&wanted.product).copied();
@@ -158,6 +169,9 @@ impl Steps<'_> {
             // A day before now, so that clocks need not agree; in whole seconds.
             not_before: Timestamp(self.now.0.saturating_sub(86_400_000) / 1_000 * 1_000),
             not_after: None,
+            tree: None,
+            server: None,
+            confirm_within_days: None,
             note: format!("issued for the example {}", self.topology.tree),
         };
         let license = License::try_from(terms).map_err(|error| absurd(error.to_string()))?;
@@ -185,7 +199,8 @@ impl Steps<'_> {
                     ),
                 };
                 let (product, relay) = (Some(product.clone()), relay.clone());
-                let change = HoldingChange { product, relay, verb, doing: Doing::Do };
+                let doing = self.doing(verb, product.as_ref());
+                let change = HoldingChange { product, relay, verb, doing };
                 if let Some(refusal) = client.set_holding(&change).await?.refusal {
                     return Err(refusal.into());
                 }
@@ -194,6 +209,14 @@ impl Steps<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A relay may be meant to be the first that registers a product; nobody knows that one yet.
+    fn doing(&self, verb: HoldingVerb, product: Option<&ProductName>) -> Doing {
+        let first = product.is_some_and(|product| {
+            self.topology.registered(self.primary, product) == LicenseCount::ZERO
+        });
+        if first && verb == HoldingVerb::Authorize { Doing::Force } else { Doing::Do }
     }
 
     /// Every holder holds what it is meant to, and nothing is on its way.

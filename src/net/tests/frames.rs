@@ -3,7 +3,7 @@
 use super::{Cable, Family, LOOPBACK, limits, name};
 use crate::net::greeting::GREETING;
 use crate::net::{CloseCode, Closed, FrameReceiver, FrameSender, NetLimits, ReceiveError};
-use crate::net::{Dialer, SendError, tls};
+use crate::net::{Denials, SendError, tls};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -136,7 +136,7 @@ async fn a_frame_that_may_not_be_is_not_taken_for_sending() {
 /// A genuine child that writes `bytes` where frames belong.
 async fn receive_after(bytes: &[u8]) -> (FrameReceiver, quinn::Connection) {
     let mut family = Family::new(limits());
-    let config = tls::client_config(&family.child, &family.limits).unwrap();
+    let config = tls::client_config(&family.child, &Denials::default(), &family.limits).unwrap();
     let endpoint = quinn::Endpoint::client(LOOPBACK).unwrap();
     let connecting = endpoint.connect_with(config, family.address, "lictree").unwrap();
     let quic = connecting.await.unwrap();
@@ -227,7 +227,7 @@ async fn a_pulled_cable_is_noticed_by_both_ends() {
     let mut family = Family::new(NetLimits { idle_timeout, keep_alive_interval, ..limits() });
     let cable = Cable::to(family.address).await;
     let address = cable.address;
-    let dialer = Dialer::toward(address, &family.child, family.limits.clone()).unwrap();
+    let dialer = super::dialer(address, &family.child, &family.limits);
     let top = name("top");
     let (child, mut parent) = tokio::join!(dialer.dial(address, &top), family.listener.connected());
     let child = child.unwrap();

@@ -1,8 +1,9 @@
 //! Those who must not be let in, and those whom they must not hold up.
 
 use super::{Cable, Family, LOOPBACK, authority, issue, limits, name};
+use crate::model::time::Timestamp;
 use crate::net::greeting::GREETING;
-use crate::net::{Arrival, Dialer, Identity, Listener, NetError, NetLimits, Refusal, Side, tls};
+use crate::net::{Arrival, Denials, Identity, Listener, NetError, NetLimits, Refusal, Side, tls};
 use crate::net::{CloseCode, IdentityError};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::RootCertStore;
@@ -14,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The refusal and who spoke it.
-fn refusal(error: NetError) -> (Side, Refusal) {
+pub(super) fn refusal(error: NetError) -> (Side, Refusal) {
     match error {
         NetError::Refused { by, why } => (by, why),
         other => panic!("{other:?}"),
@@ -22,8 +23,12 @@ fn refusal(error: NetError) -> (Side, Refusal) {
 }
 
 /// What both ends say when `stranger` calls the family's parent and expects `expected`.
-async fn call(family: &mut Family, stranger: &Identity, expected: &str) -> [(Side, Refusal); 2] {
-    let dialer = Dialer::toward(family.address, stranger, family.limits.clone()).unwrap();
+pub(super) async fn call(
+    family: &mut Family,
+    stranger: &Identity,
+    expected: &str,
+) -> [(Side, Refusal); 2] {
+    let dialer = super::dialer(family.address, stranger, &family.limits);
     let expected = name(expected);
     let (dialed, arrived) =
         tokio::join!(dialer.dial(family.address, &expected), family.listener.refused());
@@ -32,7 +37,7 @@ async fn call(family: &mut Family, stranger: &Identity, expected: &str) -> [(Sid
 }
 
 /// An identity that is genuine in one tree, and believes the authorities of another, too.
-fn believing(identity: Identity, also: &Identity) -> Identity {
+pub(super) fn believing(identity: Identity, also: &Identity) -> Identity {
     let authorities = [identity.authorities(), also.authorities()].concat();
     Identity::from_parts(identity.chain().to_vec(), identity.key().clone_key(), authorities)
         .unwrap()
@@ -52,7 +57,7 @@ async fn raw_client(
     endpoint.connect_with(config, address, "lictree").unwrap().await
 }
 
-fn raw_tls(
+pub(super) fn raw_tls(
     roots: RootCertStore,
 ) -> rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert> {
     rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -85,6 +90,23 @@ async fn one_with_another_authority_of_the_same_name_is_refused_too() {
     let [child, parent] = call(&mut family, &stranger, "top").await;
     assert_eq!(child, (Side::Peer, Refusal::OtherAuthority));
     assert_eq!(parent, (Side::Here, Refusal::OtherAuthority));
+}
+
+#[tokio::test]
+async fn one_whose_certificate_has_expired_is_refused_by_either_end() {
+    let mut family = Family::new(limits());
+    let day = Duration::from_secs(86_400);
+    let long_ago = Timestamp(super::now().0 - 2 * 86_400_000);
+    let expired = |server| family.authority.issue(&name(server), long_ago, day).unwrap();
+    let (child, parent) = (expired("west"), expired("top"));
+    let [at_child, at_parent] = call(&mut family, &child, "top").await;
+    assert_eq!(at_child, (Side::Peer, Refusal::Expired));
+    assert_eq!(at_parent, (Side::Here, Refusal::Expired));
+    family.listener.renew(&parent).unwrap();
+    let child = issue(&family.authority, "west");
+    let [at_child, at_parent] = call(&mut family, &child, "top").await;
+    assert_eq!(at_child, (Side::Here, Refusal::Expired));
+    assert_eq!(at_parent, (Side::Peer, Refusal::Expired));
 }
 
 #[tokio::test]
@@ -142,11 +164,18 @@ async fn one_of_another_tree_is_refused_although_its_authority_is_believed() {
     let stranger = issue(&super::authority("other"), "west");
     let parent = believing(issue(&authority, "top"), &stranger);
     let child = believing(stranger, &parent);
-    let listener = Listener::bind(LOOPBACK, &parent, limits()).unwrap();
+    let listener = Listener::bind(LOOPBACK, &parent, &Denials::default(), limits()).unwrap();
     let address = listener.local_address().unwrap();
     let child_sees =
         Refusal::OtherTree { expected: "other".parse().unwrap(), found: "acme".parse().unwrap() };
-    let mut family = Family { authority, listener, address, child, limits: limits() };
+    let mut family = Family {
+        authority,
+        denials: Denials::default(),
+        listener,
+        address,
+        child,
+        limits: limits(),
+    };
     let error = family.dialer().dial(address, &name("top")).await.err().unwrap();
     assert_eq!(refusal(error), (Side::Here, child_sees));
     // The same by the parent: whichever end looks first, its reason is what both learn.
@@ -165,9 +194,10 @@ async fn the_parent_itself_refuses_another_tree_and_says_so() {
     let authority = authority("acme");
     let stranger = issue(&super::authority("other"), "west");
     let parent = believing(issue(&authority, "top"), &stranger);
-    let mut listener = Listener::bind(LOOPBACK, &parent, limits()).unwrap();
+    let mut listener = Listener::bind(LOOPBACK, &parent, &Denials::default(), limits()).unwrap();
     let address = listener.local_address().unwrap();
-    let config = tls::client_config(&believing(stranger, &parent), &limits()).unwrap();
+    let config =
+        tls::client_config(&believing(stranger, &parent), &Denials::default(), &limits()).unwrap();
     let endpoint = quinn::Endpoint::client(LOOPBACK).unwrap();
     let quic = endpoint.connect_with(config, address, "lictree").unwrap().await.unwrap();
     let expected = "acme".parse().unwrap();
@@ -193,7 +223,8 @@ async fn a_parent_of_another_name_is_refused_and_told() {
 }
 
 /// A certificate that a believed authority signed, but that names no server.
-fn nameless() -> (CertificateDer<'static>, CertificateDer<'static>, PrivateKeyDer<'static>) {
+pub(super) fn nameless()
+-> (CertificateDer<'static>, CertificateDer<'static>, PrivateKeyDer<'static>) {
     let (ca_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
     let mut ca = rcgen::CertificateParams::default();
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -225,7 +256,7 @@ async fn a_genuine_certificate_that_names_no_server_is_refused() {
 #[tokio::test]
 async fn one_who_greets_otherwise_is_refused() {
     let mut family = Family::new(limits());
-    let config = tls::client_config(&family.child, &family.limits).unwrap();
+    let config = tls::client_config(&family.child, &Denials::default(), &family.limits).unwrap();
     let endpoint = quinn::Endpoint::client(LOOPBACK).unwrap();
     let connecting = endpoint.connect_with(config, family.address, "lictree").unwrap();
     let quic = connecting.await.unwrap();
@@ -253,7 +284,7 @@ async fn an_address_where_nothing_answers_is_unreachable() {
 async fn an_address_in_use_cannot_be_bound() {
     let family = Family::new(limits());
     let parent = issue(&family.authority, "top");
-    let error = Listener::bind(family.address, &parent, limits()).err().unwrap();
+    let error = Listener::bind(family.address, &parent, &family.denials, limits()).err().unwrap();
     assert!(matches!(error, NetError::Bind { address, .. } if address == family.address));
 }
 
@@ -261,7 +292,8 @@ async fn an_address_in_use_cannot_be_bound() {
 async fn silent_strangers(family: &Family, count: usize) -> Vec<quinn::Connection> {
     let mut silent = Vec::new();
     for _ in 0..count {
-        let config = tls::client_config(&family.child, &family.limits).unwrap();
+        let config =
+            tls::client_config(&family.child, &Denials::default(), &family.limits).unwrap();
         let endpoint = quinn::Endpoint::client(LOOPBACK).unwrap();
         let connecting = endpoint.connect_with(config, family.address, "lictree").unwrap();
         silent.push(connecting.await.unwrap());
@@ -320,6 +352,23 @@ async fn addresses_are_proven_when_many_shake_hands() {
         assert_eq!(cable.retries.load(Ordering::Relaxed) > 0, retries);
         assert_eq!(family.listener.refused_count(), 0);
     }
+}
+
+#[tokio::test]
+async fn addresses_are_proven_when_many_of_their_network_shake_hands() {
+    let mut family = Family::new(NetLimits { handshakes_per_network_max: 1, ..limits() });
+    // It calls from 127.0.0.1.
+    let _silent = silent_strangers(&family, 1).await;
+    for (source, retries) in [([127, 0, 0, 9], true), ([127, 0, 1, 9], false)] {
+        let cable = Cable::between(SocketAddr::from((source, 0)), family.address).await;
+        let (dialer, top) = (family.dialer(), name("top"));
+        let (child, parent) =
+            tokio::join!(dialer.dial(cable.address, &top), family.listener.connected());
+        child.unwrap();
+        assert_eq!(parent.link.remote_address().ip(), std::net::IpAddr::from(source));
+        assert_eq!(cable.retries.load(Ordering::Relaxed) > 0, retries, "{source:?}");
+    }
+    assert_eq!(family.listener.refused_count(), 0);
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use crate::model::command::{BookWishes, Command, CommandBatch, Founding, SetHolding};
 use crate::model::holding::Role;
+use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
     attach_id, count, device_numbers, edge_report, edges, level, levels, number, option, pack,
-    product, report, route, server, table, timestamp, verdicts, wishes,
+    product, report, route, server, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use proptest::collection::vec;
@@ -16,7 +17,7 @@ pub fn batch() -> impl Strategy<Value = CommandBatch> {
 }
 
 pub fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![attaching(), using(), moving(), finding(), standing()]
+    prop_oneof![attaching(), using(), moving(), finding(), standing(), enrolment::command()]
 }
 
 pub fn founding() -> impl Strategy<Value = Founding> {
@@ -40,10 +41,13 @@ fn standing() -> impl Strategy<Value = Command> {
         founding().prop_map(Command::Found),
         any_license().prop_map(Command::RegisterLicense),
         any_serial().prop_map(Command::ExpireLicense),
+        (text(), text()).prop_map(|(kind, text)| Command::Note { kind, text }),
         change,
         meet.prop_map(|(name, parent, incarnation)| {
             Command::MeetServer { name, parent, incarnation }
         }),
+        (any_serial(), server()).prop_map(|(serial, by)| Command::ClaimSerial { serial, by }),
+        text().prop_map(|text| Command::NoteRefusal { text }),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Arbitrary values of the model, for tests that hold for all of them.
 
 pub mod command;
+pub mod enrolment;
 pub mod outside;
 pub mod row;
 

@@ -2,12 +2,14 @@
 
 use crate::model::account::Account;
 use crate::model::device::OpenWish;
+use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
 use crate::model::row::{
     DeviceRow, EdgeRow, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey, ServerRow,
     StreamRow,
 };
 use crate::record::arbitrary::command::founding;
+use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::outside::{any_license, any_serial};
 use crate::record::arbitrary::{
     account, attach_id, below, device, device_number, entry, figures, level, number, pack, phase,
@@ -35,6 +37,9 @@ pub fn key() -> impl Strategy<Value = RowKey> {
         stream().prop_map(RowKey::Stream),
         (stream(), row_name()).prop_map(|(stream, name)| RowKey::Mirrored(stream, name)),
         number().prop_map(RowKey::Event),
+        any::<u64>().prop_map(|id| RowKey::Invite(InviteId(id))),
+        Just(RowKey::Trust),
+        any_serial().prop_map(RowKey::Claim),
     ]
 }
 
@@ -54,9 +59,9 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
                 Row::License(LicenseRow { license, registered_at, expired })
             })
             .boxed(),
-        RowKey::Edge(..) => (level(), number(), number())
-            .prop_map(|(level, granted_seen, version_seen)| {
-                Row::Edge(EdgeRow { level, granted_seen, version_seen })
+        RowKey::Edge(..) => (level(), number(), number(), any::<bool>())
+            .prop_map(|(level, granted_seen, version_seen, may_decline)| {
+                Row::Edge(EdgeRow { level, granted_seen, version_seen, may_decline })
             })
             .boxed(),
         RowKey::Met(_) => met_row().prop_map(Row::Met).boxed(),
@@ -81,6 +86,9 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
         RowKey::Event(_) => (number(), timestamp(), text(), text())
             .prop_map(|(number, at, kind, text)| Row::Event(Event { number, at, kind, text }))
             .boxed(),
+        RowKey::Invite(_) => enrolment::invite().prop_map(Row::Invite).boxed(),
+        RowKey::Trust => enrolment::trust().prop_map(Row::Trust).boxed(),
+        RowKey::Claim(_) => server().prop_map(Row::Claim).boxed(),
     }
 }
 
@@ -106,9 +114,11 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {
-    (server(), server(), any::<u64>(), option::of(attach_id())).prop_map(
-        |(name, parent, incarnation, attach)| MetRow { name, parent, incarnation, attach },
-    )
+    let all = (server(), server(), any::<u64>(), option::of(attach_id()));
+    (all, enrolment::enrolment(), text()).prop_map(|(all, enrolment, title)| {
+        let (name, parent, incarnation, attach) = all;
+        MetRow { name, parent, incarnation, attach, enrolment, title }
+    })
 }
 
 fn holding_row() -> impl Strategy<Value = HoldingRow> {

@@ -6,12 +6,25 @@
 use super::LicenseFileError;
 use crate::model::count::LicenseCount;
 use crate::model::license::{License, LicenseTerms};
+use crate::model::name::NameError;
 use crate::model::time::Timestamp;
 use std::fmt::Write;
+use std::str::FromStr;
 
 /// In the order in which they are written.
-const NAMES: [&str; 8] =
-    ["serial", "vendor", "product", "count", "metric", "not-before", "not-after", "note"];
+pub(super) const NAMES: [&str; 11] = [
+    "serial",
+    "vendor",
+    "product",
+    "count",
+    "metric",
+    "not-before",
+    "not-after",
+    "tree",
+    "server",
+    "confirm-within-days",
+    "note",
+];
 const NEVER: &str = "never";
 /// How much of a bad value an error repeats.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -27,6 +40,9 @@ pub(super) fn write(license: &License) -> String {
         Some(license.metric.to_string()),
         Some(date(license.not_before)),
         Some(end),
+        license.tree.as_ref().map(ToString::to_string),
+        license.server.as_ref().map(ToString::to_string),
+        license.confirm_within_days.map(|days| days.to_string()),
         note,
     ];
     let mut text = String::new();
@@ -44,7 +60,7 @@ pub(super) fn read(text: &str) -> Result<License, LicenseFileError> {
     let terms = LicenseTerms {
         serial: value("serial")?.parse()?,
         vendor: value("vendor")?.to_string(),
-        product: value("product")?.parse()?,
+        product: name("product", value("product")?)?,
         count: count(value("count")?)?,
         metric: value("metric")?.parse()?,
         not_before: moment("not-before", value("not-before")?, "")?,
@@ -52,6 +68,9 @@ pub(super) fn read(text: &str) -> Result<License, LicenseFileError> {
             NEVER => None,
             text => Some(moment("not-after", text, " or `never`")?),
         },
+        tree: values[position("tree")].map(|text| name("tree", text)).transpose()?,
+        server: values[position("server")].map(|text| name("server", text)).transpose()?,
+        confirm_within_days: values[position("confirm-within-days")].map(days).transpose()?,
         note: values[position("note")].unwrap_or_default().to_string(),
     };
     Ok(License::try_from(terms)?)
@@ -77,6 +96,17 @@ fn split(text: &str) -> Result<[Option<&str>; NAMES.len()], LicenseFileError> {
 fn position(name: &str) -> usize {
     let at = NAMES.iter().position(|known| *known == name);
     at.expect("only names of NAMES are asked for, in this file")
+}
+
+fn name<N>(field: &'static str, text: &str) -> Result<N, LicenseFileError>
+where
+    N: FromStr<Err = NameError>,
+{
+    text.parse().map_err(|source| LicenseFileError::Name { field, source })
+}
+
+fn days(text: &str) -> Result<u16, LicenseFileError> {
+    text.parse().map_err(|_| LicenseFileError::Days(shown(text)))
 }
 
 fn count(text: &str) -> Result<LicenseCount, LicenseFileError> {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::model::count::{COUNT_MAX, LicenseCount};
-use crate::model::license::{LicenseTerms, MOMENT_MAX, Metric};
+use crate::model::license::{CONFIRM_WITHIN_DAYS_MAX, LicenseTerms, MOMENT_MAX, Metric};
 use crate::model::time::Timestamp;
+use crate::record::arbitrary::outside::any_license;
 use proptest::prelude::*;
 
 fn license() -> License {
@@ -15,13 +16,33 @@ fn license() -> License {
         metric: Metric::ManagedDevices,
         not_before: Timestamp(1_767_225_600_000),
         not_after: Some(Timestamp(1_798_761_600_500)),
+        tree: None,
+        server: None,
+        confirm_within_days: None,
         note: "for: all sites".to_string(),
+    })
+    .unwrap()
+}
+
+/// The same for one server alone.
+fn bound() -> License {
+    License::try_from(LicenseTerms {
+        tree: Some("acme".parse().unwrap()),
+        server: Some("site-7".parse().unwrap()),
+        confirm_within_days: Some(30),
+        ..license().into()
     })
     .unwrap()
 }
 
 fn key() -> VendorKey {
     VendorKey::generate().unwrap()
+}
+
+/// With trusted keys alone.
+fn open(bytes: &[u8], trusted: &[VendorPublicKey]) -> Result<License, LicenseFileError> {
+    let keys = VendorKeys { trusted: trusted.to_vec(), retired: Vec::new() };
+    super::open(bytes, &keys)
 }
 
 /// A file around any field lines, properly signed: what a careless vendor could issue.
@@ -57,9 +78,21 @@ fn a_file_reads_like_its_description() {
 }
 
 #[test]
+fn what_a_license_is_bound_to_stands_before_the_note() {
+    let key = key();
+    let file = issue(&bound(), &key);
+    let expected = "not-after: 2027-01-01T00:00:00.5Z\ntree: acme\nserver: site-7\n\
+                    confirm-within-days: 30\nnote: for: all sites\nkey: ";
+    assert!(file.contains(expected), "{file}");
+    assert_eq!(open(file.as_bytes(), &[key.public()]), Ok(bound()));
+    let tree_alone = outcome_of(&FIELDS.replace("never\n", "never\ntree: acme\n")).unwrap();
+    assert_eq!((tree_alone.tree.clone(), tree_alone.server.clone()), (bound().tree.clone(), None));
+}
+
+#[test]
 fn every_flipped_bit_is_seen() {
     let key = key();
-    let file = issue(&license(), &key).into_bytes();
+    let file = issue(&bound(), &key).into_bytes();
     for bit in 0..file.len() * 8 {
         let mut flipped = file.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
@@ -103,6 +136,44 @@ fn only_a_trusted_key_counts() {
 }
 
 #[test]
+fn a_retired_key_is_told_from_an_unknown_and_from_a_forged_one() {
+    let (ours, old, other) = (key(), key(), key());
+    let keys = VendorKeys { trusted: vec![ours.public()], retired: vec![old.public()] };
+    let opened = |file: &str| super::open(file.as_bytes(), &keys);
+    let id = old.public().id();
+    let file = issue(&license(), &old);
+    assert_eq!(opened(&file), Err(LicenseFileError::RetiredKey(id)));
+    let raised = file.replace("count: 250", "count: 999");
+    assert_eq!(opened(&raised), Err(LicenseFileError::Forged(id)));
+    assert_eq!(opened(&issue(&license(), &ours)), Ok(license()));
+    let unknown = LicenseFileError::UntrustedKey(other.public().id());
+    assert_eq!(opened(&issue(&license(), &other)), Err(unknown));
+}
+
+#[test]
+fn whoever_looks_sees_what_stands_there_and_what_it_is_worth() {
+    let (ours, theirs) = (key(), key());
+    let file = issue(&bound(), &ours);
+    let seen = |file: &str, keys: &[VendorPublicKey]| {
+        let found = inspect(file.as_bytes(), keys).unwrap();
+        assert_eq!((&found.license.serial, found.key), (&bound().serial, ours.public().id()));
+        (found.license.count.0, found.proof)
+    };
+    assert_eq!(seen(&file, &[]), (250, None));
+    assert_eq!(seen(&file, &[theirs.public()]), (250, Some(Proof::OtherKey)));
+    let both = [theirs.public(), ours.public()];
+    assert_eq!(seen(&file, &both), (250, Some(Proof::Genuine)));
+    let raised = file.replace("count: 250", "count: 999");
+    assert_eq!(seen(&raised, &both), (999, Some(Proof::Forged)));
+    // Forged, and no license either: that it is forged matters more.
+    let none = file.replace("count: 250", "count: 0");
+    let forged = Err(LicenseFileError::Forged(ours.public().id()));
+    assert_eq!(inspect(none.as_bytes(), &both), forged);
+    let count = LicenseError::Count(LicenseCount(0));
+    assert_eq!(inspect(none.as_bytes(), &[]), Err(LicenseFileError::Terms(count)));
+}
+
+#[test]
 fn what_is_no_license_file_is_told_apart() {
     let key = key();
     let trusted = [key.public()];
@@ -117,7 +188,7 @@ fn what_is_no_license_file_is_told_apart() {
         LicenseFileError::OtherFormat("2".to_string())
     );
     let one_over = "x".repeat(LICENSE_FILE_LEN_MAX + 1);
-    assert_eq!(refusal(&one_over), LicenseFileError::TooLarge(LICENSE_FILE_LEN_MAX + 1));
+    assert_eq!(refusal(&one_over), LicenseFileError::TooLarge);
     let at_limit = "x".repeat(LICENSE_FILE_LEN_MAX);
     assert_eq!(refusal(&at_limit), LicenseFileError::NotALicenseFile);
     let no_key = file.replace("key: ", "kex: ");
@@ -152,13 +223,31 @@ fn signed_nonsense_is_refused_by_field() {
         LicenseFileError::Terms(LicenseError::Count(LicenseCount(over)))
     );
     assert!(matches!(refusal("count: 5", "count: -5"), LicenseFileError::Count(_)));
-    assert!(matches!(refusal("cad", "CAD"), LicenseFileError::Product(_)));
+    assert!(matches!(refusal("cad", "CAD"), LicenseFileError::Name { field: "product", .. }));
     assert!(matches!(refusal("never", "soon"), LicenseFileError::Moment { .. }));
     assert!(matches!(refusal("2026-01-01", "1969-01-01"), LicenseFileError::Moment { .. }));
     assert!(matches!(
         refusal("never", "2025-01-01T00:00:00Z"),
         LicenseFileError::Terms(LicenseError::DatesReversed { .. })
     ));
+    let more = |line: &str| refusal("never\n", &format!("never\n{line}\n"));
+    for line in ["tree: Acme", "tree: "] {
+        assert!(matches!(more(line), LicenseFileError::Name { field: "tree", .. }), "{line:?}");
+    }
+    assert!(matches!(
+        more("server: site-7"),
+        LicenseFileError::Terms(LicenseError::ServerWithoutTree(_))
+    ));
+    for days in ["0", "3651"] {
+        assert!(matches!(
+            more(&format!("confirm-within-days: {days}")),
+            LicenseFileError::Terms(LicenseError::ConfirmWithin(_))
+        ));
+    }
+    for days in ["-1", "65536", "x"] {
+        let refused = more(&format!("confirm-within-days: {days}"));
+        assert_eq!(refused, LicenseFileError::Days(days.to_string()));
+    }
     assert!(matches!(
         refusal("vendor: V", "vendor: V\u{1b}[2J"),
         LicenseFileError::Terms(LicenseError::NotOneLine { field: "vendor", .. })
@@ -168,13 +257,17 @@ fn signed_nonsense_is_refused_by_field() {
 #[test]
 fn there_is_one_form_only() {
     let refusal = |from: &str, to: &str| outcome_of(&FIELDS.replace(from, to)).unwrap_err();
+    let more = |lines: &str| refusal("never\n", &format!("never\n{lines}\n"));
     let mut seen = vec![refusal("count: 5", "count: 05"), refusal("count: 5", "count: +5")];
     seen.push(refusal("00:00:00Z", "00:00:00.000Z"));
     seen.push(refusal("00:00:00Z", "00:00:00.0001Z"));
     seen.push(refusal("00:00:00Z", "01:00:00+01:00"));
     seen.push(refusal("never\n", "never\nnote: \n"));
     seen.push(refusal("serial: S-1\nvendor: V\n", "vendor: V\nserial: S-1\n"));
-    assert_eq!(seen, vec![LicenseFileError::NotCanonical; 7]);
+    seen.push(more("confirm-within-days: 030"));
+    seen.push(more("server: site-7\ntree: acme"));
+    seen.push(more("note: x\ntree: acme"));
+    assert_eq!(seen, vec![LicenseFileError::NotCanonical; 10]);
 }
 
 #[test]
@@ -187,6 +280,9 @@ fn the_largest_license_fits() {
         metric: Metric::ManagedDevices,
         not_before: Timestamp(0),
         not_after: Some(MOMENT_MAX),
+        tree: Some("t".repeat(63).parse().unwrap()),
+        server: Some("s".repeat(63).parse().unwrap()),
+        confirm_within_days: Some(CONFIRM_WITHIN_DAYS_MAX),
         note: "n".repeat(1_000),
     })
     .unwrap();
@@ -197,10 +293,25 @@ fn the_largest_license_fits() {
     assert_eq!(open(file.as_bytes(), &[key.public()]), Ok(largest));
 }
 
+/// The page that vendors read shows a file that servers take.
+#[test]
+fn the_example_of_the_reference_is_genuine() {
+    let page = include_str!("../../../docs/reference/license-file.md");
+    let mut blocks = page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (file, key) = (blocks.next().unwrap(), blocks.next().unwrap().parse().unwrap());
+    let license = open(file.as_bytes(), &[key]).unwrap();
+    assert_eq!(license.server, Some("site-7".parse().unwrap()));
+    let count = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(count, fields::NAMES.len(), "the page describes every field");
+    for name in fields::NAMES {
+        assert!(page.contains(&format!("\n| `{name}` | ")), "{name} is not described");
+    }
+}
+
 proptest! {
     #[test]
     fn any_license_comes_back(
-        serial in "[A-Za-z0-9-]{1,64}",
+        license in any_license(),
         vendor in "[a-zA-Zäöü:<>\"]{1,40}",
         count in 1..=COUNT_MAX.0,
         begin in 0..MOMENT_MAX.0,
@@ -208,14 +319,12 @@ proptest! {
         note in "|[a-z:]{1,20}",
     ) {
         let license = License::try_from(LicenseTerms {
-            serial: serial.parse().unwrap(),
             vendor,
-            product: "cad".parse().unwrap(),
             count: LicenseCount(count),
-            metric: Metric::Sessions,
             not_before: Timestamp(begin),
             not_after: length.map(|ms| Timestamp((begin + ms).min(MOMENT_MAX.0))),
             note,
+            ..license.into()
         }).unwrap();
         let key = key();
         let file = issue(&license, &key);
@@ -223,15 +332,32 @@ proptest! {
     }
 
     #[test]
+    fn any_other_byte_in_any_genuine_file_is_seen(
+        license in any_license(),
+        at: prop::sample::Index,
+        change in 1..=255_u8,
+    ) {
+        let key = key();
+        let mut file = issue(&license, &key).into_bytes();
+        let at = at.index(file.len());
+        file[at] ^= change;
+        prop_assert!(open(&file, &[key.public()]).is_err(), "the byte at {} was not seen", at);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(open(&bytes, &[]).is_err());
+        prop_assert!(inspect(&bytes, &[]).is_err());
     }
 
     /// Arbitrary lines behind a right title, and signed: what reaches the fields.
     #[test]
-    fn arbitrary_signed_lines_never_panic(fields in "([a-z-]{0,8}[: ]{0,2}\\PC{0,12}\n){0,9}") {
+    fn arbitrary_signed_lines_never_panic(
+        fields in "(([a-z-]{0,8}|tree|server|confirm-within-days|count)[: ]{0,2}\\PC{0,12}\n){0,9}",
+    ) {
         let key = key();
         let _ = open(signed(&fields, &key).as_bytes(), &[key.public()]);
+        let _ = inspect(signed(&fields, &key).as_bytes(), &[]);
     }
 
     #[test]

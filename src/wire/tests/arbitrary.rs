@@ -1,13 +1,15 @@
 //! Arbitrary frames.
 
 use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
-    attach_id, edge_report, edges, level, levels, number, pack_part, product, report, route,
-    server, stream, table, text, verdicts, wishes,
+    attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, report,
+    route, server, stream, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use crate::wire::{Frame, Hello};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 pub fn frame() -> impl Strategy<Value = Frame> {
@@ -24,7 +26,8 @@ fn hello() -> impl Strategy<Value = Hello> {
 }
 
 fn letter() -> impl Strategy<Value = Letter> {
-    let body = prop_oneof![attaching(), edge(), using(), moving(), reporting()];
+    let body =
+        prop_oneof![attaching(), edge(), using(), moving(), reporting(), claiming(), trusting()];
     (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
 }
 
@@ -41,9 +44,33 @@ fn address() -> impl Strategy<Value = Address> {
 fn presence() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
     let all = (server(), server(), any::<u64>(), number(), versions, text());
-    all.prop_map(|(name, parent, incarnation, interval_ms, versions, software)| {
-        Body::Presence(Presence { name, parent, incarnation, interval_ms, versions, software })
+    let more = (number(), enrolment::credentials(), timestamp(), number(), text());
+    (all, more).prop_map(|(all, (trust, credentials, clock, kept_ms, address))| {
+        let (name, parent, incarnation, interval_ms, versions, software) = all;
+        Body::Presence(Presence {
+            name,
+            parent,
+            incarnation,
+            interval_ms,
+            versions,
+            software,
+            trust,
+            credentials,
+            clock,
+            kept_ms,
+            address,
+        })
     })
+}
+
+fn trusting() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        (any::<u64>(), enrolment::ask())
+            .prop_map(|(ticket, ask)| Body::CertificateAsk { ticket, ask }),
+        (any::<u64>(), enrolment::answer())
+            .prop_map(|(ticket, answer)| Body::CertificateAnswer { ticket, answer }),
+        enrolment::trust().prop_map(Body::Trust),
+    ]
 }
 
 fn attaching() -> impl Strategy<Value = Body> {
@@ -59,6 +86,8 @@ fn attaching() -> impl Strategy<Value = Body> {
             Body::AttachRequest { nonce, incarnation, edges }
         }),
         attached.prop_map(|(nonce, attach, levels)| Body::Attached { nonce, attach, levels }),
+        (any::<u64>(), enrolment::refusal())
+            .prop_map(|(nonce, refusal)| Body::AttachRefused { nonce, refusal }),
     ]
 }
 
@@ -102,5 +131,13 @@ fn reporting() -> impl Strategy<Value = Body> {
         ack.prop_map(|(stream, incarnation, have, settled)| {
             Body::ReportAck { stream, incarnation, have, settled }
         }),
+    ]
+}
+
+fn claiming() -> impl Strategy<Value = Body> {
+    let claimed = (any_serial(), option::of(server()));
+    prop_oneof![
+        any_serial().prop_map(|serial| Body::Claim { serial }),
+        claimed.prop_map(|(serial, by)| Body::Claimed { serial, by }),
     ]
 }

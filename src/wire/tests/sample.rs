@@ -1,11 +1,16 @@
 //! One frame of every kind, for the golden bytes.
 
+use crate::model::enrolment::CertificateAnswer;
 use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::refusal::Refusal;
 use crate::model::report::Table;
+use crate::model::time::Timestamp;
+use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
     attach, edge_report, level, named, pack_part, report, servers, stream, verdicts, wishes,
 };
+use crate::record::sample_enrolment;
 use crate::wire::{Frame, Hello, encode_letter};
 
 pub fn hello() -> Hello {
@@ -23,6 +28,7 @@ pub fn hello() -> Hello {
 pub fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = vec![("hello", Frame::Hello(hello()))];
     let letters = attaching().into_iter().chain(using()).chain(reporting());
+    let letters = letters.chain(claiming()).chain(trusting());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -59,6 +65,8 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let report = edge_report();
     let edges = vec![(named("cad"), report), (named("cam"), Default::default())];
     let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![(named("cad"), level)] };
+    let refusal = Refusal::new("LT0232", "a message", "a hint");
+    let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let request = Body::AttachRequest { nonce: 0xabcd, incarnation: 0xfeed_f00d, edges };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
@@ -70,6 +78,7 @@ fn attaching() -> Vec<(&'static str, Letter)> {
         ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
         ("attach-request", up(Address::Primary, request)),
         ("attached", down(relay(), attached)),
+        ("attach-refused", down(relay(), refused)),
         ("level", down(relay(), Body::Level { attach, product, level })),
         ("edge-report", up(Address::Primary, edge_report)),
     ]
@@ -83,7 +92,38 @@ fn presence() -> Presence {
         interval_ms: 10_000,
         versions: vec![(Table::Figures, 34), (Table::Nodes, 418)],
         software: "lictree 0.1.0".to_string(),
+        trust: 0,
+        credentials: Default::default(),
+        clock: Timestamp(0),
+        kept_ms: 0,
+        address: String::new(),
     }
+}
+
+fn full_presence() -> Presence {
+    Presence {
+        trust: 12,
+        credentials: sample_enrolment::credentials(),
+        clock: Timestamp(1_795_000_000_000),
+        kept_ms: 250,
+        address: "192.0.2.7:4747".to_string(),
+        ..presence()
+    }
+}
+
+fn trusting() -> Vec<(&'static str, Letter)> {
+    let below = || Address::Below(named("site-e"));
+    let ask = |ask| up(Address::Primary, Body::CertificateAsk { ticket: 44, ask });
+    let answer = |answer| down(below(), Body::CertificateAnswer { ticket: 44, answer });
+    vec![
+        ("presence-full", up(Address::Primary, Body::Presence(full_presence()))),
+        ("ask-join", ask(sample_enrolment::join())),
+        ("ask-renewal", ask(sample_enrolment::renew())),
+        ("answer-granted", answer(sample_enrolment::granted())),
+        ("answer-waiting", answer(CertificateAnswer::Waiting)),
+        ("answer-refused", answer(sample_enrolment::refused())),
+        ("trust", down(Address::Neighbour, Body::Trust(sample_enrolment::trust()))),
+    ]
 }
 
 fn using() -> Vec<(&'static str, Letter)> {
@@ -117,5 +157,16 @@ fn reporting() -> Vec<(&'static str, Letter)> {
         ("report-offer", down(Address::Neighbour, offer)),
         ("report", down(Address::Neighbour, Body::Report(report()))),
         ("report-ack", down(Address::Neighbour, ack)),
+    ]
+}
+
+fn claiming() -> Vec<(&'static str, Letter)> {
+    let serial = || serial("A-17");
+    let below = || Address::Below(named("site-e"));
+    let by = Some(named("relay-c"));
+    vec![
+        ("claim", up(Address::Primary, Body::Claim { serial: serial() })),
+        ("claimed", down(below(), Body::Claimed { serial: serial(), by })),
+        ("claimed-by-nobody", down(below(), Body::Claimed { serial: serial(), by: None })),
     ]
 }

@@ -1,0 +1,129 @@
+//! What this server proves itself with, and whom it believes, as of now.
+//!
+//! ```text
+//!   renewal ── new identity ──┐                     ┌──► listener: shown to all who come
+//!   owner ──── trust ─────────┴──► Keyring (watch) ─┼──► uplink: calls the parent anew
+//!                                      │            └──► owner: credentials, in presences
+//!                                      └──► Denials: asked in every handshake
+//! ```
+//! Invariant: what is shown here is on disk already.
+
+use crate::daemon::DaemonError;
+use crate::daemon::settings::identity_dir;
+use crate::model::enrolment::{Credentials, KeyPrint, SealedTrust, Trust};
+use crate::model::time::Timestamp;
+use crate::net::{Denials, Identity, authority_print, check_seal};
+use crate::record::enrolment::trust_bytes;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The identity and the denials of one server; shared by all its tasks.
+pub struct Keyring {
+    folder: PathBuf,
+    identity: watch::Sender<Arc<Identity>>,
+    denials: Denials,
+    /// Rises when somebody asks for a renewal before its time.
+    renewals: watch::Sender<u64>,
+    /// The authority that issues now, where there is a choice; certificates of others renew soon.
+    issuer: watch::Sender<Option<Vec<u8>>>,
+}
+
+impl Keyring {
+    pub fn new(data_dir: &std::path::Path, identity: Identity) -> Keyring {
+        Keyring {
+            folder: identity_dir(data_dir),
+            identity: watch::Sender::new(Arc::new(identity)),
+            denials: Denials::default(),
+            renewals: watch::Sender::new(0),
+            issuer: watch::Sender::new(None),
+        }
+    }
+
+    pub fn identity(&self) -> Arc<Identity> {
+        self.identity.borrow().clone()
+    }
+
+    pub fn denials(&self) -> &Denials {
+        &self.denials
+    }
+
+    /// Tells of every change of the identity from now on.
+    pub fn changes(&self) -> watch::Receiver<Arc<Identity>> {
+        let mut changes = self.identity.subscribe();
+        changes.mark_unchanged();
+        changes
+    }
+
+    /// Asks for a new certificate before its time.
+    pub fn renew_now(&self) {
+        self.renewals.send_modify(|asked| *asked += 1);
+    }
+
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewals.subscribe()
+    }
+
+    pub fn issuers(&self) -> watch::Receiver<Option<Vec<u8>>> {
+        self.issuer.subscribe()
+    }
+
+    /// Whether the certificate in use is of the authority that issues now.
+    pub fn is_of_issuer(&self) -> bool {
+        let issuer = self.issuer.borrow();
+        let Some(issuer) = issuer.as_ref() else { return true };
+        authority_print(issuer).is_none_or(|print| self.identity().issuer() == Some(print))
+    }
+
+    /// What stands in this server's presences.
+    pub fn credentials(&self) -> (Credentials, Vec<KeyPrint>) {
+        let identity = self.identity();
+        let authority = identity.issuer().map_or(KeyPrint::default(), |p| KeyPrint(p.0));
+        let prints = identity.authorities().iter().filter_map(|der| authority_print(der));
+        let credentials = Credentials {
+            enrolment: identity.peer().enrolment,
+            expires: identity.expires(),
+            authority,
+        };
+        (credentials, prints.map(|print| KeyPrint(print.0)).collect())
+    }
+
+    /// Goes over to another identity of this server: saved, then shown.
+    pub fn replace(&self, identity: Identity) -> Result<(), DaemonError> {
+        identity.save(&self.folder).map_err(DaemonError::identity)?;
+        self.identity.send_replace(Arc::new(identity));
+        Ok(())
+    }
+
+    /// Whether a trust carries the seal of an authority that is believed here.
+    pub fn is_genuine(&self, sealed: &SealedTrust) -> bool {
+        let identity = self.identity();
+        let authorities: Vec<&[u8]> = identity.authorities().iter().map(AsRef::as_ref).collect();
+        check_seal(&authorities, &trust_bytes(&sealed.trust), &sealed.seal)
+    }
+
+    /// Believes a trust from now on; whether the identity has changed by it.
+    pub fn believe(&self, trust: &Trust, now: Timestamp) -> Result<bool, DaemonError> {
+        let denied = trust.denied.iter().filter(|(_, denial)| denial.until > now);
+        self.denials.set(denied.map(|(name, denial)| (name.clone(), denial.upto)).collect());
+        let identity = self.identity();
+        let same = identity
+            .authorities()
+            .iter()
+            .map(AsRef::as_ref)
+            .eq(trust.authorities.iter().map(Vec::as_slice));
+        let changes = !trust.authorities.is_empty() && !same;
+        if changes {
+            let believing = Identity::load(&self.folder, now)
+                .and_then(|identity| identity.with_authorities(trust.authorities.clone()));
+            self.replace(believing.map_err(DaemonError::identity)?)?;
+        }
+        let issuer = trust.authorities.get(trust.issuer as usize).cloned();
+        self.issuer.send_if_modified(|known| {
+            let changed = *known != issuer;
+            *known = issuer.clone();
+            changed
+        });
+        Ok(changes)
+    }
+}

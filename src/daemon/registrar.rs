@@ -1,0 +1,186 @@
+//! The key of the tree's authority, at the primary: does what the server decides and cannot do
+//! itself, because it needs a secret.
+//!
+//! ```text
+//!   DIR/authority/ca.pem, ca.key       the first authority
+//!   DIR/authority/2/, 3/, …            later ones, each made while the one before is believed
+//!   DIR/authority/issuer               the folder of the one that issues: `.`, `2`, …
+//! ```
+//! Every answer is a function of the job; nothing here remembers who was given what.
+
+use crate::model::enrolment::{
+    Certified, CertifyJob, Issued, JoinAsk, KeyPrint, RenewAsk, SealedTrust, Trust,
+};
+use crate::model::name::{ServerName, TreeName};
+use crate::model::time::Timestamp;
+use crate::net::{Authority, IdentityError, check_signature_of};
+use crate::record::enrolment::trust_bytes;
+use crate::wire::join;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the authority of a tree lies in the primary's data folder.
+pub const AUTHORITY: &str = "authority";
+/// Names the authority that issues, for identities that are made by hand.
+const ISSUER_FILE: &str = "issuer";
+/// More authorities than any tree ever has; a bound for the search.
+const AUTHORITIES_MAX: u32 = 1_000;
+
+/// All authorities of one tree, oldest first.
+pub struct Registrar {
+    folder: PathBuf,
+    tree: TreeName,
+    life: Duration,
+    authorities: Vec<(u32, Authority)>,
+}
+
+impl Registrar {
+    /// Reads the authorities of a primary's data folder; nothing when there are none.
+    ///
+    /// # Errors
+    /// A key that others can reach, or a file that cannot be read.
+    pub fn open(
+        data_dir: &Path,
+        tree: &TreeName,
+        life: Duration,
+    ) -> Result<Option<Registrar>, IdentityError> {
+        let folder = data_dir.join(AUTHORITY);
+        let mut authorities = Vec::new();
+        for number in 1..=AUTHORITIES_MAX {
+            let place = place(&folder, number);
+            if place.join("ca.pem").exists() {
+                authorities.push((number, Authority::load(&place)?));
+            } else if number > 1 {
+                break;
+            }
+        }
+        let registrar = Registrar { folder, tree: tree.clone(), life, authorities };
+        Ok((!registrar.authorities.is_empty()).then_some(registrar))
+    }
+
+    /// The one that issues, for identities that are made by hand.
+    ///
+    /// # Errors
+    /// As with [`Registrar::open`]; and where there is none.
+    pub fn issuing(data_dir: &Path) -> Result<Authority, IdentityError> {
+        let folder = data_dir.join(AUTHORITY);
+        let named = std::fs::read_to_string(folder.join(ISSUER_FILE)).unwrap_or_default();
+        let number = named.trim().parse().unwrap_or(1);
+        Authority::load(&place(&folder, number))
+    }
+
+    /// Does a job.
+    pub fn certify(&mut self, job: CertifyJob, now: Timestamp) -> Certified {
+        match job {
+            CertifyJob::Join { ask, proof_key, name, enrolment, issuer } => {
+                let JoinAsk { exporter, request, proof, .. } = &ask;
+                if !join::is_proven(&proof_key, exporter, request, proof) {
+                    return Certified::WrongProof;
+                }
+                self.issue(request, &name, enrolment, issuer.as_deref(), now)
+            }
+            CertifyJob::Renew { ask, name, enrolment, issuer } => {
+                match self.judge_renewal(&ask, &name, enrolment, now) {
+                    Ok(()) => self.issue(&ask.request, &name, enrolment, issuer.as_deref(), now),
+                    Err(why) => Certified::Refused(why),
+                }
+            }
+            CertifyJob::Seal { trust, issuer } => self.seal(trust, issuer.as_deref()),
+            CertifyJob::NewAuthority => match self.make_another(now) {
+                Ok(certificates) => Certified::Authorities(certificates),
+                Err(error) => Certified::Unable(error.to_string()),
+            },
+        }
+    }
+
+    /// Notes which authority issues from now on.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn believe(&self, trust: &Trust) -> std::io::Result<()> {
+        let Some(issuer) = trust.authorities.get(trust.issuer as usize) else { return Ok(()) };
+        let known = self.authorities.iter().find(|(_, known)| known.certificate() == issuer);
+        match known {
+            Some((number, _)) => {
+                std::fs::write(self.folder.join(ISSUER_FILE), format!("{number}\n"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn authority(&self, issuer: Option<&[u8]>) -> Result<&Authority, Certified> {
+        let found = match issuer {
+            None => self.authorities.first(),
+            Some(wanted) => self.authorities.iter().find(|(_, a)| a.certificate() == wanted),
+        };
+        let missing = || Certified::Unable("the authority that issues is not here".to_string());
+        found.map(|(_, authority)| authority).ok_or_else(missing)
+    }
+
+    fn issue(
+        &self,
+        request: &[u8],
+        name: &ServerName,
+        enrolment: u64,
+        issuer: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Certified {
+        let authority = match self.authority(issuer) {
+            Ok(authority) => authority,
+            Err(unable) => return unable,
+        };
+        match authority.certify(request, name, enrolment, now, self.life) {
+            Ok(made) => {
+                let certificate = made.chain.into_iter().next().unwrap_or_default();
+                let key = KeyPrint(made.key.0);
+                Certified::Issued(Issued { key, expires: made.expires, certificate })
+            }
+            Err(error) => Certified::Refused(error.to_string()),
+        }
+    }
+
+    fn judge_renewal(
+        &self,
+        ask: &RenewAsk,
+        name: &ServerName,
+        enrolment: u64,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let RenewAsk { certificate, request, signature } = ask;
+        let all: Vec<&[u8]> = self.authorities.iter().map(|(_, a)| a.certificate()).collect();
+        let peer = check_signature_of(certificate, &all, request, signature, now)?;
+        if peer.tree != self.tree || peer.name != *name {
+            return Err(format!("the certificate is of {}, not of {name}", peer.name));
+        }
+        if peer.enrolment != enrolment {
+            let (old, new) = (peer.enrolment, enrolment);
+            return Err(format!("the certificate is of enrolment {old}; {name} has {new} now"));
+        }
+        Ok(())
+    }
+
+    fn seal(&self, trust: Trust, issuer: Option<&[u8]>) -> Certified {
+        match self.authority(issuer) {
+            Ok(authority) => {
+                let seal = authority.seal(&trust_bytes(&trust));
+                Certified::Sealed(SealedTrust { trust, seal })
+            }
+            Err(unable) => unable,
+        }
+    }
+
+    /// Makes one more authority, unless one was made that is not believed yet.
+    fn make_another(&mut self, now: Timestamp) -> Result<Vec<Vec<u8>>, IdentityError> {
+        let (last, _) = self.authorities.last().expect("a registrar has an authority");
+        let number = last + 1;
+        let authority = Authority::create(&self.tree, now)?;
+        authority.save(&place(&self.folder, number))?;
+        self.authorities.push((number, authority));
+        let both = self.authorities.iter().rev().take(2).rev();
+        Ok(both.map(|(_, authority)| authority.certificate().to_vec()).collect())
+    }
+}
+
+fn place(folder: &Path, number: u32) -> PathBuf {
+    if number == 1 { folder.to_path_buf() } else { folder.join(number.to_string()) }
+}

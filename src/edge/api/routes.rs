@@ -1,0 +1,48 @@
+//! The routes of the API: a line an operation, put where the table of permissions says.
+//!
+//! There is no other way to a route, so none is without a row that says who may ask.
+
+use crate::edge::api::{Api, enrolment, failure, holdings, imports, licenses, nodes, views};
+use crate::engine::permission::{Method, Operation, Row, TABLE};
+use axum::Router;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+/// Answers what the table has; all else is told that it does not exist.
+pub(super) fn router(api: Api) -> Router {
+    let all = TABLE.iter().fold(Router::new(), |all, row| all.route(row.path, route(row)));
+    all.fallback(failure::no_such_path)
+        .method_not_allowed_fallback(failure::no_such_path)
+        .with_state(api)
+}
+
+fn route(row: &Row) -> MethodRouter<Api> {
+    let by = match row.method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+    };
+    match row.operation {
+        Operation::ShowStatus => on(by, views::status),
+        Operation::ListLicenses => on(by, licenses::list),
+        Operation::RegisterLicense => on(by, licenses::register),
+        Operation::SetHolding => on(by, holdings::set),
+        Operation::ListServers => on(by, views::servers),
+        Operation::ShowServer => on(by, views::server),
+        Operation::ListRanges => on(by, views::ranges),
+        Operation::ShowRange => on(by, views::range),
+        Operation::ListNodes => on(by, nodes::list),
+        Operation::ShowNode => on(by, nodes::show),
+        Operation::ManageNodes => on(by, nodes::manage),
+        Operation::IgnoreNodes => on(by, nodes::ignore),
+        Operation::DeleteNodes => on(by, nodes::delete),
+        Operation::ImportNodes => on(by, imports::import),
+        Operation::ListEvents => on(by, views::events),
+        Operation::Invite => on(by, enrolment::invite),
+        Operation::Invitations => on(by, enrolment::invitations),
+        Operation::Uninvite => on(by, enrolment::uninvite),
+        Operation::Approve => on(by, enrolment::approve),
+        Operation::RemoveServer => on(by, enrolment::remove),
+        Operation::EntitleServer => on(by, enrolment::entitle),
+        Operation::RotateAuthority => on(by, enrolment::rotate),
+        Operation::RenewCertificate => on(by, enrolment::renew),
+    }
+}

@@ -1,0 +1,99 @@
+//! Whether this server's certificate proves what it must, and for how long.
+
+use crate::daemon::settings::identity_dir;
+use crate::edge::config::Configuration;
+use crate::edge::doctor::{About, Finding};
+use crate::model::time::Timestamp;
+use crate::net::{Identity, IdentityError};
+use std::path::Path;
+
+/// With fewer days left, it is time to have a new one issued.
+const DAYS_FEW: u64 = 30;
+const DAY_MS: u64 = 86_400_000;
+const ISSUE: &str = "have a new identity issued where the authority is, and put it in place";
+
+/// The identity in the data folder, as the server would load it.
+pub(super) fn load(data_dir: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
+    Identity::load(&identity_dir(data_dir), now)
+}
+
+pub(super) fn look(
+    identity: &Result<Identity, IdentityError>,
+    configuration: Option<&Configuration>,
+    now: Timestamp,
+) -> Finding {
+    let about = About::Certificate;
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(
+            error @ (IdentityError::LooseFile { .. }
+            | IdentityError::LooseFolder { .. }
+            | IdentityError::OtherUser { .. }),
+        ) => return Finding::bad(about, error.to_string(), "see permissions"),
+        Err(error) => return Finding::bad(about, error.to_string(), ISSUE),
+    };
+    let whose = format!("{} of the tree {}", identity.name(), identity.tree());
+    if let Some(Configuration { tree, name, .. }) = configuration
+        && (identity.tree(), identity.name()) != (tree, name)
+    {
+        let text = format!("it is of {whose}, the configuration of {name} of the tree {tree}");
+        let remedy = "correct `tree` and `name`, or `data_dir`, or have the right one issued";
+        return Finding::bad(about, text, remedy);
+    }
+    if let Err(error) = identity.check_authority(now) {
+        let text = format!("the authority beside it (ca.pem) did not issue it: {error}");
+        return Finding::bad(about, text, ISSUE);
+    }
+    let days = now.0.abs_diff(identity.expires().0) / DAY_MS;
+    let text = format!("of {whose}, matches its key and authority, valid for {days} more days");
+    if days < DAYS_FEW { Finding::warning(about, text, ISSUE) } else { Finding::ok(about, text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::doctor::State;
+    use crate::net::Authority;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp(1_800_014_400_000);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn authority() -> Authority {
+        Authority::create(&"acme".parse().unwrap(), NOW).unwrap()
+    }
+
+    fn saved(authority: &Authority, folder: &Path) {
+        let identity = authority.issue(&"west".parse().unwrap(), NOW, 100 * DAY).unwrap();
+        identity.save(&identity_dir(folder)).unwrap();
+    }
+
+    fn found(folder: &Path, now: Timestamp) -> Finding {
+        look(&load(folder, now), None, now)
+    }
+
+    #[test]
+    fn a_certificate_is_well_then_near_its_end_then_of_no_use() {
+        let folder = tempfile::tempdir().unwrap();
+        saved(&authority(), folder.path());
+        let well = found(folder.path(), NOW);
+        assert_eq!(well.state, State::Ok, "{}", well.text);
+        assert!(well.text.contains("valid for 100 more days"), "{}", well.text);
+        assert_eq!(found(folder.path(), NOW.after(80 * DAY)).state, State::Warning);
+        let over = found(folder.path(), NOW.after(102 * DAY));
+        assert_eq!(over.state, State::Bad);
+        assert!(over.text.contains("expired at"), "{}", over.text);
+    }
+
+    #[test]
+    fn an_authority_that_did_not_issue_it_is_seen() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        saved(&authority(), one.path());
+        saved(&authority(), two.path());
+        let ca = |folder: &Path| identity_dir(folder).join("ca.pem");
+        std::fs::copy(ca(two.path()), ca(one.path())).unwrap();
+        let other = found(one.path(), NOW);
+        assert_eq!(other.state, State::Bad);
+        assert!(other.text.contains("did not issue it"), "{}", other.text);
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether the server above can be found, answers, and takes this identity.
+
+use crate::daemon::settings::Parent;
+use crate::edge::config::{Configuration, Limits};
+use crate::edge::doctor::{About, Finding, line};
+use crate::net::{Identity, NetError, Refusal};
+use crate::wire::Hello;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long the system's look-up of a name may take.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was found, and the parent's greeting if there was one.
+pub(super) async fn look(
+    configuration: Option<&Configuration>,
+    identity: Option<&Identity>,
+    limits: &Limits,
+) -> (Finding, Option<Hello>) {
+    let about = About::Parent;
+    let Some(configuration) = configuration else {
+        return (Finding::skipped(about, "see configuration"), None);
+    };
+    let Some(Parent { name, address: text }) = &configuration.parent else {
+        return (Finding::skipped(about, "this is the primary: nobody stands above it"), None);
+    };
+    let address = match address(text).await {
+        Ok(address) => address,
+        Err(why) => {
+            let remedy =
+                "correct `address` in [parent], or the system's names: `getent hosts NAME`";
+            return (
+                Finding::bad(about, format!("{text} cannot be looked up: {why}"), remedy),
+                None,
+            );
+        }
+    };
+    let Some(identity) = identity else {
+        let text = format!("{text} is {address}; not called without an identity: see certificate");
+        return (Finding::skipped(about, text), None);
+    };
+    match line::call(address, name, identity, limits).await {
+        Ok(heard) => {
+            let ms = heard.after.as_millis();
+            let text = format!("{name} answers at {address} and takes this identity ({ms} ms)");
+            (Finding::ok(about, text), heard.greeting)
+        }
+        Err(error) => {
+            let text = format!("{name} at {address}: {error}");
+            (Finding::bad(about, text, remedy(&error)), None)
+        }
+    }
+}
+
+async fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let found = tokio::time::timeout(LOOK_UP_WITHIN, tokio::net::lookup_host(text)).await;
+    let found = found.map_err(|_| format!("no answer within {LOOK_UP_WITHIN:?}"))?;
+    found.map_err(|error| error.to_string())?.next().ok_or_else(|| "no address".to_string())
+}
+
+fn remedy(error: &NetError) -> &'static str {
+    match error {
+        NetError::Unreachable { .. } | NetError::TooSlow { .. } => {
+            "does the parent run, and does it listen there? Let UDP pass on the way"
+        }
+        NetError::Refused { why: Refusal::OtherName { .. }, .. } => {
+            "another server of the tree answers there: correct `name` or `address` in [parent]"
+        }
+        NetError::Refused { why: Refusal::OtherAuthority | Refusal::OtherTree { .. }, .. } => {
+            "the two are of different trees: have an identity of the parent's tree issued, or \
+             correct `address` in [parent]"
+        }
+        NetError::Refused { why: Refusal::Expired, .. } => {
+            "have the identity of the refused one issued anew, or put both clocks right"
+        }
+        _ => "look at the parent's log, and at this machine's network",
+    }
+}

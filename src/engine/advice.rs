@@ -1,0 +1,116 @@
+//! What a person should look at, in sentences with the next command: the end of `status`.
+
+use super::Engine;
+use crate::model::enrolment::Approval;
+use crate::model::row::Standing;
+use crate::model::time::Timestamp;
+use crate::model::view::Advice;
+use std::time::Duration;
+
+/// A certificate that ends within this long should have been renewed.
+const CERTIFICATE_SOON: Duration = Duration::from_secs(86_400);
+/// Clocks that differ by more are worth a look (safety.md 1.6).
+const CLOCK_AHEAD_MS: i64 = 300_000;
+/// Sentences of one kind; more are summed up.
+const NAMES_SHOWN: usize = 3;
+
+impl Engine {
+    /// Everything that asks for a person, the most urgent first; nothing when all is well.
+    pub(super) fn advice(&self, now: Timestamp) -> Vec<Advice> {
+        let mut advice = Vec::new();
+        self.advise_way(&mut advice);
+        self.advise_ranges(now, &mut advice);
+        if self.state.is_primary() {
+            self.advise_servers(now, &mut advice);
+            self.advise_invites(now, &mut advice);
+        }
+        self.advise_start(&mut advice);
+        advice
+    }
+
+    fn advise_way(&self, advice: &mut Vec<Advice>) {
+        if !self.reaches_primary() {
+            let sentence = match self.links.parent() {
+                Some(parent) => format!("{parent} is connected, but not to the primary"),
+                None => "the parent is not connected".to_string(),
+            };
+            advice.push(say(sentence, "lictree doctor"));
+        }
+    }
+
+    fn advise_ranges(&self, now: Timestamp, advice: &mut Vec<Advice>) {
+        let Ok(view) = self.ranges(now) else { return };
+        for range in view.ranges {
+            let (source, product) = (&range.source, &range.product);
+            if range.shortage.0 > 0 {
+                let sentence = format!("range {source} lacks {} of {product}", range.shortage);
+                advice.push(say(sentence, format!("lictree range show {source}")));
+            } else if range.remaining.0 == 0 && range.held.0 > 0 {
+                let sentence = format!("range {source} has no {product} left");
+                advice.push(say(sentence, format!("lictree range show {source}")));
+            }
+            if range.in_transit.0 > 0 {
+                let sentence =
+                    format!("{} {product} are on their way to {source}", range.in_transit);
+                advice.push(say(sentence, format!("lictree server show {source}")));
+            }
+        }
+    }
+
+    fn advise_servers(&self, now: Timestamp, advice: &mut Vec<Advice>) {
+        let members = self.state.met.values();
+        let members = members.filter(|met| met.enrolment.standing == Standing::Member);
+        let (mut offline, mut ending, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+        for met in members {
+            let name = met.name.as_str();
+            if !self.is_online(&met.name, now) {
+                offline.push(name);
+            }
+            let Some(heard) = self.heard.get(&met.name) else { continue };
+            let expires = heard.presence.credentials.expires;
+            if expires > Timestamp(0) && expires.since(now) < CERTIFICATE_SOON {
+                ending.push(name);
+            }
+            if heard.clock_ahead_ms().abs() > CLOCK_AHEAD_MS {
+                wrong.push(name);
+            }
+        }
+        say_names(&offline, "not heard", "lictree server list", advice);
+        say_names(&ending, "near the end of the certificate", "lictree cert list", advice);
+        say_names(&wrong, "with a clock that differs", "lictree server list", advice);
+    }
+
+    fn advise_invites(&self, now: Timestamp, advice: &mut Vec<Advice>) {
+        let open = self.state.invites.values().filter(|invite| invite.expires > now);
+        for invite in open.take(NAMES_SHOWN) {
+            let waits = invite.approval == Approval::Awaited && invite.key.is_some();
+            if waits && invite.certificate.is_none() {
+                let sentence = format!("{} waits for approval", invite.name);
+                advice.push(say(sentence, format!("lictree server approve {}", invite.name)));
+            }
+        }
+    }
+
+    fn advise_start(&self, advice: &mut Vec<Advice>) {
+        if self.state.is_primary() && self.state.licenses.is_empty() {
+            advice.push(say("no license is registered yet", "lictree license register FILE"));
+        }
+    }
+}
+
+fn say(sentence: impl Into<String>, command: impl Into<String>) -> Advice {
+    Advice { sentence: sentence.into(), command: command.into() }
+}
+
+/// One sentence for servers of which the same is to be said.
+fn say_names(names: &[&str], what: &str, command: &str, advice: &mut Vec<Advice>) {
+    let shown = names.iter().take(NAMES_SHOWN).copied().collect::<Vec<&str>>().join(", ");
+    let more = match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if !names.is_empty() {
+        let be = if names.len() == 1 { "is" } else { "are" };
+        advice.push(say(format!("{shown}{more} {be} {what}"), command));
+    }
+}

@@ -1,0 +1,166 @@
+//! Serials are unique in the tree: a relay claims one at the primary before it registers it.
+//!
+//! ```text
+//!   relay                                      primary
+//!   RegisterLicense asked for, and lawful here
+//!      ── Claim{serial} ─────────────────────► ClaimSerial: the first one wins, durable
+//!      ◄── Claimed{serial, by} ──              whose it is, also when that was decided before
+//!   by me: RegisterLicense, durable
+//!   by another, or no word in time: refused, and nothing is registered
+//! ```
+//! Invariants
+//! - A serial has one owner for good; the same server may claim it again, after a crash or after
+//!   words that were lost. What is registered at the primary is the primary's.
+//! - `Claimed` only lets go on what somebody here still waits for; any other copy, late, doubled or
+//!   never asked for, does nothing.
+
+use super::Engine;
+use super::waiting::{Hope, Waiting};
+use crate::model::command::Command;
+use crate::model::letter::{Address, Body};
+use crate::model::license::{License, Serial};
+use crate::model::name::ServerName;
+use crate::model::refusal::Refusal;
+use crate::model::request::RequestId;
+use crate::model::row::RowKey;
+use crate::model::time::Timestamp;
+use std::collections::BTreeSet;
+
+impl Engine {
+    // === The relay's end ===
+
+    /// Whether serials are claimed before they are registered here.
+    pub(super) fn must_claim(&self) -> bool {
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoClaim) {
+            return false;
+        }
+        !self.state.is_primary()
+    }
+
+    pub(super) fn ask_claim(&mut self, id: RequestId, license: License, now: Timestamp) {
+        self.send_claim(license.serial.clone());
+        let until = now.after(self.tuning.answer_wait);
+        let hope = Hope::Claimed { license: Box::new(license) };
+        self.waiting.push(Waiting { id, hope, proposed: 0, until });
+    }
+
+    fn send_claim(&mut self, serial: Serial) {
+        self.send_above(Address::Primary, Body::Claim { serial });
+    }
+
+    fn claiming(&self) -> impl Iterator<Item = &Serial> {
+        self.waiting.iter().filter_map(|one| match &one.hope {
+            Hope::Claimed { license } => Some(&license.serial),
+            _ => None,
+        })
+    }
+
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claiming().next().is_some()
+    }
+
+    /// Says again what has no answer.
+    pub(super) fn repeat_claims(&mut self) {
+        let serials: BTreeSet<Serial> = self.claiming().cloned().collect();
+        serials.into_iter().for_each(|serial| self.send_claim(serial));
+    }
+
+    /// The primary's word on a serial, for whoever still waits for it.
+    pub(super) fn claimed(&mut self, serial: &Serial, by: Option<&ServerName>, now: Timestamp) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for one in &mut waiting {
+            let Hope::Claimed { license } = &one.hope else { continue };
+            if license.serial != *serial {
+                continue;
+            }
+            let license = License::clone(license);
+            let lawful = match by {
+                Some(owner) if owner == self.state.name() => self.registration_check(&license, now),
+                Some(owner) => Err(self.taken(serial, owner)),
+                None => Err(no_more_claims(serial)),
+            };
+            match lawful {
+                Ok(()) => {
+                    self.propose(Command::RegisterLicense(license));
+                    one.hope = Hope::Registered { serial: serial.clone() };
+                    one.proposed = self.proposed;
+                }
+                Err(refusal) => self.turn_down(one, refusal),
+            }
+        }
+        self.waiting = waiting;
+    }
+
+    /// From now on it waits only for its refusal to be in the event log.
+    pub(super) fn turn_down(&mut self, one: &mut Waiting, refusal: Refusal) {
+        self.propose_refusal(&refusal);
+        one.hope = Hope::Noted { refusal };
+        one.proposed = self.proposed;
+    }
+
+    // === The primary's end ===
+
+    /// A server below asks for a serial.
+    pub(super) fn claim_came(&mut self, by: ServerName, serial: Serial) {
+        if !self.state.is_primary() {
+            return;
+        }
+        // Here and not where it is applied: whatever was promised under a higher limit stays.
+        let room = self.state.claims.len() < self.tuning.claims_max;
+        match self.state.claimant(&serial) {
+            None if room => self.propose(Command::ClaimSerial { serial, by }),
+            _ => self.answer_claim(&serial, &by),
+        }
+    }
+
+    pub(super) fn claim_serial(&mut self, serial: &Serial, by: &ServerName) {
+        if self.state.claimant(serial).is_none() {
+            self.state.claims.insert(serial.clone(), by.clone());
+            self.state.touch(RowKey::Claim(serial.clone()));
+            let text = format!("license {serial} is {by}'s to register, and no other server's");
+            self.note("license.claimed", text);
+        }
+        self.answer_claim(serial, by);
+    }
+
+    fn answer_claim(&mut self, serial: &Serial, to: &ServerName) {
+        let by = self.state.claimant(serial).cloned();
+        self.send_below(to, Body::Claimed { serial: serial.clone(), by });
+    }
+
+    // === Refusals ===
+
+    pub(super) fn taken(&self, serial: &Serial, owner: &ServerName) -> Refusal {
+        Refusal::new(
+            "LT0219",
+            format!(
+                "license {serial} is {owner}'s: it is registered there, or about to be; nothing \
+                 was added to {}",
+                self.state.name()
+            ),
+            format!("look there: lictree license list, with --data of {owner}'s folder"),
+        )
+    }
+
+    /// No word from the primary for so long.
+    pub(super) fn unclaimed(&self, license: &License) -> Refusal {
+        let (serial, wait) = (&license.serial, self.tuning.answer_wait);
+        Refusal::new(
+            "LT0228",
+            format!(
+                "the primary cannot be reached: it did not say within {wait:?} whether license \
+                 {serial} is free; nothing was registered"
+            ),
+            "look at the way up (lictree status), then register the file again",
+        )
+    }
+}
+
+fn no_more_claims(serial: &Serial) -> Refusal {
+    Refusal::new(
+        "LT0205",
+        format!("license {serial} is refused: the primary keeps as many claims as it may"),
+        "raise claims_max in [limits] of the primary's configuration",
+    )
+}

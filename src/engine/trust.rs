@@ -1,0 +1,388 @@
+//! Whom the tree believes: servers that are shut out, authorities that come and go.
+//!
+//! ```text
+//!   primary                                        every server below
+//!   Remove west / Authorities ──► trust, version + 1
+//!      believed here at once ──► Seal (the authority's key)
+//!      Trust sealed, durable ──── Trust{version, seal} ──► higher than mine? durable, believed,
+//!                                                          passed on at once
+//! ```
+//! Invariants
+//! - A version is used once: what is believed changes only with a higher one.
+//! - A relay takes only what carries the seal of an authority that it believes (checked where the
+//!   letter arrives); so a server between can hold back news, and neither change nor invent them.
+//! - An authority is taken away only when no server proves itself by it any more.
+//!
+//! A new authority comes in three steps, so that no connection fails on the way: all are told of it
+//! (`spreading`), it issues and everybody renews (`renewing`), the old one is forgotten (`none`).
+
+use super::certificate::Purpose;
+use super::enrolment::unknown_server;
+use super::waiting::Hope;
+use super::{Deed, Engine};
+use crate::model::command::Command;
+use crate::model::enrolment::{
+    CertifyJob, Denial, EnrolmentCommand, InviteId, KeyPrint, SealedTrust, TITLE_LEN_MAX, Trust,
+};
+use crate::model::letter::{Body, LinkId};
+use crate::model::name::ServerName;
+use crate::model::refusal::Refusal;
+use crate::model::report::StreamId;
+use crate::model::request::{Answer, Doing, RequestId};
+use crate::model::row::{RowKey, Standing};
+use crate::model::time::Timestamp;
+use crate::model::view::RotationView;
+use std::time::Duration;
+
+impl Engine {
+    /// The authority that issues, where there is a choice.
+    pub(super) fn issuer(&self) -> Option<Vec<u8>> {
+        let trust = &self.state.trust.trust;
+        trust.authorities.get(trust.issuer as usize).cloned()
+    }
+
+    // === Shutting out ===
+
+    pub(super) fn ask_remove(
+        &mut self,
+        id: RequestId,
+        name: ServerName,
+        doing: Doing,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let forced = doing == Doing::Force;
+        self.remove_check(&name, forced)?;
+        if doing == Doing::Preview {
+            return Ok(Some(Answer::Done));
+        }
+        self.propose(Command::Enrolment(EnrolmentCommand::Remove { name, forced }));
+        self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
+        Ok(None)
+    }
+
+    /// A server with servers below stays (A-08); one that holds or uses licenses goes by force
+    /// only, because what it has cannot be known to be free.
+    fn remove_check(&self, name: &ServerName, forced: bool) -> Result<(), Refusal> {
+        if name == self.state.name() || !self.is_member(name) {
+            return Err(unknown_server(name));
+        }
+        let below = self.state.met.values();
+        let mut below =
+            below.filter(|m| m.parent == *name && m.enrolment.standing == Standing::Member);
+        if let Some(child) = below.next() {
+            return Err(Refusal::new(
+                "LT0422",
+                format!("{} is below {name}; a server with servers below stays", child.name),
+                format!("move or remove it first: lictree server remove {}", child.name),
+            ));
+        }
+        match self.still_has(name) {
+            Some(what) if !forced => Err(Refusal::new(
+                "LT0423",
+                format!("{name} {what}"),
+                format!(
+                    "withdraw its licenses and ignore its devices first; or shut it out at once \
+                     and let them stay counted: lictree server remove {name} --force"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a server still has of licenses, as far as is known here.
+    fn still_has(&self, name: &ServerName) -> Option<String> {
+        let edges = self.state.edges.iter().filter(|((_, relay), _)| relay == name);
+        let given = edges.map(|(_, e)| e.level.granted - e.level.returned_seen).sum::<u64>();
+        if given > 0 {
+            return Some(format!("holds {given} licenses of the primary"));
+        }
+        for product in self.state.products() {
+            let figures = self.figures_of(name, &product);
+            if figures.registered.0 > 0 {
+                return Some(format!("has {} of {product} registered", figures.registered));
+            }
+            if figures.managed.0 > 0 {
+                return Some(format!("has {} devices managed under {product}", figures.managed));
+            }
+        }
+        None
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        name: &ServerName,
+        forced: bool,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.remove_check(name, forced)?;
+        let has = self.still_has(name);
+        let number = self.state.met.get(name).map_or(0, |met| met.enrolment.number);
+        self.deny(name, number, at);
+        let void: Vec<InviteId> =
+            self.state.invites.values().filter(|i| i.name == *name).map(|i| i.id).collect();
+        void.into_iter().for_each(|id| self.forget_invite(id));
+        match &has {
+            Some(what) => {
+                if let Some(met) = self.state.met.get_mut(name) {
+                    met.enrolment.standing = Standing::Removed;
+                }
+                self.note("server.removed", format!("{name} is shut out by force; it {what}"));
+            }
+            None => {
+                self.forget_server(name);
+                self.note("server.removed", format!("{name} is shut out"));
+            }
+        }
+        self.state.touch(RowKey::Met(name.clone()));
+        self.heard.remove(name);
+        self.sources_changed = true;
+        Ok(())
+    }
+
+    /// Nothing of it counts: its rows leave the tables.
+    fn forget_server(&mut self, name: &ServerName) {
+        self.state.met.remove(name);
+        let edges = self.state.edges.keys().filter(|(_, relay)| relay == name);
+        let edges: Vec<_> = edges.cloned().collect();
+        for (product, relay) in edges {
+            self.state.edges.remove(&(product.clone(), relay.clone()));
+            self.state.touch(RowKey::Edge(product.clone(), relay));
+            self.state.count_given(&product);
+        }
+        for stream in StreamId::of(name) {
+            let Some(mirror) = self.state.mirrors.remove(&stream) else { continue };
+            self.state.touch(RowKey::Stream(stream.clone()));
+            for (row, _) in mirror.rows() {
+                self.state.touch(RowKey::Mirrored(stream.clone(), row.clone()));
+            }
+        }
+    }
+
+    /// Denies every enrolment of a name up to a number, and forgets denials of certificates that
+    /// have ended.
+    pub(super) fn deny(&mut self, name: &ServerName, upto: u64, at: Timestamp) {
+        let known = self.state.met.contains_key(name);
+        let ready_made = self.state.met.get(name).is_some_and(|met| met.enrolment.number == 0);
+        if !known || (upto == 0 && !ready_made) {
+            return;
+        }
+        // Ready-made identities live for years; nothing here knows how many.
+        let life = if ready_made { READY_MADE_LIFE } else { self.tuning.certificate_life };
+        let denial = Denial { upto, until: at.after(life + CLOCKS_DIFFER) };
+        let mut trust = self.state.trust.trust.clone();
+        trust.denied.retain(|_, denial| denial.until > at);
+        trust.denied.insert(name.clone(), denial);
+        self.change_trust(trust);
+    }
+
+    // === Trust ===
+
+    /// Primary: believed from now on; told to the others as soon as it is sealed.
+    fn change_trust(&mut self, trust: Trust) {
+        let trust = Trust { version: self.state.trust.trust.version + 1, ..trust };
+        self.deeds.push(Deed::Believe(trust.clone()));
+        self.state.trust = SealedTrust { trust, seal: Vec::new() };
+        self.state.touch(RowKey::Trust);
+    }
+
+    /// Primary: has the present trust sealed, once.
+    pub(super) fn seal_trust(&mut self) {
+        let SealedTrust { trust, seal } = &self.state.trust;
+        let asked = self.certifying.values().any(|purpose| matches!(purpose, Purpose::Seal));
+        let open = self.state.is_primary() && trust.version > 0 && seal.is_empty();
+        if !open || asked || self.sealed == trust.version {
+            return;
+        }
+        self.sealed = trust.version;
+        // The one that issued before this version: all believe it already.
+        let issuer = trust.authorities.first().cloned();
+        let job = CertifyJob::Seal { trust: trust.clone(), issuer };
+        self.certify(job, Purpose::Seal);
+    }
+
+    /// Takes a sealed trust: at the primary the seal of the present one, at a relay a higher one.
+    pub(super) fn take_trust(&mut self, sealed: &SealedTrust) {
+        let present = &self.state.trust.trust;
+        let fits = match self.state.is_primary() {
+            true => sealed.trust == *present,
+            false => sealed.trust.version > present.version,
+        };
+        if !fits {
+            return;
+        }
+        self.state.trust = sealed.clone();
+        self.state.touch(RowKey::Trust);
+        if !self.state.is_primary() {
+            self.deeds.push(Deed::Believe(sealed.trust.clone()));
+        }
+        let links: Vec<LinkId> = self.links.downlinks().collect();
+        links.into_iter().for_each(|link| self.send_trust(link));
+    }
+
+    /// Tells a neighbour below what is believed, when there is anything to tell.
+    pub(super) fn send_trust(&mut self, link: LinkId) {
+        let sealed = &self.state.trust;
+        if sealed.trust.version > 0 && !sealed.seal.is_empty() {
+            self.send_neighbour(link, Body::Trust(sealed.clone()));
+        }
+    }
+
+    /// Relay: the parent says what is believed.
+    pub(super) fn trust_came(&mut self, sealed: SealedTrust) {
+        if sealed.trust.version > self.state.trust.trust.version {
+            self.propose(Command::Enrolment(EnrolmentCommand::Trust(sealed)));
+        }
+    }
+
+    // === Authorities ===
+
+    pub(super) fn ask_rotation(
+        &mut self,
+        id: RequestId,
+        doing: Doing,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let view = self.rotation(now);
+        match (doing, view.phase.as_str()) {
+            (Doing::Preview, _) => return Ok(Some(Answer::Rotation(view))),
+            (Doing::Do, "none") => self.certify(CertifyJob::NewAuthority, Purpose::Rotate),
+            (Doing::Force, "spreading" | "renewing") => self.next_step(),
+            (Doing::Force, _) => {
+                return Err(Refusal::new(
+                    "LT0424",
+                    "no new authority is on its way",
+                    "begin with: lictree cert rotate-ca",
+                ));
+            }
+            (Doing::Do, phase) => {
+                return Err(Refusal::new(
+                    "LT0424",
+                    format!("a new authority is on its way already ({phase})"),
+                    "see whom it waits for: lictree cert list",
+                ));
+            }
+        }
+        self.await_answer(id, Hope::Rotation, now);
+        Ok(None)
+    }
+
+    /// Primary: the authorities there are, the newest last, and the one that issues.
+    pub(super) fn take_authorities(
+        &mut self,
+        authorities: &[Vec<u8>],
+        issuer: u32,
+        _at: Timestamp,
+    ) {
+        if authorities.is_empty() || issuer as usize >= authorities.len() {
+            return;
+        }
+        let trust =
+            Trust { authorities: authorities.to_vec(), issuer, ..self.state.trust.trust.clone() };
+        self.change_trust(trust);
+        let text = match (authorities.len(), issuer) {
+            (1, _) => "the old authority is believed no more",
+            (_, 0) => "a new authority is made; all servers are told of it",
+            _ => "the new authority issues; all servers renew their certificates",
+        };
+        self.note("authority.changed", text.to_string());
+    }
+
+    /// Primary: goes on to the next step of a rotation.
+    fn next_step(&mut self) {
+        let Trust { authorities, issuer, .. } = self.state.trust.trust.clone();
+        let command = match (authorities.len(), issuer) {
+            (2.., 0) => EnrolmentCommand::Authorities { authorities, issuer: 1 },
+            (2.., _) => {
+                let authorities = authorities.into_iter().skip(1).collect();
+                EnrolmentCommand::Authorities { authorities, issuer: 0 }
+            }
+            _ => return,
+        };
+        self.propose(Command::Enrolment(command));
+    }
+
+    /// Primary: takes the next step when nobody has to be waited for; asked with each retry.
+    pub(super) fn rotate_when_ready(&mut self, now: Timestamp) {
+        let turning = self.state.trust.trust.authorities.len() > 1;
+        if !self.state.is_primary() || !turning || self.stepped == self.state.trust.trust.version {
+            return;
+        }
+        if !self.state.trust.seal.is_empty() && self.rotation(now).waits_for.is_empty() {
+            self.stepped = self.state.trust.trust.version;
+            self.next_step();
+        }
+    }
+
+    pub(super) fn rotation(&self, now: Timestamp) -> RotationView {
+        let trust = &self.state.trust.trust;
+        let phase = match (trust.authorities.len(), trust.issuer) {
+            (0 | 1, _) => "none",
+            (_, 0) => "spreading",
+            _ => "renewing",
+        };
+        let issuer = self.authority_prints.get(trust.issuer as usize).copied();
+        let mut waits_for = Vec::new();
+        let members = self.state.met.values();
+        for met in members.filter(|met| met.enrolment.standing == Standing::Member) {
+            let said = self.heard.get(&met.name).map(|heard| &heard.presence);
+            let ready = said.is_some_and(|said| match phase {
+                "renewing" => Some(said.credentials.authority) == issuer,
+                _ => said.trust >= trust.version,
+            });
+            if !ready && phase != "none" {
+                waits_for.push(met.name.clone());
+            }
+        }
+        if phase == "renewing" && Some(self.credentials.authority) != issuer {
+            waits_for.push(self.state.name().clone());
+        }
+        let authorities = self.authority_prints.iter().map(KeyPrint::to_string).collect();
+        RotationView {
+            as_of: now,
+            phase: phase.to_string(),
+            trust: trust.version,
+            authorities,
+            waits_for,
+        }
+    }
+
+    /// The prints of the authorities that are believed, in the order of the trust.
+    pub fn set_authority_prints(&mut self, prints: Vec<KeyPrint>) {
+        self.authority_prints = prints;
+    }
+
+    // === Titles ===
+
+    pub(super) fn ask_entitle(
+        &mut self,
+        id: RequestId,
+        name: ServerName,
+        title: String,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let command = EnrolmentCommand::Entitle { name, title };
+        self.propose(Command::Enrolment(command));
+        self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
+        Ok(None)
+    }
+
+    pub(super) fn entitle(&mut self, name: &ServerName, title: &str) -> Result<(), Refusal> {
+        if !crate::model::license::is_one_line(title) || title.len() > TITLE_LEN_MAX {
+            return Err(Refusal::new(
+                "LT0425",
+                format!("this is no title for {name}: it hides something, or is too long"),
+                format!("give one line of at most {TITLE_LEN_MAX} bytes"),
+            ));
+        }
+        let Some(met) = self.state.met.get_mut(name) else { return Err(unknown_server(name)) };
+        met.title = title.to_string();
+        self.state.touch(RowKey::Met(name.clone()));
+        self.note("server.entitled", format!("{name} is called {title:?}"));
+        Ok(())
+    }
+}
+
+/// Identities that were made ready beside the authority live for two years.
+const READY_MADE_LIFE: Duration = Duration::from_secs(732 * 86_400);
+/// How far clocks may differ before a certificate that has ended is believed somewhere.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(2 * 86_400);

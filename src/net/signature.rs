@@ -1,0 +1,174 @@
+//! Bytes signed by an authority or by a server, outside of TLS.
+//!
+//! Every purpose has a prefix of its own, so that what was signed for one says nothing for another,
+//! and is never taken for a part of a TLS handshake or a certificate.
+
+use crate::model::time::Timestamp;
+use crate::net::certificate::{self, Peer};
+use crate::net::tls;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::time::Duration;
+
+/// Before what an authority seals.
+const SEAL: &[u8] = b"lictree seal 1\0";
+/// Before what a server signs that asks for a new certificate.
+const RENEWAL: &[u8] = b"lictree renewal 1\0";
+
+/// The bytes that an authority signs to seal `bytes`.
+pub(crate) fn to_seal(bytes: &[u8]) -> Vec<u8> {
+    [SEAL, bytes].concat()
+}
+
+/// The bytes that a server signs to ask for a new certificate.
+pub(crate) fn to_renew(bytes: &[u8]) -> Vec<u8> {
+    [RENEWAL, bytes].concat()
+}
+
+/// Whether one of `authorities` (certificates, DER) has sealed `bytes`.
+pub fn check_seal(authorities: &[impl AsRef<[u8]>], bytes: &[u8], signature: &[u8]) -> bool {
+    let sealed = to_seal(bytes);
+    authorities.iter().any(|authority| {
+        certificate::read_authority(authority.as_ref())
+            .is_ok_and(|authority| authority.public_key.has_signed(&sealed, signature))
+    })
+}
+
+/// Who has signed `bytes` with [`Identity::signed_by_me`], if their `certificate` (DER) was issued
+/// by one of `authorities` (DER), is valid at `now`, and is of the key that has signed.
+///
+/// Whether that server is denied is another question.
+///
+/// [`Identity::signed_by_me`]: crate::net::Identity::signed_by_me
+pub fn check_signature_of(
+    certificate: &[u8],
+    authorities: &[impl AsRef<[u8]>],
+    bytes: &[u8],
+    signature: &[u8],
+    now: Timestamp,
+) -> Result<Peer, String> {
+    let authorities: Vec<CertificateDer<'_>> =
+        authorities.iter().map(|authority| CertificateDer::from(authority.as_ref())).collect();
+    check_issued(&CertificateDer::from(certificate), &[], &authorities, now)?;
+    let found = certificate::read_server(certificate)?;
+    if !found.public_key.has_signed(&to_renew(bytes), signature) {
+        return Err(format!(
+            "the certificate of {} is not of the key that signed",
+            found.peer.name
+        ));
+    }
+    Ok(found.peer)
+}
+
+/// Whether `leaf` was issued by one of `authorities` and is valid at `now`.
+pub(crate) fn check_issued(
+    leaf: &CertificateDer<'_>,
+    between: &[CertificateDer<'_>],
+    authorities: &[CertificateDer<'_>],
+    now: Timestamp,
+) -> Result<(), String> {
+    let verifier = tls::client_verifier(authorities).map_err(|error| error.to_string())?;
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+    verifier.verify_client_cert(leaf, between, now).map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Authority, Identity};
+
+    const NOW: Timestamp = Timestamp(1_800_014_400_000);
+    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+    fn authority() -> Authority {
+        Authority::create(&"acme".parse().unwrap(), NOW).unwrap()
+    }
+
+    fn issued(authority: &Authority) -> Identity {
+        authority.issue(&"west".parse().unwrap(), NOW, WEEK).unwrap()
+    }
+
+    /// Every one of `bytes` with one bit of it turned over.
+    fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        (0..bytes.len()).map(|at| {
+            let mut changed = bytes.to_vec();
+            changed[at] ^= 1 << (at % 8);
+            changed
+        })
+    }
+
+    #[test]
+    fn a_seal_is_of_its_bytes_and_its_authority_only() {
+        let (authority, other) = (authority(), authority());
+        let bytes = b"denied: west up to 4";
+        let seal = authority.seal(bytes);
+        let roots = [authority.certificate()];
+        assert!(check_seal(&roots, bytes, &seal));
+        assert!(check_seal(&[other.certificate(), roots[0]], bytes, &seal));
+        assert!(!check_seal(&[other.certificate()], bytes, &seal));
+        assert!(!check_seal(&[issued(&authority).certificate()], bytes, &seal));
+        assert!(!check_seal(&[b"nonsense"], bytes, &seal));
+        assert!(!check_seal(&[] as &[&[u8]], bytes, &seal));
+        for changed in flipped(bytes) {
+            assert!(!check_seal(&roots, &changed, &seal));
+        }
+        for changed in flipped(&seal) {
+            assert!(!check_seal(&roots, bytes, &changed));
+        }
+        assert!(!check_seal(&roots, bytes, &seal[..seal.len() - 1]));
+    }
+
+    #[test]
+    fn a_server_signs_for_its_renewal_with_its_certified_key() {
+        let authority = authority();
+        let identity = issued(&authority);
+        let roots = identity.authorities();
+        let bytes = b"a new key, please";
+        let signature = identity.signed_by_me(bytes);
+        let check = |certificate: &[u8], bytes: &[u8], signature: &[u8], now| {
+            check_signature_of(certificate, roots, bytes, signature, now)
+        };
+        let certificate = identity.certificate();
+        assert_eq!(check(certificate, bytes, &signature, NOW).as_ref(), Ok(identity.peer()));
+        check(certificate, bytes, &signature, identity.expires()).unwrap();
+        for changed in flipped(bytes) {
+            assert!(check(certificate, &changed, &signature, NOW).is_err());
+        }
+        for changed in flipped(&signature) {
+            assert!(check(certificate, bytes, &changed, NOW).is_err());
+        }
+        for changed in flipped(certificate) {
+            assert!(check(&changed, bytes, &signature, NOW).is_err());
+        }
+        let of_another = check(issued(&authority).certificate(), bytes, &signature, NOW);
+        assert!(of_another.unwrap_err().contains("not of the key"));
+    }
+
+    #[test]
+    fn a_signature_counts_only_while_its_certificate_is_valid_and_of_the_tree() {
+        let identity = issued(&authority());
+        let signature = identity.signed_by_me(b"x");
+        let check = |roots: &[&[u8]], now| {
+            check_signature_of(identity.certificate(), roots, b"x", &signature, now)
+        };
+        let own = identity.authorities()[0].as_ref();
+        let late = Timestamp(identity.expires().0 + 1_000);
+        assert!(check(&[own], late).unwrap_err().contains("expired"));
+        let early = Timestamp(identity.not_before().0 - 1_000);
+        assert!(check(&[own], early).unwrap_err().contains("not valid yet"));
+        let other = authority();
+        assert!(check(&[other.certificate()], NOW).is_err());
+        assert!(check(&[], NOW).is_err());
+        assert!(check(&[b"nonsense"], NOW).is_err());
+        check(&[other.certificate(), own], NOW).unwrap();
+    }
+
+    #[test]
+    fn what_was_signed_for_one_purpose_says_nothing_for_another() {
+        let identity = issued(&authority());
+        let signature = identity.signed_by_me(b"x");
+        let key = certificate::read_server(identity.certificate()).unwrap().public_key;
+        assert!(key.has_signed(&to_renew(b"x"), &signature));
+        assert!(!key.has_signed(&to_seal(b"x"), &signature));
+        assert!(!key.has_signed(b"x", &signature));
+    }
+}

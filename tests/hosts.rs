@@ -1,0 +1,31 @@
+//! A tree over several hosts: each server in a network namespace of its own, with its own address,
+//! made and taken away by the test. Nothing outside these namespaces is spoken to.
+//!
+//! Needs root and `ip` (iproute2), as `.ci/run` provides; without them it says so and is skipped.
+//!
+//! - `lan`: hosts on one switch. `server`: a server that runs on a host, and commands there.
+//! - `way`: the whole way of a new tree by hand: init, invite, join, register, distribute, manage,
+//!   move to another address, remove, join again.
+//! - `rotation`: certificates renew themselves and the authority changes, under load.
+//! - `codes`: codes that are of no use. `ports`: what a stranger finds.
+
+#[path = "patience/mod.rs"]
+mod patience;
+
+#[path = "hosts/lan.rs"]
+mod lan;
+
+#[path = "hosts/server.rs"]
+mod server;
+
+#[path = "hosts/way.rs"]
+mod way;
+
+#[path = "hosts/codes.rs"]
+mod codes;
+
+#[path = "hosts/rotation.rs"]
+mod rotation;
+
+#[path = "hosts/ports.rs"]
+mod ports;
