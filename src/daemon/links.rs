@@ -33,6 +33,9 @@ pub(super) mod close_code {
     pub(crate) const STOPPING: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 7);
 }
 
+/// What a denied peer is told with [`close_code::REMOVED`].
+pub(super) const WHY_REMOVED: &str = "it was removed from the tree";
+
 struct OpenLink {
     peer: ServerName,
     side: Side,
@@ -78,7 +81,7 @@ impl Links {
         let fallen = self.open.iter().filter(|(_, open)| denied(open)).map(|(link, _)| *link);
         let fallen: Vec<LinkId> = fallen.collect();
         for link in &fallen {
-            self.end(*link, close_code::REMOVED, "it was removed from the tree");
+            self.end(*link, close_code::REMOVED, WHY_REMOVED);
         }
         fallen
     }

@@ -9,7 +9,7 @@ use crate::daemon::DaemonError;
 use crate::daemon::clock::Clock;
 use crate::daemon::disk::{Disk, LogJob};
 use crate::daemon::keyring::Keyring;
-use crate::daemon::links::{Links, close_code};
+use crate::daemon::links::{Links, WHY_REMOVED, close_code};
 use crate::daemon::registrar::Registrar;
 use crate::model::enrolment::{Certified, Trust};
 use crate::model::letter::{Body, Letter, LinkId};
@@ -145,7 +145,7 @@ impl Owner {
     }
 
     fn take(&mut self, now: Timestamp, event: Event) {
-        let Parts { server, links, .. } = &mut self.parts;
+        let Parts { server, links, keyring, .. } = &mut self.parts;
         match event {
             Event::Asked { request, answer } => {
                 self.request_last += 1;
@@ -155,6 +155,10 @@ impl Owner {
             }
             // Whoever asked may have left.
             Event::Pinged(answer) => drop(answer.send(())),
+            // Its handshake was over before the denial came; what follows on it is of no account.
+            Event::LinkUp { sender, .. } if keyring.denials().is_denied(sender.link().peer()) => {
+                sender.link().close(close_code::REMOVED, WHY_REMOVED);
+            }
             Event::LinkUp { link, peer, side, sender } => {
                 if let Some(link) = links.displaced_by(&peer, side) {
                     server.handle(now, Input::LinkDown { link });

@@ -1,8 +1,10 @@
 //! Peers that break the rules are cut off with a word; the server goes on for all others.
 
-use crate::site::{Process, Site, run};
+use crate::site::{Process, Site, eventually, run};
 use lictree::model::name::ServerName;
+use lictree::model::request::Doing;
 use lictree::net::{Closed, Connection, Denials, Dialer, Identity, NetLimits, ReceiveError};
+use lictree::wire::{Hello, encode_hello};
 use std::net::SocketAddr;
 
 async fn connected(identity: &Identity, address: SocketAddr) -> Connection {
@@ -49,6 +51,25 @@ fn a_frame_above_the_limit_ends_the_connection() {
         assert!(last_word(connection).await.contains("at most 1048576"));
     });
     run(server.client().status()).unwrap();
+}
+
+#[test]
+fn who_is_shut_out_between_handshake_and_greeting_is_not_let_in() {
+    let site = Site::new();
+    let server = Process::start(&site.primary("hq"));
+    let west: ServerName = "west".parse().unwrap();
+    let relay = Process::start(&site.relay("west", "hq", server.address()));
+    eventually("west is met", || run(server.client().server(&west)), |_| true);
+    relay.stop();
+    run(async {
+        let connection = connected(&site.identity("west"), server.address()).await;
+        server.client().remove_server(&west, Doing::Do).await.unwrap();
+        let hello = Hello::of("acme".parse().unwrap(), west, 1, "test".to_string());
+        connection.sender.try_send(encode_hello(&hello)).unwrap();
+        assert!(last_word(connection).await.contains("removed from the tree"));
+    });
+    assert_eq!(run(server.client().servers()).unwrap().servers.len(), 1);
+    server.stop();
 }
 
 #[test]
