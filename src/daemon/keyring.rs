@@ -14,7 +14,7 @@ use crate::model::enrolment::{Credentials, KeyPrint, SealedTrust, Trust};
 use crate::model::time::Timestamp;
 use crate::net::{Denials, Identity, authority_print, check_seal};
 use crate::record::enrolment::trust_bytes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -30,14 +30,16 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    pub fn new(data_dir: &std::path::Path, identity: Identity) -> Keyring {
-        Keyring {
-            folder: identity_dir(data_dir),
+    pub fn open(data_dir: &Path, identity: Identity) -> Result<Keyring, DaemonError> {
+        let folder = identity_dir(data_dir);
+        identity.keep_reset_key(&folder).map_err(DaemonError::identity)?;
+        Ok(Keyring {
+            folder,
             identity: watch::Sender::new(Arc::new(identity)),
             denials: Denials::default(),
             renewals: watch::Sender::new(0),
             issuer: watch::Sender::new(None),
-        }
+        })
     }
 
     pub fn identity(&self) -> Arc<Identity> {
@@ -78,14 +80,14 @@ impl Keyring {
     /// What stands in this server's presences.
     pub fn credentials(&self) -> (Credentials, Vec<KeyPrint>) {
         let identity = self.identity();
-        let authority = identity.issuer().map_or(KeyPrint::default(), |p| KeyPrint(p.0));
+        let authority = identity.issuer().unwrap_or_default();
         let prints = identity.authorities().iter().filter_map(|der| authority_print(der));
         let credentials = Credentials {
             enrolment: identity.peer().enrolment,
             expires: identity.expires(),
             authority,
         };
-        (credentials, prints.map(|print| KeyPrint(print.0)).collect())
+        (credentials, prints.collect())
     }
 
     /// Goes over to another identity of this server: saved, then shown.
@@ -102,8 +104,8 @@ impl Keyring {
         check_seal(&authorities, &trust_bytes(&sealed.trust), &sealed.seal)
     }
 
-    /// Believes a trust from now on; whether the identity has changed by it.
-    pub fn believe(&self, trust: &Trust, now: Timestamp) -> Result<bool, DaemonError> {
+    /// Believes a trust from now on.
+    pub fn believe(&self, trust: &Trust, now: Timestamp) -> Result<(), DaemonError> {
         let denied = trust.denied.iter().filter(|(_, denial)| denial.until > now);
         self.denials.set(denied.map(|(name, denial)| (name.clone(), denial.upto)).collect());
         let identity = self.identity();
@@ -112,8 +114,7 @@ impl Keyring {
             .iter()
             .map(AsRef::as_ref)
             .eq(trust.authorities.iter().map(Vec::as_slice));
-        let changes = !trust.authorities.is_empty() && !same;
-        if changes {
+        if !trust.authorities.is_empty() && !same {
             let believing = Identity::load(&self.folder, now)
                 .and_then(|identity| identity.with_authorities(trust.authorities.clone()));
             self.replace(believing.map_err(DaemonError::identity)?)?;
@@ -124,6 +125,6 @@ impl Keyring {
             *known = issuer.clone();
             changed
         });
-        Ok(changes)
+        Ok(())
     }
 }

@@ -35,6 +35,11 @@ impl Port {
         (Port { inbox, patience }, PortTwin(asked))
     }
 
+    /// How long this port waits for an answer.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// The server's answer. When nobody waits for it any more, it may still be carried out.
     pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
         let (answer, answered) = oneshot::channel();

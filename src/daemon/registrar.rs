@@ -9,7 +9,7 @@
 //! Every answer is a function of the job; nothing here remembers who was given what.
 
 use crate::model::enrolment::{
-    Certified, CertifyJob, Issued, JoinAsk, KeyPrint, RenewAsk, SealedTrust, Trust,
+    Certified, CertifyJob, Issued, JoinAsk, RenewAsk, SealedTrust, Trust,
 };
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
@@ -132,8 +132,7 @@ impl Registrar {
         match authority.certify(request, name, enrolment, now, self.life) {
             Ok(made) => {
                 let certificate = made.chain.into_iter().next().unwrap_or_default();
-                let key = KeyPrint(made.key.0);
-                Certified::Issued(Issued { key, expires: made.expires, certificate })
+                Certified::Issued(Issued { key: made.key, expires: made.expires, certificate })
             }
             Err(error) => Certified::Refused(error.to_string()),
         }

@@ -49,7 +49,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let server = recovered_server(&settings, recovered, clock.now())?;
     let DaemonLimits { inbox_max, log_queue_max, stop_grace, .. } = settings.limits;
     let registrar = registrar(&settings)?;
-    let keyring = Arc::new(Keyring::new(&settings.data_dir, settings.identity));
+    let keyring = Arc::new(Keyring::open(&settings.data_dir, settings.identity)?);
     keyring.believe(&server.engine().state().trust.trust, clock.now())?;
     let listener = match settings.listen {
         Some(address) => {

@@ -2,8 +2,7 @@
 
 use crate::daemon::keyring::Keyring;
 use crate::daemon::link::{self, Hall, LinkEnd};
-use crate::daemon::links::close_code;
-use crate::daemon::links::close_code::STOPPING;
+use crate::daemon::links::close_code::{CERTIFICATE, STOPPING};
 use crate::daemon::settings::{DaemonLimits, Parent};
 use crate::net::{self, Closed, Connection, Dialer, NetError, NetLimits, ReceiveError, Refusal};
 use crate::server::input::Side;
@@ -51,7 +50,7 @@ impl Uplink {
                 let end = tokio::select! {
                     end = &mut carried => end,
                     _ = changes.changed() => {
-                        line.close(close_code::CERTIFICATE, "a new certificate is here");
+                        line.close(CERTIFICATE, "a new certificate is here");
                         carried.await
                     }
                 };

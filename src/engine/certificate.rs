@@ -138,10 +138,9 @@ impl Engine {
                 let command = EnrolmentCommand::Renewed { name, enrolment, issued, reply };
                 self.propose(Command::Enrolment(command));
             }
-            (Purpose::Renew { name, reply, .. }, result) => {
+            (Purpose::Renew { reply, .. }, result) => {
                 let refusal = refused_by_authority(&result);
                 self.note_refusal("certificate.refused", &refusal, now);
-                let _ = name;
                 self.send_certificate(&reply, CertificateAnswer::Refused(refusal));
             }
             (Purpose::Seal, Certified::Sealed(sealed)) => {

@@ -43,7 +43,7 @@ impl Engine {
             EnrolmentCommand::Remove { name, forced } => self.remove(name, *forced, at)?,
             EnrolmentCommand::Trust(sealed) => self.take_trust(sealed),
             EnrolmentCommand::Authorities { authorities, issuer } => {
-                self.take_authorities(authorities, *issuer, at);
+                self.take_authorities(authorities, *issuer);
             }
             EnrolmentCommand::Entitle { name, title } => self.entitle(name, title)?,
         }

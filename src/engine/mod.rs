@@ -121,9 +121,8 @@ pub struct Engine {
     /// Relay: why the primary does not take it.
     attach_refusal: Option<Refusal>,
     attach_drawn: u64,
-    /// Primary: over which link each relay has attached in this start, and why one was refused.
+    /// Primary: over which link each relay has attached in this start.
     attach_ways: BTreeMap<ServerName, LinkId>,
-    attach_refused: BTreeMap<ServerName, String>,
     gathering: Gathering,
     /// Wishes to be said when this run of inputs is done.
     fresh: BTreeMap<ProductName, Vec<Wish>>,
@@ -183,7 +182,6 @@ impl Engine {
             attach_refusal: None,
             attach_drawn: 0,
             attach_ways: BTreeMap::new(),
-            attach_refused: BTreeMap::new(),
             gathering: Gathering::new(),
             fresh: BTreeMap::new(),
             owed_levels: BTreeSet::new(),
@@ -288,7 +286,6 @@ impl Engine {
             Command::Enrolment(command) => self.apply_enrolment(command, at)?,
             Command::Note { kind, text } => self.note(kind, text.clone()),
             Command::ClaimSerial { serial, by } => self.claim_serial(serial, by),
-            Command::NoteRefusal { text } => self.note(registration::REFUSED, text.clone()),
         }
         Ok(())
     }

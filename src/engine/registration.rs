@@ -42,7 +42,8 @@ impl Engine {
     }
 
     pub(super) fn propose_refusal(&mut self, refusal: &Refusal) {
-        self.propose(Command::NoteRefusal { text: refusal_line(refusal) });
+        let text = refusal_line(refusal);
+        self.propose(Command::Note { kind: REFUSED.to_string(), text });
     }
 
     /// Whether this license may be registered here and now.

@@ -55,14 +55,9 @@ impl Engine {
             return;
         }
         if let Err(refusal) = self.attach_check(relay, incarnation, edges) {
-            let why = refusal.to_string();
-            let known = self.attach_refused.insert(relay.clone(), why.clone());
-            if known.as_ref() != Some(&why) {
-                self.note("server.attach-refused", why);
-            }
+            self.note("server.attach-refused", refusal.to_string());
             return self.refuse_attach(relay, nonce, refusal);
         }
-        self.attach_refused.remove(relay);
         self.begin_anew(relay, incarnation);
         if let Some(way) = self.links.way_down(relay) {
             self.attach_ways.insert(relay.clone(), way);

@@ -267,12 +267,7 @@ impl Engine {
     }
 
     /// Primary: the authorities there are, the newest last, and the one that issues.
-    pub(super) fn take_authorities(
-        &mut self,
-        authorities: &[Vec<u8>],
-        issuer: u32,
-        _at: Timestamp,
-    ) {
+    pub(super) fn take_authorities(&mut self, authorities: &[Vec<u8>], issuer: u32) {
         if authorities.is_empty() || issuer as usize >= authorities.len() {
             return;
         }

@@ -135,10 +135,6 @@ pub enum Command {
         serial: Serial,
         by: ServerName,
     },
-    /// A license was refused; the sentence is for the event log.
-    NoteRefusal {
-        text: String,
-    },
     /// How servers come and go, and whom to believe.
     Enrolment(EnrolmentCommand),
     /// A line for the event log: something was refused that left no other trace.

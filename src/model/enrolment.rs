@@ -36,7 +36,10 @@ impl fmt::Display for InviteId {
     }
 }
 
-/// SHA-256 of a public key, as it stands in certificates.
+/// SHA-256 of a public key as it stands in a certificate (SubjectPublicKeyInfo).
+///
+/// It stays when a certificate is made anew for the same key. That of an authority is the pin by
+/// which one who joins knows the tree.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPrint(pub [u8; 32]);
 

@@ -9,12 +9,13 @@
 //! Two files in a folder of its own: `ca.pem`, which every server holds a copy of, and
 //! `ca.key`, which proves any name to anyone who has it. Nothing here reads a clock.
 
+use crate::model::enrolment::KeyPrint;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::{Timestamp, duration_ms};
 use crate::net::certificate::{self, DNS_NAME};
 use crate::net::identity::Identity;
 use crate::net::private_file::{self, Readers};
-use crate::net::{Fingerprint, IdentityError, KeyPrint, request, signature};
+use crate::net::{Fingerprint, IdentityError, request, signature};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SanType, SigningKey, SubjectPublicKeyInfo,

@@ -11,10 +11,10 @@
 
 use crate::model::name::ServerName;
 use crate::net::certificate::{self, Peer};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName as DnsOrAddress, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{CertificateError, DistinguishedName, Error};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -49,6 +49,34 @@ impl Denials {
     }
 }
 
+/// Signatures are judged as another verifier judges them: that part of either verifier's trait.
+macro_rules! judges_signatures_as {
+    ($this:ident, $other:expr) => {
+        fn verify_tls12_signature(
+            &$this,
+            message: &[u8],
+            leaf: &rustls::pki_types::CertificateDer<'_>,
+            signed: &rustls::DigitallySignedStruct,
+        ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+            $other.verify_tls12_signature(message, leaf, signed)
+        }
+
+        fn verify_tls13_signature(
+            &$this,
+            message: &[u8],
+            leaf: &rustls::pki_types::CertificateDer<'_>,
+            signed: &rustls::DigitallySignedStruct,
+        ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+            $other.verify_tls13_signature(message, leaf, signed)
+        }
+
+        fn supported_verify_schemes(&$this) -> Vec<rustls::SignatureScheme> {
+            $other.supported_verify_schemes()
+        }
+    };
+}
+pub(crate) use judges_signatures_as;
+
 /// A verifier that asks another one first, and then the denials.
 #[derive(Debug)]
 pub(crate) struct UnlessDenied<V: ?Sized> {
@@ -80,27 +108,7 @@ impl ClientCertVerifier for UnlessDenied<dyn ClientCertVerifier> {
         self.inner.root_hint_subjects()
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, leaf, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, leaf, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
+    judges_signatures_as!(self, self.inner);
 }
 
 impl ServerCertVerifier for UnlessDenied<dyn ServerCertVerifier> {
@@ -117,27 +125,7 @@ impl ServerCertVerifier for UnlessDenied<dyn ServerCertVerifier> {
         Ok(verified)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, leaf, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, leaf, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
+    judges_signatures_as!(self, self.inner);
 }
 
 #[cfg(test)]

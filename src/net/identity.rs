@@ -11,6 +11,7 @@
 //!      old pair still whole        new pair found by load, which ends the renaming
 //! ```
 
+use crate::model::enrolment::KeyPrint;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::certificate::{self, Peer, ServerCertificate};
@@ -131,7 +132,7 @@ impl Identity {
     }
 
     /// The key of the authority that issued it; nothing where that is not believed any more.
-    pub fn issuer(&self) -> Option<crate::net::KeyPrint> {
+    pub fn issuer(&self) -> Option<KeyPrint> {
         let of = |authority: &&CertificateDer<'static>| {
             let only = std::slice::from_ref(*authority);
             signature::check_issued(&self.chain[0], &self.chain[1..], only, self.expires()).is_ok()
@@ -184,8 +185,13 @@ impl Identity {
         private_file::rename(&folder.join(NEXT_KEY_FILE), &folder.join(KEY_FILE))
     }
 
+    /// Puts the key for resets into `folder` when there is none, as in folders of older versions.
+    pub fn keep_reset_key(&self, folder: &Path) -> Result<(), IdentityError> {
+        self.reset.save_unless_there(folder)
+    }
+
     /// Reads the files. Refuses what others can reach, a certificate that is not of the key,
-    /// and one that is not valid at `now`. Makes a `reset.key` when there is none.
+    /// and one that is not valid at `now`. Changes nothing.
     pub fn load(folder: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
         private_file::check_folder(folder)?;
         let path = folder.join(CHAIN_FILE);
@@ -475,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reset_key_is_made_when_missing_and_survives_a_renewal() {
+    fn a_missing_reset_key_is_made_where_it_is_kept_and_survives_a_renewal() {
         let (_outer, folder) = saved();
         let reset = folder.join(reset_key::FILE);
         let print = |folder: &Path| Identity::load(folder, NOW).unwrap().reset_key().print();
@@ -487,9 +493,11 @@ mod tests {
         assert_eq!(print(&folder), first);
 
         std::fs::remove_file(&reset).unwrap();
-        let second = print(&folder);
-        assert_ne!(second, first);
-        assert_eq!(print(&folder), second);
+        let without = Identity::load(&folder, NOW).unwrap();
+        assert_ne!(without.reset_key().print(), first);
+        assert!(!reset.exists(), "looking at an identity changes nothing");
+        without.keep_reset_key(&folder).unwrap();
+        assert_eq!(print(&folder), without.reset_key().print());
 
         std::fs::set_permissions(&reset, Permissions::from_mode(0o644)).unwrap();
         let error = Identity::load(&folder, NOW).unwrap_err();

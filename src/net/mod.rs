@@ -66,7 +66,6 @@ pub use identity::Identity;
 pub use join::{JoinCall, JoinReply, join};
 pub use limits::NetLimits;
 pub use listener::{Arrival, Listener, Refused};
-pub use public_key::KeyPrint;
 pub use queue::FrameSender;
 pub use request::{KeyAndRequest, SecretKey};
 pub use signature::{check_seal, check_signature_of};

@@ -3,8 +3,8 @@
 //! One kind of key is known, ECDSA on the curve P-256 with SHA-256, so nothing is negotiated and
 //! nothing can be talked down.
 
+use crate::model::enrolment::KeyPrint;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use std::fmt;
 
 /// What stands before the point in every P-256 key as certificates carry it: the algorithm
 /// id-ecPublicKey on prime256v1, then a bit string of 65 bytes (RFC 5480, section 2).
@@ -15,25 +15,6 @@ const P256_HEAD: [u8; 26] = [
 /// An uncompressed point: a mark and both coordinates.
 const POINT_BYTES: usize = 65;
 const UNCOMPRESSED: u8 = 4;
-
-/// The SHA-256 of a public key as it stands in a certificate (SubjectPublicKeyInfo).
-///
-/// It stays when a certificate is made anew for the same key. That of an authority is the pin by
-/// which one who joins knows the tree.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyPrint(pub [u8; 32]);
-
-impl fmt::Display for KeyPrint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyPrint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);

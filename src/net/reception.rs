@@ -12,17 +12,16 @@
 //! places. So that both answers are of one caller, every handshake has a [`Caller`] of its own.
 //! Until a caller has said otherwise, it is one who must show a certificate.
 
-use crate::net::denials::UnlessDenied;
+use crate::net::denials::{UnlessDenied, judges_signatures_as};
 use crate::net::{Denials, Identity, NetError, NetLimits, tls};
 use quinn::crypto::rustls::QuicServerConfig;
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{DistinguishedName, Error};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -138,25 +137,5 @@ impl ClientCertVerifier for Caller {
         self.shown.verifier.verify_client_cert(leaf, between, now)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.shown.verifier.verify_tls12_signature(message, leaf, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.shown.verifier.verify_tls13_signature(message, leaf, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.shown.verifier.supported_verify_schemes()
-    }
+    judges_signatures_as!(self, self.shown.verifier);
 }

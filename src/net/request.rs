@@ -7,8 +7,9 @@
 //!     ◄───────────── certificate of that key ──── with the name that the *authority* gives
 //! ```
 
+use crate::model::enrolment::KeyPrint;
 use crate::net::IdentityError;
-use crate::net::public_key::{KeyPrint, PublicKey};
+use crate::net::public_key::PublicKey;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::fmt;

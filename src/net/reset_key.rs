@@ -27,13 +27,11 @@ impl ResetKey {
         ResetKey(key)
     }
 
-    /// The key in `folder`; a new one is put there when there is none.
+    /// The key in `folder`; a random one when there is none.
     pub(crate) fn of_folder(folder: &Path) -> Result<ResetKey, IdentityError> {
         let path = folder.join(FILE);
         if !path.exists() {
-            let key = ResetKey::random();
-            key.save_unless_there(folder)?;
-            return Ok(key);
+            return Ok(ResetKey::random());
         }
         let text = private_file::read(&path, Readers::Us)?;
         of_text(&text).ok_or_else(|| IdentityError::Unreadable {

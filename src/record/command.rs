@@ -26,7 +26,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 30, 31"
+                23, 24, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -91,9 +91,6 @@ enum Kind {
     Note(NoteForm),
     #[prost(message, tag = "24")]
     ClaimSerial(ClaimSerialForm),
-    /// The sentence.
-    #[prost(string, tag = "25")]
-    NoteRefusal(String),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -320,7 +317,6 @@ fn kind(command: &Command) -> Kind {
             let (serial, by) = (serial_text(serial).to_string(), by.to_string());
             Kind::ClaimSerial(ClaimSerialForm { serial, by })
         }
-        Command::NoteRefusal { text } => Kind::NoteRefusal(text.clone()),
     }
 }
 
@@ -379,7 +375,6 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
             serial: serial(&form.serial)?,
             by: name("a command to claim", &form.by)?,
         },
-        Kind::NoteRefusal(text) => Command::NoteRefusal { text },
     })
 }
 

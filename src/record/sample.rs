@@ -188,7 +188,6 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("forget-gone", Command::ForgetGone { table: Table::Figures, upto: 400 }),
         ("register-bound", Command::RegisterLicense(outside::bound_license_sample())),
         ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
-        ("note-refusal", Command::NoteRefusal { text: "A-17 is for Räume.".to_string() }),
     ]
     .into_iter()
     .chain(sample_enrolment::commands())

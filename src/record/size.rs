@@ -63,7 +63,6 @@ pub fn command_len(command: &Command) -> usize {
         Command::Enrolment(command) => enrolment_len(command),
         Command::Note { kind, text } => kind.len() + text.len(),
         Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
-        Command::NoteRefusal { text } => text.len(),
         Command::Fence { .. } | Command::ForgetGone { .. } => 0,
     };
     FRAME_LEN_MAX + rest

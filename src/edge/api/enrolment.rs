@@ -17,14 +17,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The longest life of a code.
-const LIFE_MAX: Duration = Duration::from_secs(30 * 86_400);
-
 pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<Invited>, Failure> {
     let InviteBody { name, parent, life_s, approval } = body_of(&api, body).await?;
     let life = Duration::from_secs(life_s);
-    if life.is_zero() || life > LIFE_MAX {
-        let what = format!("a code lives for 1 to {} s, not {life_s} s", LIFE_MAX.as_secs());
+    let longest = api.0.limits.invite_life_max;
+    if life.is_zero() || life > longest {
+        let what = format!(
+            "a code lives for 1 to {} s (invite_life_max_s), not for {life_s} s",
+            longest.as_secs()
+        );
         return Err(Failure::Unreadable(what));
     }
     let drawn: [u8; 8] = random()?;
@@ -104,7 +105,7 @@ pub(super) async fn renew(State(api): State<Api>) -> Result<Json<Value>, Failure
     let (mut changes, before) = (keyring.changes(), keyring.identity().expires());
     keyring.renew_now();
     // Whether it came is told; why not stands in the server's log.
-    let came = tokio::time::timeout(api.0.limits.header_timeout, changes.changed()).await;
+    let came = tokio::time::timeout(api.0.port.patience(), changes.changed()).await;
     let expires = keyring.identity().expires();
     Ok(Json(json!({ "renewed": came.is_ok(), "before": before, "expires": expires })))
 }

@@ -74,6 +74,8 @@ pub struct ApiLimits {
     pub header_timeout: Duration,
     /// From there to the end of its body. 60 s.
     pub body_timeout: Duration,
+    /// The longest life of a code with which a server joins. 30 days.
+    pub invite_life_max: Duration,
 }
 
 impl Default for ApiLimits {
@@ -86,6 +88,7 @@ impl Default for ApiLimits {
             import_batch_max: 1_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
+            invite_life_max: Duration::from_secs(30 * 86_400),
         }
     }
 }

@@ -78,6 +78,7 @@ fn net_times(times: &mut Section<'_>, net: &mut NetLimits) {
 fn api_times(times: &mut Section<'_>, api: &mut ApiLimits) {
     times.time("api_header_timeout_ms", &mut api.header_timeout, 10..=600_000);
     times.time("api_body_timeout_ms", &mut api.body_timeout, 10..=HOUR_S * 1_000);
+    times.time("invite_life_max_s", &mut api.invite_life_max, 60..=366 * 24 * HOUR_S);
 }
 
 fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {

@@ -47,7 +47,6 @@ fn standing() -> impl Strategy<Value = Command> {
             Command::MeetServer { name, parent, incarnation }
         }),
         (any_serial(), server()).prop_map(|(serial, by)| Command::ClaimSerial { serial, by }),
-        text().prop_map(|text| Command::NoteRefusal { text }),
     ]
 }
 
