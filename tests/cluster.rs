@@ -4,6 +4,7 @@
 //! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
 //! - `doctor`: what is found to be wrong with a server.
 //! - `licenses`: which license files are taken where.
+//! - `limits`: what is allowed and in use, and who is held up.
 //! - `refusals`: what does not start, and says why.
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
@@ -29,6 +30,9 @@ mod life;
 
 #[path = "cluster/licenses.rs"]
 mod licenses;
+
+#[path = "cluster/limits.rs"]
+mod limits;
 
 #[path = "cluster/refusals.rs"]
 mod refusals;

@@ -21,8 +21,8 @@ use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome, NodeFilter};
 use crate::model::view::{
-    EventView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView, ServersView,
-    StatusView,
+    EventView, LicenseView, LimitsView, NodePage, NodeView, RangesView, RotationView, ServerView,
+    ServersView, StatusView,
 };
 use call::{Method, Query};
 use contract::{
@@ -160,6 +160,11 @@ impl Client {
     pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<EventView>, ClientError> {
         let list: EventList = self.get(&format!("/v1/events?after={after}&limit={limit}")).await?;
         Ok(list.events)
+    }
+
+    /// What the server allows, and how much of it is in use.
+    pub async fn limits(&self) -> Result<LimitsView, ClientError> {
+        self.get("/v1/limits").await
     }
 
     /// Makes an invitation and its code, at the primary.

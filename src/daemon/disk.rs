@@ -64,6 +64,11 @@ impl Disk {
         self.log.send(job).await.map_err(|_| self.ended())
     }
 
+    /// Jobs that wait for the log's thread.
+    pub(super) fn log_queue(&self) -> usize {
+        self.log.max_capacity() - self.log.capacity()
+    }
+
     /// Hands a checkpoint to the rows' thread; waits while one is being saved.
     pub(super) async fn save_rows(&self, checkpoint: Checkpoint) -> Result<(), DaemonError> {
         self.rows.send(checkpoint).await.map_err(|_| self.ended())

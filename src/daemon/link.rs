@@ -16,13 +16,15 @@ use crate::daemon::clock::wall;
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{close_code, side_word};
 use crate::daemon::owner::Event;
+use crate::daemon::pace::Paces;
 use crate::model::letter::{Body, Letter, LinkId};
+use crate::model::name::ServerName;
 use crate::net::{CloseCode, Connection, FrameReceiver, Peer, ReceiveError, SendError};
 use crate::server::input::Side;
 use crate::wire::{self, Frame, Hello, Incompatible, WireError, WireLimits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// What all connections of one server share.
@@ -32,6 +34,7 @@ pub(super) struct Hall {
     limits: WireLimits,
     hello_timeout: Duration,
     keyring: Arc<Keyring>,
+    paces: Arc<Paces>,
     link_last: AtomicU64,
     /// Bodies of newer versions, passed over.
     unsupported: AtomicU64,
@@ -56,6 +59,8 @@ pub(super) enum LinkEnd {
     Unsent(#[from] SendError),
     #[error("it says what to believe, and no authority of the tree has sealed that")]
     NotSealed,
+    #[error("it connects more often than allowed")]
+    TooOften,
     #[error("its certificate has ended")]
     Expired,
     #[error("this server stops")]
@@ -71,6 +76,7 @@ impl LinkEnd {
             LinkEnd::Version(_) => close_code::VERSION,
             LinkEnd::Unreadable(_) => close_code::UNREADABLE,
             LinkEnd::NotSealed => close_code::RULE_BROKEN,
+            LinkEnd::TooOften => close_code::TOO_OFTEN,
             LinkEnd::Expired => close_code::CERTIFICATE,
             LinkEnd::Lost(_) | LinkEnd::Unsent(_) => CloseCode::DONE,
             LinkEnd::Stopping => close_code::STOPPING,
@@ -85,9 +91,10 @@ impl Hall {
         limits: WireLimits,
         hello_timeout: Duration,
         keyring: Arc<Keyring>,
+        paces: Arc<Paces>,
     ) -> Hall {
         let (link_last, unsupported) = Default::default();
-        Hall { inbox, hello, limits, hello_timeout, keyring, link_last, unsupported }
+        Hall { inbox, hello, limits, hello_timeout, keyring, paces, link_last, unsupported }
     }
 
     async fn post(&self, event: Event) -> Result<(), LinkEnd> {
@@ -101,13 +108,16 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
     let number = LinkId(hall.link_last.fetch_add(1, Ordering::Relaxed) + 1);
     let (peer, what) = (line.peer().clone(), side_word(side));
     let Err(end) = async {
+        if !hall.paces.may_connect(&peer.name, Instant::now()) {
+            return Err(LinkEnd::TooOften);
+        }
         sender.try_send(wire::encode_hello(&hall.hello))?;
         let first = greeted(hall, &peer, &mut receiver).await?;
         let name = peer.name.clone();
         hall.post(Event::LinkUp { link: number, peer: name, side, sender }).await?;
         // A connection does not outlive what was proven for it.
         let life = peer.expires.since(wall());
-        let letters = relay_letters(hall, number, first, &mut receiver);
+        let letters = relay_letters(hall, number, &peer.name, first, &mut receiver);
         let end = tokio::time::timeout(life, letters).await.unwrap_or(Err(LinkEnd::Expired));
         hall.post(Event::LinkDown { link: number }).await?;
         end
@@ -154,13 +164,18 @@ fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
 async fn relay_letters(
     hall: &Hall,
     link: LinkId,
+    peer: &ServerName,
     first: Vec<Letter>,
     receiver: &mut FrameReceiver,
 ) -> Result<std::convert::Infallible, LinkEnd> {
     let mut letters = first;
     loop {
         if !letters.is_empty() {
+            let pause = hall.paces.says(peer, &letters, Instant::now());
             hall.post(Event::Letters { link, letters }).await?;
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
         }
         letters = self::letters(hall, receiver.receive().await?.iter())?;
     }

@@ -3,8 +3,11 @@
 //! Sending never waits: a peer that reads more slowly than letters arise is cut off, and what it
 //! missed is said again when it is back.
 
+use crate::daemon::pace::{HeldUp, Paces};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::name::ServerName;
+use crate::model::time::duration_ms;
+use crate::model::view::NeighbourView;
 use crate::net::{CloseCode, Denials, FrameSender, SendError};
 use crate::server::input::Side;
 use crate::wire;
@@ -29,6 +32,8 @@ pub(super) mod close_code {
     pub(crate) const REMOVED: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 5);
     /// A certificate, its own or the peer's, has ended or given way to a new one.
     pub(crate) const CERTIFICATE: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 6);
+    /// It connects more often than its pace allows.
+    pub(crate) const TOO_OFTEN: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 8);
     /// The server that closes it is being stopped.
     pub(crate) const STOPPING: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 7);
 }
@@ -65,6 +70,25 @@ impl Links {
             "connected");
         let address = sender.link().remote_address();
         self.open.insert(link, OpenLink { peer: peer.clone(), side, sender, address });
+    }
+
+    /// What each neighbour takes.
+    pub(super) fn usage(&self, paces: &Paces) -> Vec<NeighbourView> {
+        let view = |open: &OpenLink| {
+            let (frames, bytes) = open.sender.queued();
+            let HeldUp { refused, letters, length } = paces.held_up(&open.peer);
+            NeighbourView {
+                name: open.peer.clone(),
+                side: side_word(open.side).to_string(),
+                address: open.address.to_string(),
+                queued_frames: frames as u64,
+                queued_bytes: bytes as u64,
+                held_up: letters,
+                held_up_ms: duration_ms(length),
+                connections_refused: refused,
+            }
+        };
+        self.open.values().map(view).collect()
     }
 
     /// Where a peer is now, if that is another place than before.

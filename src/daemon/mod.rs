@@ -14,7 +14,8 @@
 //! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
 //! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
-//! - `link`: one connection, both ways; `links`: all of them; `uplink`, `downlink`: how they come.
+//! - `link`: one connection, both ways; `pace`: how fast it may be; `links`: all of them; `uplink`,
+//!   `downlink`: how they come.
 //!
 //! Invariants: only the owner touches the server. Nobody whom the owner waits for waits for the
 //! owner: disk threads report through a watch, links are sent to without waiting. A failed write
@@ -24,6 +25,7 @@ pub mod settings;
 pub mod start;
 
 pub mod keyring;
+pub mod pace;
 pub mod port;
 pub mod registrar;
 

@@ -10,12 +10,14 @@ use crate::daemon::clock::Clock;
 use crate::daemon::disk::{Disk, LogJob};
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{Links, WHY_REMOVED, close_code};
+use crate::daemon::pace::Paces;
 use crate::daemon::registrar::Registrar;
 use crate::model::enrolment::{Certified, Trust};
 use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::name::ServerName;
 use crate::model::request::{Answer, Request, RequestId};
 use crate::model::time::Timestamp;
+use crate::model::view::NeighbourView;
 use crate::net::{FrameSender, Identity};
 use crate::server::Server;
 use crate::server::effect::Effect;
@@ -32,6 +34,8 @@ pub(crate) enum Event {
         request: Box<Request>,
         answer: oneshot::Sender<Box<Answer>>,
     },
+    /// Somebody wants to know how much of the limits is in use.
+    Measured(oneshot::Sender<Usage>),
     /// Somebody wants to know whether the owner still takes in what waits.
     Pinged(oneshot::Sender<()>),
     LinkUp {
@@ -50,12 +54,21 @@ pub(crate) enum Event {
     },
 }
 
+/// How much of the limits is in use, as far as the owner knows.
+#[derive(Clone, Debug, Default)]
+pub struct Usage {
+    /// By the names that the configuration has below `limits`.
+    pub levels: Vec<(&'static str, u64)>,
+    pub neighbours: Vec<NeighbourView>,
+}
+
 /// What an owner is made of.
 pub(super) struct Parts {
     pub(super) server: Server,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
     pub(super) links: Links,
+    pub(super) paces: Arc<Paces>,
     pub(super) keyring: Arc<Keyring>,
     /// At the primary, where the authority's key is.
     pub(super) registrar: Option<Registrar>,
@@ -153,6 +166,7 @@ impl Owner {
                 self.asked.insert(id, answer);
                 server.handle(now, Input::Request { id, request: *request });
             }
+            Event::Measured(answer) => drop(answer.send(self.usage(now))),
             // Whoever asked may have left.
             Event::Pinged(answer) => drop(answer.send(())),
             // Its handshake was over before the denial came; what follows on it is of no account.
@@ -187,6 +201,14 @@ impl Owner {
                 }
             }
         }
+    }
+
+    fn usage(&self, now: Timestamp) -> Usage {
+        let Parts { server, links, paces, disk, inbox, .. } = &self.parts;
+        let mut levels = server.usage(now);
+        levels.push(("inbox_max", inbox.len() as u64));
+        levels.push(("log_queue_max", disk.log_queue() as u64));
+        Usage { levels, neighbours: links.usage(paces) }
     }
 
     fn take_progress(&mut self, now: Timestamp) -> Result<(), DaemonError> {

@@ -1,6 +1,6 @@
 //! How requests of people reach the owner, from any task.
 
-use crate::daemon::owner::Event;
+use crate::daemon::owner::{Event, Usage};
 use crate::model::request::{Answer, Request};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +47,18 @@ impl Port {
         let whole = async {
             self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
             answered.await.map(|answer| *answer).map_err(|_| AskError::Stopping)
+        };
+        let late = AskError::TooLate(self.patience);
+        tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
+    }
+
+    /// How much of the limits is in use.
+    pub async fn usage(&self) -> Result<Usage, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let whole = async {
+            let event = Event::Measured(answer);
+            self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
+            answered.await.map_err(|_| AskError::Stopping)
         };
         let late = AskError::TooLate(self.patience);
         tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))

@@ -9,6 +9,7 @@ use crate::daemon::keyring::Keyring;
 use crate::daemon::link::Hall;
 use crate::daemon::links::Links;
 use crate::daemon::owner::{Owner, Parts};
+use crate::daemon::pace::Paces;
 use crate::daemon::port::Port;
 use crate::daemon::registrar::Registrar;
 use crate::daemon::renewal::Renewal;
@@ -17,7 +18,7 @@ use crate::daemon::uplink::{Pauses, Uplink};
 use crate::model::command::Founding;
 use crate::model::holding::Role;
 use crate::model::time::Timestamp;
-use crate::net::Listener;
+use crate::net::{Listener, Occupancy};
 use crate::server::{Server, Start, StartError};
 use crate::store::{self, FolderMeta, LogStore, Recovered, RowStore, StoreLimits};
 use crate::wire::Hello;
@@ -35,6 +36,7 @@ pub struct Running {
     keyring: Arc<Keyring>,
     _renewal: AbortOnDropHandle<()>,
     listening: Option<SocketAddr>,
+    occupancy: Option<Occupancy>,
     stop: CancellationToken,
     owner: AbortOnDropHandle<Result<(), DaemonError>>,
     downlinks: Option<AbortOnDropHandle<()>>,
@@ -58,15 +60,18 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         }
         None => None,
     };
+    let occupancy = listener.as_ref().map(Listener::occupancy);
     let listening = listener.as_ref().map(Listener::local_address).transpose()?;
     let disk = Disk::start(log, rows, log_queue_max)?;
     let links = Links::default();
+    let paces = Arc::new(Paces::new(&settings.limits.pace, settings.net.connections_max));
     let (post, inbox) = mpsc::channel(inbox_max);
     let parts = Parts {
         server,
         clock,
         disk,
         links,
+        paces: paces.clone(),
         keyring: keyring.clone(),
         registrar,
         inbox,
@@ -75,14 +80,9 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     };
     let (tree, name) = (settings.tree, settings.name);
     let hello = Hello::of(tree, name, random_bits()?, settings.software);
-    let hall = Hall::new(
-        post.clone(),
-        hello,
-        settings.wire,
-        settings.limits.hello_timeout,
-        keyring.clone(),
-    );
-    let hall = Arc::new(hall);
+    let (wire, hello_timeout) = (settings.wire, settings.limits.hello_timeout);
+    let hall =
+        Arc::new(Hall::new(post.clone(), hello, wire, hello_timeout, keyring.clone(), paces));
     let pauses = Pauses::new(&settings.limits, random_bits()?);
     let uplink = settings.parent.map(|parent| {
         let (keyring, hall) = (keyring.clone(), hall.clone());
@@ -105,6 +105,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         keyring,
         _renewal: AbortOnDropHandle::new(tokio::spawn(renewal.keep())),
         listening,
+        occupancy,
         owner: AbortOnDropHandle::new(tokio::spawn(Owner::new(parts).run(stop.clone()))),
         downlinks: downlinks.map(|task| AbortOnDropHandle::new(tokio::spawn(task))),
         _uplink: uplink.map(|uplink| AbortOnDropHandle::new(tokio::spawn(uplink.keep()))),
@@ -150,6 +151,11 @@ impl Running {
     /// Where children call, with the port that the system chose.
     pub fn listening(&self) -> Option<SocketAddr> {
         self.listening
+    }
+
+    /// How many call here, where anybody may.
+    pub fn occupancy(&self) -> Option<Occupancy> {
+        self.occupancy.clone()
     }
 
     /// Waits until the server ends by itself, which it does for a bad reason only.

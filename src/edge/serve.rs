@@ -14,7 +14,7 @@
 use crate::client::SOCKET_NAME;
 use crate::daemon::DaemonError;
 use crate::daemon::start::{Running, start};
-use crate::edge::api::{Access, Api, ApiSocket, GroupRefused, NotOpened};
+use crate::edge::api::{Access, Api, ApiParts, ApiSocket, GroupRefused, NotOpened};
 use crate::edge::codes;
 use crate::edge::config::{self, Configuration};
 use crate::edge::notify::Notifier;
@@ -176,14 +176,22 @@ async fn begin(
     let path = configuration.data_dir.join(SOCKET_NAME);
     let (vendor_keys, limits) = (configuration.vendor_keys.clone(), configuration.limits.clone());
     let access = Access::new(configuration.socket_group.clone());
+    let stated = configuration.stated_limits.clone();
     let mut line = described(&configuration);
     let settings = configuration.settings(identity, software().to_string());
     let running = start(settings).await?;
     if let Some(address) = running.listening() {
         line.push_str(&format!(", listening at {address}"));
     }
-    let keyring = Some(running.keyring());
-    let api = Api::new(running.port(), vendor_keys, keyring, limits.api, limits.import);
+    let api = Api::new(ApiParts {
+        port: running.port(),
+        vendor_keys,
+        keyring: Some(running.keyring()),
+        occupancy: running.occupancy(),
+        stated,
+        limits: limits.api,
+        import: limits.import,
+    });
     let socket = ApiSocket::open(&path, api, access).map_err(|error| match error {
         NotOpened::Group(why) => Failure::Group { why },
         NotOpened::Socket(why) => {

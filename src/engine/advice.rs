@@ -19,6 +19,7 @@ impl Engine {
     pub(super) fn advice(&self, now: Timestamp) -> Vec<Advice> {
         let mut advice = Vec::new();
         self.advise_way(&mut advice);
+        self.advise_clock(&mut advice);
         self.advise_ranges(now, &mut advice);
         if self.state.is_primary() {
             self.advise_servers(now, &mut advice);
@@ -34,6 +35,13 @@ impl Engine {
                 Some(parent) => format!("{parent} is connected, but not to the primary"),
                 None => "the parent is not connected".to_string(),
             };
+            advice.push(say(sentence, "lictree doctor"));
+        }
+    }
+
+    fn advise_clock(&self, advice: &mut Vec<Advice>) {
+        if self.clock_ahead_ms.is_some_and(|ahead| ahead.saturating_abs() > CLOCK_AHEAD_MS) {
+            let sentence = "the clock here differs from the parent's".to_string();
             advice.push(say(sentence, "lictree doctor"));
         }
     }
@@ -71,7 +79,7 @@ impl Engine {
             if expires > Timestamp(0) && expires.since(now) < CERTIFICATE_SOON {
                 ending.push(name);
             }
-            if heard.clock_ahead_ms().abs() > CLOCK_AHEAD_MS {
+            if heard.clock_ahead_ms().saturating_abs() > CLOCK_AHEAD_MS {
                 wrong.push(name);
             }
         }

@@ -101,22 +101,32 @@ impl Engine {
         Ok(())
     }
 
+    /// The level of a server below this parent, the primary's being 1, and the bytes in the names
+    /// from below the primary down to it, separators included. Deeper than allowed is not looked.
+    pub(super) fn depth_and_path_bytes(
+        &self,
+        name: &ServerName,
+        parent: &ServerName,
+    ) -> (usize, usize) {
+        let (mut depth, mut bytes) = (2, name.as_str().len());
+        let mut at = parent;
+        while let Some(met) = self.state.met.get(at)
+            && depth <= self.tuning.depth_max
+        {
+            depth += 1;
+            bytes += at.as_str().len() + 1;
+            at = &met.parent;
+        }
+        (depth, bytes)
+    }
+
     /// Depth, fan-out and length of names, each within its limit (JP1-60, JP1-61, JP1-63, JP1-70).
     pub(super) fn tree_limits_check(
         &self,
         name: &ServerName,
         parent: &ServerName,
     ) -> Result<(), Refusal> {
-        let (mut depth, mut bytes) = (2, name.as_str().len());
-        let mut at = parent;
-        while let Some(met) = self.state.met.get(at) {
-            depth += 1;
-            bytes += at.as_str().len() + 1;
-            at = &met.parent;
-            if depth > self.tuning.depth_max {
-                break;
-            }
-        }
+        let (depth, bytes) = self.depth_and_path_bytes(name, parent);
         let children = self.state.met.values().filter(|met| met.parent == *parent);
         let children = 1 + children.filter(|met| met.name != *name).count();
         let beyond = [

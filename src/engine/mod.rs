@@ -38,6 +38,7 @@ pub mod state;
 pub mod transfer;
 pub mod tree;
 pub mod trust;
+pub mod usage;
 pub mod view;
 pub mod waiting;
 
@@ -104,6 +105,8 @@ pub struct Engine {
     way_up_open: bool,
     /// Who was above, and since when the way there is cut off.
     cut_off: Option<(ServerName, Timestamp)>,
+    /// How far the clock here is ahead of the parent's.
+    clock_ahead_ms: Option<i64>,
     sources_above: BTreeMap<ProductName, ServerName>,
     sources_sent: Vec<(ProductName, ServerName)>,
     sources_changed: bool,
@@ -116,6 +119,8 @@ pub struct Engine {
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
     challenges: BTreeMap<ServerName, u64>,
+    /// Primary: when each relay may begin to attach as often as at first.
+    attaches_full: BTreeMap<ServerName, Timestamp>,
     /// Primary: whose attachment was refused last, and why.
     unattached: BTreeMap<ServerName, Refusal>,
     /// Relay: why the primary does not take it.
@@ -170,6 +175,7 @@ impl Engine {
             absences: absence::Absences::default(),
             way_up_open: false,
             cut_off: None,
+            clock_ahead_ms: None,
             sources_above: BTreeMap::new(),
             sources_sent: Vec::new(),
             sources_changed: true,
@@ -178,6 +184,7 @@ impl Engine {
             unsettled: false,
             reports: report::Reports::default(),
             challenges: BTreeMap::new(),
+            attaches_full: BTreeMap::new(),
             unattached: BTreeMap::new(),
             attach_refusal: None,
             attach_drawn: 0,

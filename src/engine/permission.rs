@@ -97,6 +97,7 @@ operations! {
     DeleteNodes     "node.delete"      Post "/v1/nodes/delete"    OPERATORS;
     ImportNodes     "node.import"      Post "/v1/imports"         OPERATORS;
     ListEvents      "event.list"       Get  "/v1/events"          OPERATORS;
+    ShowLimits      "limits.show"      Get  "/v1/limits"          OPERATORS;
     Invite          "server.invite"    Post "/v1/invitations"     PRIMARY_ONLY;
     Invitations     "server.invitations" Get "/v1/invitations"    PRIMARY_ONLY;
     Uninvite        "server.uninvite"  Post "/v1/invitations/{name}/withdraw" PRIMARY_ONLY;
@@ -194,6 +195,7 @@ mod tests {
         node.delete yes yes no no
         node.import yes yes no no
         event.list yes yes no no
+        limits.show yes yes no no
         server.invite yes no no no
         server.invitations yes no no no
         server.uninvite yes no no no

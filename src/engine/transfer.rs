@@ -21,6 +21,8 @@ use crate::model::letter::{Address, Body};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::row::{EdgeRow, HoldingRow, RowKey};
+use crate::model::time::Timestamp;
+use crate::model::tuning::Tuning;
 
 impl Engine {
     /// What this server has of a product, before uses (I2).
@@ -437,6 +439,22 @@ impl Engine {
             let attach = self.next_attach();
             self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
         }
+    }
+
+    /// Primary: whether a relay that is known may begin to attach once more now: each attachment
+    /// takes a place in the log. Who may not asks again.
+    pub(super) fn may_attach(&mut self, relay: &ServerName, now: Timestamp) -> bool {
+        if !self.state.met.contains_key(relay) {
+            return false;
+        }
+        let Tuning { attaches_burst, attach_interval, .. } = self.tuning;
+        let before = self.attaches_full.get(relay).copied().unwrap_or(now);
+        let full = before.max(now).after(attach_interval);
+        let may = full <= now.after(attach_interval.saturating_mul(attaches_burst));
+        if may {
+            self.attaches_full.insert(relay.clone(), full);
+        }
+        may
     }
 
     /// Primary: opens a challenge for this relay; an older one is void.

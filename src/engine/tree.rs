@@ -41,9 +41,15 @@ impl Heard {
     /// How far its clock is ahead of ours; the way of the message is in it.
     pub fn clock_ahead_ms(&self) -> i64 {
         let said = self.presence.clock.0.saturating_add(self.presence.kept_ms);
-        let ahead = i128::from(said) - i128::from(self.at.0);
-        i64::try_from(ahead).unwrap_or(i64::MAX)
+        ahead_ms(Timestamp(said), self.at)
     }
+}
+
+/// How far one clock is ahead of another.
+fn ahead_ms(one: Timestamp, other: Timestamp) -> i64 {
+    let ahead = i128::from(one.0) - i128::from(other.0);
+    let most = if ahead < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(ahead).unwrap_or(most)
 }
 
 impl Links {
@@ -99,6 +105,7 @@ impl Engine {
         if self.links.is_uplink(link) {
             self.gathering.retain(|(over, ..), _| *over != link);
             self.cut_off = self.links.uplink.take().map(|(_, parent)| (parent, now));
+            self.clock_ahead_ms = None;
             self.way_up_open = false;
             self.reports.uplink_down();
         } else {
@@ -314,6 +321,7 @@ impl Engine {
                 if let Body::Presence(presence) = &mut letter.body {
                     if letter.route.len() == 1 {
                         presence.address = self.links.seen.get(&link).cloned().unwrap_or_default();
+                        self.send_neighbour(link, Body::Time { clock: now });
                     }
                     self.hear(link, &letter.route, presence, now);
                 }
@@ -362,6 +370,7 @@ impl Engine {
                 self.sources_above = known.collect();
                 self.sources_changed = true;
             }
+            (Body::Time { clock }, None) => self.clock_ahead_ms = Some(ahead_ms(now, clock)),
             (Body::Trust(sealed), None) => self.trust_came(sealed),
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);
@@ -423,7 +432,7 @@ impl Engine {
             return;
         }
         match body {
-            Body::AttachHello if self.state.met.contains_key(&author) => {
+            Body::AttachHello if self.may_attach(&author, now) => {
                 let nonce = self.entropy.draw();
                 self.challenge(&author, nonce);
             }

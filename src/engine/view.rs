@@ -395,6 +395,7 @@ impl Engine {
             connected: self.reaches_primary(),
             parent: self.parent(),
             cut_off_since: self.cut_off.as_ref().map(|(_, since)| *since),
+            clock_ahead_ms: self.clock_ahead_ms,
             attach_refusal: self.attach_refusal.clone(),
             servers_online: online,
             servers_offline: servers.len() as u64 - online,

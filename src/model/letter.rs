@@ -69,6 +69,10 @@ pub enum Body {
     Presence(Presence),
     /// Down, to a neighbour: the way up is open again; say what has no answer yet.
     Resume,
+    /// Down, to a neighbour that said it is there: what the clock shows here.
+    Time {
+        clock: Timestamp,
+    },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),
 

@@ -68,6 +68,10 @@ pub struct Tuning {
     pub invites_max: usize,
     /// How long a certificate of a relay is valid. 7 days.
     pub certificate_life: Duration,
+    /// How often a relay may begin to attach at once, and in which time it may once more. 20 and
+    /// 1 s.
+    pub attaches_burst: u32,
+    pub attach_interval: Duration,
     /// Refusals of one kind leave a line in the event log this often at most. 1 s.
     pub refusals_noted_interval: Duration,
     /// Products. 1,000.
@@ -114,6 +118,8 @@ impl Default for Tuning {
             path_bytes_max: 4_096,
             invites_max: 1_000,
             certificate_life: Duration::from_secs(7 * 86_400),
+            attaches_burst: 20,
+            attach_interval: Duration::from_secs(1),
             refusals_noted_interval: Duration::from_secs(1),
             products_max: 1_000,
             devices_max: 1_000_000,

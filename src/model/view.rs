@@ -184,6 +184,9 @@ pub struct StatusView {
     pub parent: Option<ServerName>,
     /// When the connection to the parent was lost; nothing while there is one, or was none yet.
     pub cut_off_since: Option<Timestamp>,
+    /// How far the clock here is ahead of the parent's, roughly: the way of the message is in it.
+    /// Nothing at the primary, and until the parent said what its clock shows.
+    pub clock_ahead_ms: Option<i64>,
     /// Why the primary does not take this relay's word on what it holds.
     pub attach_refusal: Option<Refusal>,
     pub servers_online: u64,
@@ -203,4 +206,39 @@ pub struct StatusView {
 pub struct Advice {
     pub sentence: String,
     pub command: String,
+}
+
+/// One limit of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// As the configuration spells it: `limits.network.connections_max`.
+    pub name: String,
+    pub limit: u64,
+    pub default: u64,
+    /// What counts against it now; nothing where it bounds single things, not a sum of them.
+    pub in_use: Option<u64>,
+}
+
+/// What one neighbour takes of this server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeighbourView {
+    pub name: ServerName,
+    /// `parent` or `child`.
+    pub side: String,
+    pub address: String,
+    /// What it has not taken yet.
+    pub queued_frames: u64,
+    pub queued_bytes: u64,
+    /// How often, and how long in all, its letters had to wait because it was too fast.
+    pub held_up: u64,
+    pub held_up_ms: u64,
+    /// Connections of it that were not taken because it connected too often.
+    pub connections_refused: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsView {
+    pub as_of: Timestamp,
+    pub limits: Vec<LimitView>,
+    pub neighbours: Vec<NeighbourView>,
 }

@@ -15,6 +15,7 @@ use crate::model::name::TreeName;
 use crate::net::greeting::{self, GREETING};
 use crate::net::join::{JoinCall, JoinDoor, Joining};
 use crate::net::neighbourhood::Networks;
+use crate::net::occupancy::Occupancy;
 use crate::net::reception::Reception;
 use crate::net::{
     CloseCode, Connection, Denials, Identity, NetError, NetLimits, Refusal, Side, tls,
@@ -57,6 +58,7 @@ pub struct Listener {
     reception: Current,
     denials: Denials,
     limits: NetLimits,
+    occupancy: Occupancy,
     arrivals: mpsc::Receiver<Arrival>,
     refusals: mpsc::Receiver<Refused>,
     refused: Arc<AtomicU64>,
@@ -85,13 +87,20 @@ impl Listener {
         let (turned_away, refusals) = mpsc::channel(REFUSALS_KEPT_MAX);
         let refused = Arc::new(AtomicU64::new(0));
         let reception = Arc::new(RwLock::new(Arc::new(reception)));
+        let occupancy = Occupancy {
+            networks: Networks::default(),
+            slots: Arc::new(Semaphore::new(limits.connections_max)),
+            connections_max: limits.connections_max,
+            joins: Arc::new(JoinDoor::new(&limits)),
+        };
+        let Occupancy { networks, slots, joins, .. } = occupancy.clone();
         let door = Door {
             reception: reception.clone(),
             tree: identity.tree().clone(),
             denials: denials.clone(),
-            networks: Networks::default(),
-            slots: Arc::new(Semaphore::new(limits.connections_max)),
-            joins: JoinDoor::new(&limits),
+            networks,
+            slots,
+            joins,
             limits: limits.clone(),
             arrived,
             turned_away,
@@ -100,12 +109,27 @@ impl Listener {
         let doorman = tokio::spawn(watch_door(endpoint.clone(), Arc::new(door)));
         let _doorman = AbortOnDropHandle::new(doorman);
         let denials = denials.clone();
-        Ok(Listener { endpoint, reception, denials, limits, arrivals, refusals, refused, _doorman })
+        Ok(Listener {
+            endpoint,
+            reception,
+            denials,
+            limits,
+            occupancy,
+            arrivals,
+            refusals,
+            refused,
+            _doorman,
+        })
     }
 
     /// The address it listens at, with the port that the system chose.
     pub fn local_address(&self) -> Result<SocketAddr, NetError> {
         self.endpoint.local_addr().map_err(|error| NetError::Broken(error.to_string()))
+    }
+
+    /// How much of its limits is in use, for whoever asks at any time.
+    pub fn occupancy(&self) -> Occupancy {
+        self.occupancy.clone()
     }
 
     /// The next arrival; nothing once the listener was closed. Nothing is lost when this is
@@ -153,7 +177,7 @@ struct Door {
     limits: NetLimits,
     networks: Networks,
     slots: Arc<Semaphore>,
-    joins: JoinDoor,
+    joins: Arc<JoinDoor>,
     arrived: mpsc::Sender<Arrival>,
     turned_away: mpsc::Sender<Refused>,
     refused: Arc<AtomicU64>,

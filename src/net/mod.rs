@@ -18,16 +18,17 @@
 //! - `listener`, `dialer`: the two ends of making a connection; `greeting`: what both check.
 //! - `reception`: which of its two protocols a listener speaks with a caller, and how.
 //! - `join`: the second of them, for those who have no certificate yet.
-//! - `neighbourhood`: which callers count as one.
+//! - `neighbourhood`: which callers count as one. `allowance`: how much may come in a time.
 //! - `denials`: valid certificates that are not to be let in any more.
 //! - `connection`, `queue`, `frame`: frames on a made connection, gathered into few writes.
 //! - `tls`, `reset_key`: settings of TLS and QUIC. `private_file`: files that survive a crash.
-//! - `limits`: every bound, with its default.
+//! - `limits`: every bound, with its default; `occupancy`: how much of them is in use.
 //!
 //! Invariants: no connection is handed out before both sides accepted each other; a frame
 //! is delivered whole, once and in order, or not at all; memory for a peer is bounded before
 //! and after it has proven who it is.
 
+mod allowance;
 mod authority;
 mod certificate;
 mod connection;
@@ -41,6 +42,7 @@ mod join;
 mod limits;
 mod listener;
 mod neighbourhood;
+mod occupancy;
 mod private_file;
 mod public_key;
 mod queue;
@@ -53,6 +55,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use allowance::Allowance;
 pub use authority::{Authority, Certified, authority_print};
 pub use certificate::{Fingerprint, Peer};
 pub use connection::{Connection, FrameReceiver, Link};
@@ -66,6 +69,7 @@ pub use identity::Identity;
 pub use join::{JoinCall, JoinReply, join};
 pub use limits::NetLimits;
 pub use listener::{Arrival, Listener, Refused};
+pub use occupancy::{Occupancy, Occupied};
 pub use queue::FrameSender;
 pub use request::{KeyAndRequest, SecretKey};
 pub use signature::{check_seal, check_signature_of};

@@ -41,6 +41,12 @@ impl Networks {
         self.counts().get(&network(address)).copied().unwrap_or(0)
     }
 
+    /// How many there are in all, and in the network with the most.
+    pub(crate) fn all_and_most(&self) -> (usize, usize) {
+        let counts = self.counts();
+        (counts.values().sum(), counts.values().copied().max().unwrap_or(0))
+    }
+
     /// Counts one more, until what is returned is dropped.
     pub(crate) fn enter(&self, address: IpAddr) -> Present {
         let network = network(address);
@@ -100,6 +106,7 @@ mod tests {
         let second = networks.enter(ip("192.0.2.2"));
         assert_eq!(networks.count(ip("192.0.2.3")), 2);
         assert_eq!(networks.count(ip("192.0.3.1")), 0);
+        assert_eq!(networks.all_and_most(), (2, 2));
         drop(first);
         assert_eq!(networks.count(ip("192.0.2.3")), 1);
         drop(second);

@@ -201,6 +201,13 @@ impl Server {
         }
     }
 
+    /// How much of the limits of [`Tuning`] is in use, by the names of its fields.
+    pub fn usage(&self, now: Timestamp) -> Vec<(&'static str, u64)> {
+        let mut usage = self.engine.usage(now);
+        usage.push(("in_flight_bytes_max", self.in_flight_bytes as u64));
+        usage
+    }
+
     fn is_behind(&self) -> bool {
         let tuning = self.engine.tuning();
         self.in_flight_bytes > tuning.in_flight_bytes_max

@@ -29,7 +29,7 @@ use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
 pub fn is_body(tag: u32) -> bool {
-    matches!(tag, 10..=30 | 40..=42 | 45)
+    matches!(tag, 10..=30 | 40..=42 | 45..=46)
 }
 
 /// Never renumbered; a body that fell out of use keeps its number.
@@ -88,6 +88,9 @@ pub enum BodyForm {
     Claimed(ClaimedForm),
     #[prost(message, tag = "45")]
     AttachRefused(AttachRefusedForm),
+    /// A clock, in milliseconds.
+    #[prost(fixed64, tag = "46")]
+    Time(u64),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -233,6 +236,7 @@ impl BodyForm {
         match body {
             Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
             Body::Resume => BodyForm::Resume(true),
+            Body::Time { clock } => BodyForm::Time(clock.0),
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
@@ -279,12 +283,9 @@ impl BodyForm {
             }
             Body::Report(batch) => BodyForm::Report(ReportBatchForm::of(batch)),
             Body::ReportAck { stream, incarnation, have, settled } => {
-                BodyForm::ReportAck(ReportAckForm {
-                    stream: Some(StreamIdForm::of(stream)),
-                    incarnation: *incarnation,
-                    have: *have,
-                    settled: *settled,
-                })
+                let (stream, incarnation) = (Some(StreamIdForm::of(stream)), *incarnation);
+                let (have, settled) = (*have, *settled);
+                BodyForm::ReportAck(ReportAckForm { stream, incarnation, have, settled })
             }
             Body::CertificateAsk { ticket, ask } => {
                 let ask = Some(CertificateAskForm::of(ask));
@@ -304,6 +305,7 @@ impl BodyForm {
         Ok(match self {
             BodyForm::Presence(form) => Body::Presence(form.value(room)?),
             BodyForm::Resume(_) => Body::Resume,
+            BodyForm::Time(ms) => Body::Time { clock: Timestamp(ms) },
             BodyForm::Sources(list) => {
                 Body::Sources(read_list::<SourceForm>(&list, Part::Products, room)?)
             }

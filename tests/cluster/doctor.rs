@@ -97,7 +97,7 @@ fn a_tree_that_is_well_is_told_to_be() {
     crate::site::eventually(
         "west is connected",
         || crate::site::run(below.client().status()),
-        |status| status.connected,
+        |status| status.connected && status.clock_ahead_ms.is_some(),
     );
     let report = Report::of(&primary);
     for id in ["configuration", "permissions", "certificate", "clock"] {
@@ -115,6 +115,7 @@ fn a_tree_that_is_well_is_told_to_be() {
     report.is("parent", "ok", &format!("hq answers at {port} and takes this identity"));
     report.is("server", "ok", "west answers, connected to hq");
     report.is("version", "ok", "hq runs lictree");
+    report.is("clock", "ok", "like the parent's");
     report.is("port", "skipped", "the system chooses");
     report.is_well();
 

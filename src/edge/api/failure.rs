@@ -1,6 +1,7 @@
 //! Everything but success: a refusal by the server, or by the API before it asked.
 
 use crate::client::contract::ErrorBody;
+use crate::daemon::port::AskError;
 use crate::edge::codes;
 use crate::model::refusal::Refusal;
 use axum::Json;
@@ -29,6 +30,15 @@ pub(super) enum Failure {
     ImportBusy,
     /// The server answered another question: a fault of the program.
     Unexpected,
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Failure {
+        match error {
+            AskError::Stopping => Failure::Stopping,
+            AskError::TooLate(waited) => Failure::TooLate(waited),
+        }
+    }
 }
 
 impl Failure {

@@ -26,6 +26,7 @@
 //! | `POST /v1/authority/rotate` | `DoingBody` | `RotationView` |
 //! | `POST /v1/certificate/renew` | | whether it came, and when it ends |
 //! | `GET /v1/events?after=…&limit=…` | | `{"events":[…]}` |
+//! | `GET /v1/limits` | | `LimitsView` |
 //!
 //! Invariant: whatever comes, in whatever size or speed, costs bounded memory and time.
 
@@ -35,6 +36,7 @@ mod failure;
 mod holdings;
 mod imports;
 mod licenses;
+mod limits;
 mod nodes;
 mod read;
 mod routes;
@@ -48,12 +50,15 @@ pub use access::{Access, GroupRefused, SocketGroup};
 pub use socket::{ApiSocket, NotOpened};
 
 use crate::daemon::keyring::Keyring;
-use crate::daemon::port::{AskError, Port};
+use crate::daemon::port::Port;
 use crate::edge::import::ImportLimits;
 use crate::model::request::{Answer, Request};
+use crate::model::view::LimitView;
+use crate::net::Occupancy;
 use crate::wire::license_file::VendorKeys;
 use failure::Failure;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -100,23 +105,45 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     port: Port,
     vendor_keys: VendorKeys,
-    /// What the server proves itself with; none stands behind the ports of tests.
     keyring: Option<Arc<Keyring>>,
+    occupancy: Option<Occupancy>,
+    stated: Vec<LimitView>,
     limits: ApiLimits,
     import: ImportLimits,
+    /// Connections to the socket there are.
+    connections: AtomicUsize,
     imports: Semaphore,
 }
 
+/// What an API is made of.
+pub struct ApiParts {
+    pub port: Port,
+    pub vendor_keys: VendorKeys,
+    /// What the server proves itself with; none stands behind the ports of tests.
+    pub keyring: Option<Arc<Keyring>>,
+    /// How many call at the server's own port, where it has one.
+    pub occupancy: Option<Occupancy>,
+    /// Every limit as the configuration has it.
+    pub stated: Vec<LimitView>,
+    pub limits: ApiLimits,
+    pub import: ImportLimits,
+}
+
 impl Api {
-    pub fn new(
-        port: Port,
-        vendor_keys: VendorKeys,
-        keyring: Option<Arc<Keyring>>,
-        limits: ApiLimits,
-        import: ImportLimits,
-    ) -> Api {
+    pub fn new(parts: ApiParts) -> Api {
+        let ApiParts { port, vendor_keys, keyring, occupancy, stated, limits, import } = parts;
         let imports = Semaphore::new(limits.imports_max);
-        Api(Arc::new(Inner { port, vendor_keys, keyring, limits, import, imports }))
+        Api(Arc::new(Inner {
+            port,
+            vendor_keys,
+            keyring,
+            occupancy,
+            stated,
+            limits,
+            import,
+            connections: AtomicUsize::new(0),
+            imports,
+        }))
     }
 
     /// The server's answer, unless it refuses.
@@ -124,8 +151,7 @@ impl Api {
         match self.0.port.ask(request).await {
             Ok(Answer::Refused(refusal)) => Err(Failure::Refused(refusal)),
             Ok(answer) => Ok(answer),
-            Err(AskError::Stopping) => Err(Failure::Stopping),
-            Err(AskError::TooLate(waited)) => Err(Failure::TooLate(waited)),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! There is no other way to a route, so none is without a row that says who may ask.
 
-use crate::edge::api::{Api, enrolment, failure, holdings, imports, licenses, nodes, views};
+use crate::edge::api::{
+    Api, enrolment, failure, holdings, imports, licenses, limits, nodes, views,
+};
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -36,6 +38,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::DeleteNodes => on(by, nodes::delete),
         Operation::ImportNodes => on(by, imports::import),
         Operation::ListEvents => on(by, views::events),
+        Operation::ShowLimits => on(by, limits::show),
         Operation::Invite => on(by, enrolment::invite),
         Operation::Invitations => on(by, enrolment::invitations),
         Operation::Uninvite => on(by, enrolment::uninvite),

@@ -10,10 +10,9 @@ use hyper_util::service::TowerToHyperService;
 use rustix::fs::Mode;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -69,18 +68,18 @@ impl ApiSocket {
 }
 
 async fn serve(listener: UnixListener, api: Api, access: Access, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(api.0.limits.connections_max));
-    let http = http(&api);
-    let router = routes::router(api);
+    let (http, connections_max) = (http(&api), api.0.limits.connections_max);
+    let router = routes::router(api.clone());
     let mut connections = JoinSet::new();
     loop {
+        api.0.connections.store(connections.len(), Ordering::Relaxed);
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept(), if connections.len() < connections_max => accepted,
         };
-        let Ok((stream, place)) = accepted else {
+        let Ok((stream, _)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -88,22 +87,12 @@ async fn serve(listener: UnixListener, api: Api, access: Access, stop: Cancellat
         connections.spawn(async move {
             let router = if is_admitted(&access, &stream).await { router } else { closed() };
             talk(http, stream, router).await;
-            drop(place);
         });
     }
     drop(listener);
     // Those that take longer are broken off.
     let all = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(LAST_WORDS, all).await;
-}
-
-async fn accept(
-    listener: &UnixListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
 }
 
 /// Whether the program at the other end runs for somebody who may use the socket.

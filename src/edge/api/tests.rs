@@ -3,7 +3,7 @@
 use crate::client::contract::ImportFormat;
 use crate::client::{Client, ClientError, SOCKET_NAME};
 use crate::daemon::port::{Port, PortTwin};
-use crate::edge::api::{Access, Api, ApiLimits, ApiSocket};
+use crate::edge::api::{Access, Api, ApiLimits, ApiParts, ApiSocket};
 use crate::edge::import::ImportLimits;
 use crate::engine::permission::{self, Method, Operation, TABLE};
 use crate::model::count::LicenseCount;
@@ -35,7 +35,15 @@ fn stage(limits: ApiLimits, patience: Duration) -> Stage {
     let vendor = VendorKey::generate().unwrap();
     let retired = VendorKey::generate().unwrap();
     let keys = VendorKeys { trusted: vec![vendor.public()], retired: vec![retired.public()] };
-    let api = Api::new(port, keys, None, limits, ImportLimits::default());
+    let api = Api::new(ApiParts {
+        port,
+        vendor_keys: keys,
+        keyring: None,
+        occupancy: None,
+        stated: Vec::new(),
+        limits,
+        import: ImportLimits::default(),
+    });
     let socket = ApiSocket::open(&folder.path().join(SOCKET_NAME), api, Access::new(None)).unwrap();
     let client = Client::of_data_dir(folder.path());
     Stage { folder, socket, twin, client, vendor, retired }

@@ -17,6 +17,7 @@ mod holding;
 mod init;
 mod join;
 mod license;
+mod limits;
 mod manual;
 mod node;
 mod range;
@@ -75,6 +76,9 @@ enum Noun {
     /// What happened at a server.
     #[command(subcommand)]
     Event(event::Verb),
+    /// What this server allows, and how much of it is in use.
+    #[command(subcommand)]
+    Limits(limits::Verb),
     /// One server in a few lines.
     Status,
     /// What a code means, and what to do.
@@ -155,6 +159,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Range(verb) => online(range::run(verb, terminal)),
         Noun::Node(verb) => online(node::run(verb, terminal)),
         Noun::Event(verb) => online(event::run(verb, terminal)),
+        Noun::Limits(verb) => online(limits::run(verb, terminal)),
         Noun::Status => online(status::run(terminal)),
     };
     done.map(|()| ExitCode::SUCCESS)

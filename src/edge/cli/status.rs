@@ -77,6 +77,7 @@ mod tests {
             connected: false,
             parent: Some("c".parse().unwrap()),
             cut_off_since: Some(Timestamp(300_000)),
+            clock_ahead_ms: None,
             attach_refusal: None,
             servers_online: 1,
             servers_offline: 0,

@@ -4,6 +4,7 @@
 //! default stands in, so that one reading finds everything that is wrong.
 
 use crate::edge::codes;
+use crate::model::view::LimitView;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Read;
@@ -16,6 +17,9 @@ use toml::de::{DeTable, DeValue};
 
 /// The largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What the names of limits begin with.
+const LIMITS: &str = "limits.";
 
 /// One thing that is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +69,14 @@ pub(super) struct Document<'a> {
     text: &'a str,
     problems: RefCell<Problems>,
     asked: RefCell<Vec<String>>,
+    /// Every number below `limits`, with what it came to.
+    limits: RefCell<Vec<LimitView>>,
 }
 
 impl<'a> Document<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str) -> Document<'a> {
-        Document { file, text, problems: RefCell::default(), asked: RefCell::default() }
+        let (problems, asked, limits) = Default::default();
+        Document { file, text, problems, asked, limits }
     }
 
     /// The outermost table; what is no TOML becomes problems.
@@ -100,6 +107,11 @@ impl<'a> Document<'a> {
         let place = format!("{}:{line}", self.file.display());
         let (key, what, remedy) = (key.to_string(), what.to_string(), remedy.to_string());
         self.problems.borrow_mut().push(Problem { code, place, key, what, remedy });
+    }
+
+    /// The limits that were asked for, in that order.
+    pub(super) fn stated_limits(&self) -> Vec<LimitView> {
+        self.limits.borrow().clone()
     }
 
     pub(super) fn into_problems(self) -> Problems {
@@ -135,12 +147,20 @@ impl<'a> Section<'a> {
         into: &mut T,
         allowed: RangeInclusive<u64>,
     ) where
-        T: TryFrom<u64>,
+        T: TryFrom<u64> + TryInto<u64> + Copy,
     {
+        let default = *into;
         if let Some(found) = self.integer(key, &allowed)
             && let Ok(number) = T::try_from(found)
         {
             *into = number;
+        }
+        let name = self.full(key);
+        if name.starts_with(LIMITS)
+            && let (Ok(limit), Ok(default)) = ((*into).try_into(), default.try_into())
+        {
+            let limit = LimitView { name, limit, default, in_use: None };
+            self.document.limits.borrow_mut().push(limit);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The upper bounds keep a slip of the finger from taking all memory; they are no advice.
 
+use crate::daemon::pace::PaceLimits;
 use crate::daemon::settings::DaemonLimits;
 use crate::edge::api::ApiLimits;
 use crate::edge::config::Limits;
@@ -34,6 +35,9 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
     net_limits(&mut network, &mut limits.net);
     network.finish();
     limits.wire.frame_len_max = limits.net.frame_bytes_max as usize;
+    let mut pace = section.section("pace");
+    pace_limits(&mut pace, &mut limits.daemon.pace);
+    pace.finish();
     let mut wire = section.section("wire");
     wire_limits(&mut wire, &mut limits.wire);
     wire.finish();
@@ -50,6 +54,7 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
 fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
     times.time("presence_interval_ms", &mut tuning.presence_interval, 10..=HOUR_S * 1_000);
     times.time("retry_interval_ms", &mut tuning.retry_interval, 10..=HOUR_S * 1_000);
+    times.time("attach_interval_ms", &mut tuning.attach_interval, 1..=HOUR_S * 1_000);
     times.time("answer_wait_ms", &mut tuning.answer_wait, 10..=600_000);
     times.time("checkpoint_interval_ms", &mut tuning.checkpoint_interval, 10..=HOUR_S * 1_000);
     times.time("certificate_life_s", &mut tuning.certificate_life, 10..=366 * 24 * HOUR_S);
@@ -104,6 +109,7 @@ fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
     limits.number("children_max", &mut tuning.children_max, 1..=100_000);
     limits.number("path_bytes_max", &mut tuning.path_bytes_max, 63..=65_536);
     limits.number("invites_max", &mut tuning.invites_max, 1..=100_000);
+    limits.number("attaches_burst", &mut tuning.attaches_burst, 1..=MILLION);
     limits.number("products_max", &mut tuning.products_max, 1..=MILLION);
     limits.number("devices_max", &mut tuning.devices_max, 1..=100 * MILLION);
     limits.number("licenses_max", &mut tuning.licenses_max, 1..=MILLION);
@@ -143,6 +149,15 @@ fn join_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     let per_minute = &mut net.joins_per_address_per_minute;
     network.number("joins_per_address_per_minute", per_minute, 1..=60_000);
     network.number("join_addresses_max", &mut net.join_addresses_max, 1..=MILLION);
+}
+
+fn pace_limits(section: &mut Section<'_>, pace: &mut PaceLimits) {
+    section.number("connections_per_minute", &mut pace.connections_per_minute, 1..=60_000);
+    section.number("connections_burst", &mut pace.connections_burst, 1..=MILLION);
+    section.number("letters_per_second", &mut pace.letters_per_second, 1..=10 * MILLION);
+    section.number("letters_burst", &mut pace.letters_burst, 1..=100 * MILLION);
+    section.number("rows_per_second", &mut pace.rows_per_second, 1..=10 * MILLION);
+    section.number("rows_burst", &mut pace.rows_burst, 1..=100 * MILLION);
 }
 
 fn wire_limits(section: &mut Section<'_>, wire: &mut WireLimits) {

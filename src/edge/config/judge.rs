@@ -50,6 +50,7 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
         vendor_keys,
         socket_group,
         limits,
+        stated_limits: document.stated_limits(),
     })
 }
 

@@ -28,6 +28,7 @@ use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
+use crate::model::view::LimitView;
 use crate::net::{Identity, NetLimits};
 use crate::wire::WireLimits;
 use crate::wire::license_file::VendorKeys;
@@ -49,6 +50,8 @@ pub struct Configuration {
     /// Who besides its own user may use the socket of this server.
     pub socket_group: Option<SocketGroup>,
     pub limits: Limits,
+    /// Every number in it by its name, for people.
+    pub stated_limits: Vec<LimitView>,
 }
 
 /// Every bound and time, each with a default.

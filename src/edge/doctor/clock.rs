@@ -16,7 +16,16 @@ const BACK_USUAL: Duration = Duration::from_secs(2);
 /// Set back further than this, something is wrong with the machine.
 const BACK_BAD: Duration = Duration::from_secs(60);
 
+/// What a clock may differ from the parent's before a person should look, and before licenses and
+/// certificates are judged wrongly by it (safety.md 1.6).
+/// The way of a message is in what is known of the parent's clock.
+const LIKE: Duration = Duration::from_secs(2);
+const DIFFERS_USUAL: Duration = Duration::from_secs(60);
+const DIFFERS_BAD: Duration = Duration::from_secs(300);
+
 const REMEDY: &str = "let a time service set the clock: `timedatectl`, `chronyc tracking`";
+const REMEDY_TWO: &str = "see which of the two is wrong, here and at the parent: `timedatectl`; \
+                          let a time service set both";
 
 pub(super) fn look(now: Timestamp, running: &Running, data_dir: &Path) -> Finding {
     let seen = match running {
@@ -26,10 +35,12 @@ pub(super) fn look(now: Timestamp, running: &Running, data_dir: &Path) -> Findin
         }
         _ => ("the last change of its state", changed(&state_dir(data_dir)).unwrap_or_default()),
     };
-    judge(now, seen)
+    let ahead_ms = running.status().and_then(|status| status.clock_ahead_ms);
+    judge(now, seen, ahead_ms)
 }
 
-fn judge(now: Timestamp, (what, seen): (&str, Timestamp)) -> Finding {
+/// `ahead_ms`: how far the clock is ahead of the parent's, where that is known.
+fn judge(now: Timestamp, (what, seen): (&str, Timestamp), ahead_ms: Option<i64>) -> Finding {
     let about = About::Clock;
     let shown = age::moment(now);
     if !YEARS_LIKELY.contains(&now) {
@@ -43,7 +54,22 @@ fn judge(now: Timestamp, (what, seen): (&str, Timestamp)) -> Finding {
     if back > BACK_USUAL {
         return Finding::warning(about, text, REMEDY);
     }
-    Finding::ok(about, format!("it shows {shown}; the parent's time is not known"))
+    let Some(ahead_ms) = ahead_ms else {
+        return Finding::ok(about, format!("it shows {shown}; the parent's time is not known"));
+    };
+    let differs = Duration::from_millis(ahead_ms.unsigned_abs());
+    let text = match ahead_ms {
+        _ if differs < LIKE => format!("it shows {shown}, like the parent's"),
+        0.. => format!("it shows {shown}, {} ahead of the parent's", age::length(differs)),
+        _ => format!("it shows {shown}, {} behind the parent's", age::length(differs)),
+    };
+    if differs > DIFFERS_BAD {
+        return Finding::bad(about, text, REMEDY_TWO);
+    }
+    if differs > DIFFERS_USUAL {
+        return Finding::warning(about, text, REMEDY_TWO);
+    }
+    Finding::ok(about, text)
 }
 
 /// When a file in the folder was last changed; nothing without files.
@@ -61,16 +87,35 @@ mod tests {
     #[test]
     fn a_clock_is_likely_set_back_or_nonsense() {
         let now = Timestamp(1_800_000_000_000);
-        let back = |s| judge(now, ("x", now.after(Duration::from_secs(s))));
-        assert_eq!(judge(now, ("x", Timestamp(0))).state, State::Ok);
+        let back = |s| judge(now, ("x", now.after(Duration::from_secs(s))), None);
+        assert_eq!(judge(now, ("x", Timestamp(0)), None).state, State::Ok);
         assert_eq!(
             [0, 2, 3, 60, 61].map(|s| back(s).state),
             [State::Ok, State::Ok, State::Warning, State::Warning, State::Bad]
         );
         assert!(back(3_600).text.contains("60 min before x"), "{}", back(3_600).text);
         for nonsense in [0, 1_735_689_599_999, 4_102_444_800_000] {
-            assert_eq!(judge(Timestamp(nonsense), ("x", Timestamp(0))).state, State::Bad);
+            assert_eq!(judge(Timestamp(nonsense), ("x", Timestamp(0)), None).state, State::Bad);
         }
+    }
+
+    #[test]
+    fn a_clock_is_compared_with_the_parents() {
+        let by = |s: i64| judge(Timestamp(1_800_000_000_000), ("x", Timestamp(0)), Some(s * 1_000));
+        assert_eq!(
+            [0, 60, -60, 61, -300, 301, -301].map(|s| by(s).state),
+            [
+                State::Ok,
+                State::Ok,
+                State::Ok,
+                State::Warning,
+                State::Warning,
+                State::Bad,
+                State::Bad
+            ]
+        );
+        assert!(by(-600).text.ends_with("10 min behind the parent's"), "{}", by(-600).text);
+        assert_eq!(by(i64::MIN / 1_000).state, State::Bad);
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl JoinDoor {
         }
     }
 
+    /// Calls under way, and addresses that called lately.
+    pub(crate) fn occupied(&self) -> (usize, usize) {
+        let rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.joins_max.saturating_sub(self.slots.available_permits()), rate.callers())
+    }
+
     /// Lets a caller begin, or says why not. The handshake has proven that they are at `remote`.
     pub(crate) fn admit(
         &self,

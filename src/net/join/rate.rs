@@ -1,15 +1,11 @@
 //! How often one caller may try to join.
 //!
-//! ```text
-//!   a bucket of N calls for each caller; one call comes back every minute / N
-//!
-//!   kept of it: when the bucket will be full again      now ────────► full
-//!                                                         less than a minute: one call is left
-//! ```
+//! Each caller has a bucket of N calls (see `allowance`); one call comes back every minute / N.
 //!
 //! Invariant: at most `callers_max` are kept. When a further one comes, the one goes whose bucket
 //! is full first: it had the least left to wait.
 
+use crate::net::Allowance;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -18,8 +14,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 
 /// The buckets of all callers that have called lately.
 pub(crate) struct Rate {
-    /// In which one call comes back.
-    interval: Duration,
+    allowance: Allowance,
     callers_max: usize,
     full_at: BTreeMap<IpAddr, Instant>,
     /// The same, the one that is full first in front.
@@ -28,15 +23,15 @@ pub(crate) struct Rate {
 
 impl Rate {
     pub(crate) fn new(per_minute: u32, callers_max: usize) -> Rate {
-        let interval = WINDOW / per_minute.max(1);
-        Rate { interval, callers_max, full_at: BTreeMap::new(), order: BTreeSet::new() }
+        let allowance = Allowance::new(per_minute, WINDOW, per_minute);
+        Rate { allowance, callers_max, full_at: BTreeMap::new(), order: BTreeSet::new() }
     }
 
     /// Takes one call out of the bucket of `caller`; says no, and takes nothing, when it is empty.
     pub(crate) fn take(&mut self, caller: IpAddr, now: Instant) -> bool {
         let before = self.full_at.get(&caller).copied();
-        let full = before.map_or(now, |full| full.max(now)) + self.interval;
-        if full > now + WINDOW {
+        let full = self.allowance.take(before, 1, now);
+        if !self.allowance.overdrawn(full, now).is_zero() {
             return false;
         }
         if let Some(before) = before {
@@ -50,6 +45,11 @@ impl Rate {
             self.full_at.remove(&first);
         }
         true
+    }
+
+    /// How many callers are remembered.
+    pub(crate) fn callers(&self) -> usize {
+        self.full_at.len()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Arbitrary frames.
 
 use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
     attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, report,
@@ -79,6 +80,7 @@ fn attaching() -> impl Strategy<Value = Body> {
     prop_oneof![
         presence(),
         Just(Body::Resume),
+        any::<u64>().prop_map(|ms| Body::Time { clock: Timestamp(ms) }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),

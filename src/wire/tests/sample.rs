@@ -73,6 +73,7 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     vec![
         ("presence", up(Address::Primary, Body::Presence(presence()))),
         ("resume", down(Address::Neighbour, Body::Resume)),
+        ("time", down(Address::Neighbour, Body::Time { clock: Timestamp(1_800_000_000_000) })),
         ("sources", down(Address::Neighbour, sources)),
         ("attach-hello", up(Address::Primary, Body::AttachHello)),
         ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
