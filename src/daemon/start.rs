@@ -86,7 +86,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let pauses = Pauses::new(&settings.limits, random_bits()?);
     let uplink = settings.parent.map(|parent| {
         let (keyring, hall) = (keyring.clone(), hall.clone());
-        Uplink { parent, keyring, net: settings.net, hall, pauses }
+        Uplink { parent, keyring, net: settings.net, hall, pauses, calls: 0 }
     });
     let stop = CancellationToken::new();
     // Longer than any wait of the server itself, which answers with better words.

@@ -17,6 +17,8 @@ pub(super) struct Uplink {
     pub(super) net: NetLimits,
     pub(super) hall: Arc<Hall>,
     pub(super) pauses: Pauses,
+    /// Calls so far: the next one goes to the next of the parent's addresses.
+    pub(super) calls: usize,
 }
 
 impl Uplink {
@@ -41,6 +43,7 @@ impl Uplink {
     /// One connection, from the call to its end, and why it ended; nothing where this server stops.
     async fn once(&mut self) -> Option<String> {
         let dialed = self.dial().await;
+        self.calls = self.calls.wrapping_add(1);
         match dialed {
             Ok(connection) => {
                 let made = Instant::now();
@@ -81,8 +84,10 @@ impl Uplink {
             return Ok(address);
         }
         let found = tokio::net::lookup_host(text).await;
-        let mut addresses = found.map_err(|error| format!("cannot look up {text}: {error}"))?;
-        addresses.next().ok_or_else(|| format!("{text} has no address"))
+        let found = found.map_err(|error| format!("cannot look up {text}: {error}"))?;
+        let addresses: Vec<SocketAddr> = found.collect();
+        let turn = self.calls.checked_rem(addresses.len()).unwrap_or(0);
+        addresses.get(turn).copied().ok_or_else(|| format!("{text} has no address"))
     }
 }
 

@@ -219,6 +219,11 @@ impl Engine {
 
     fn await_approval(&mut self, id: InviteId, key: KeyPrint, reply: &ReplyTo) {
         let Some(invite) = self.state.invites.get_mut(&id) else { return };
+        if invite.key.is_some_and(|first| first != key) {
+            let text = format!("{}: {}", invite.name, spent());
+            self.note("join.refused", text);
+            return self.send_certificate(reply, CertificateAnswer::Refused(spent()));
+        }
         if invite.key.is_none() {
             invite.key = Some(key);
             let text = format!("{} waits for approval, with the key {key}", invite.name);

@@ -17,6 +17,7 @@ use crate::model::time::Timestamp;
 use crate::net::certificate::{self, Peer, ServerCertificate};
 use crate::net::private_file::{self, Readers};
 use crate::net::public_key::PublicKey;
+use crate::net::request::read_key;
 use crate::net::reset_key::ResetKey;
 use crate::net::{Fingerprint, IdentityError, KeyAndRequest, NetError, SecretKey, signature, tls};
 use aws_lc_rs::rand::SystemRandom;
@@ -49,6 +50,11 @@ impl Identity {
     /// has come, [`assemble`](Identity::assemble) joins both.
     pub fn request() -> Result<KeyAndRequest, IdentityError> {
         KeyAndRequest::make()
+    }
+
+    /// The same with the key that lies at `path`, made and kept there (0600) when it is not yet.
+    pub fn request_kept(path: &Path) -> Result<KeyAndRequest, IdentityError> {
+        KeyAndRequest::kept(path)
     }
 
     /// Joins a key with the certificates (DER) that came for it, the server's own first, and the
@@ -277,12 +283,6 @@ fn key_of(
         return Ok(key.serialize_der().into());
     }
     Err(IdentityError::KeyMismatch { certificate: folder.join(CHAIN_FILE), key: current })
-}
-
-fn read_key(path: &Path) -> Result<rcgen::KeyPair, IdentityError> {
-    rcgen::KeyPair::from_pem(&private_file::read(path, Readers::Us)?).map_err(|error| {
-        IdentityError::Unreadable { path: path.to_path_buf(), what: "key", why: error.to_string() }
-    })
 }
 
 /// A moment as people write it, in UTC.

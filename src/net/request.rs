@@ -9,10 +9,12 @@
 
 use crate::model::enrolment::KeyPrint;
 use crate::net::IdentityError;
+use crate::net::private_file::{self, Readers};
 use crate::net::public_key::PublicKey;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use std::fmt;
+use std::path::Path;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
 
@@ -55,14 +57,38 @@ impl KeyAndRequest {
     /// Makes a new key (ECDSA P-256), and a request for it that asks for no name.
     pub(crate) fn make() -> Result<KeyAndRequest, IdentityError> {
         let making = |error: rcgen::Error| IdentityError::Making(error.to_string());
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(making)?;
+        KeyAndRequest::of(&KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(making)?)
+    }
+
+    /// The key that lies at `path`; a new one, kept there (0600), if none does. So whoever asks
+    /// again after a crash asks with the same key.
+    pub(crate) fn kept(path: &Path) -> Result<KeyAndRequest, IdentityError> {
+        if !path.exists() {
+            let made = KeyAndRequest::make()?;
+            let text = private_file::pem_text("PRIVATE KEY", made.key.secret.secret_pkcs8_der());
+            private_file::write(path, &text, Readers::Us)?;
+            return Ok(made);
+        }
+        let key = read_key(path)?;
+        KeyAndRequest::of(&key)
+    }
+
+    fn of(key: &KeyPair) -> Result<KeyAndRequest, IdentityError> {
+        let making = |error: rcgen::Error| IdentityError::Making(error.to_string());
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        let request = params.serialize_request(&key).map_err(making)?.der().to_vec();
+        let request = params.serialize_request(key).map_err(making)?.der().to_vec();
         let print = PublicKey::of(&key.subject_public_key_info()).print();
         let key = SecretKey { print, secret: key.serialize_der().into() };
         Ok(KeyAndRequest { key, request })
     }
+}
+
+/// The key (PEM) in a file that only its user can read.
+pub(crate) fn read_key(path: &Path) -> Result<KeyPair, IdentityError> {
+    KeyPair::from_pem(&private_file::read(path, Readers::Us)?).map_err(|error| {
+        IdentityError::Unreadable { path: path.to_path_buf(), what: "key", why: error.to_string() }
+    })
 }
 
 /// The key of a request whose sender has proven to hold it. Whatever else the request asks for,
@@ -104,6 +130,20 @@ mod tests {
         assert_eq!(proven_key(&request).unwrap().print(), key.print());
         let shown = format!("{key:?}");
         assert_eq!(shown, format!("SecretKey {{ print: {}, .. }}", key.print()));
+    }
+
+    #[test]
+    fn a_key_that_is_kept_is_used_again_and_no_other_file_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("joining.key");
+        let first = KeyAndRequest::kept(&path).unwrap().key.print();
+        let again = KeyAndRequest::kept(&path).unwrap();
+        assert_eq!(again.key.print(), first);
+        assert_eq!(proven_key(&again.request).unwrap().print(), first);
+        private_file::write(&path, "no key", Readers::Us).unwrap();
+        assert!(matches!(KeyAndRequest::kept(&path), Err(IdentityError::Unreadable { .. })));
+        private_file::write(&path, "", Readers::Everyone).unwrap();
+        assert!(matches!(KeyAndRequest::kept(&path), Err(IdentityError::LooseFile { .. })));
     }
 
     #[test]

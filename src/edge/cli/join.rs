@@ -1,17 +1,20 @@
 //! `lictree join CODE --to HOST:PORT`: a new server comes into the tree.
 //!
 //! ```text
-//!   key made here ─► the called server is of the code's tree? ─► proof, request ─► certificate
-//!                         │ no: nothing was said                     │ waits: asked again
-//!                         ▼                                          ▼
-//!                    refused, exit 1                  folder, identity, configuration
+//!   key made and kept ─► the called server is of the code's tree? ─► proof, request ─► certificate
+//!                            │ no: nothing was said                     │ waits: asked again
+//!                            ▼                                          ▼
+//!                       refused, exit 1                  folder, identity, configuration
 //! ```
+//! The same line given again goes on where the last one stopped (`edge::joining`).
+//!
 //! In a folder that has a server of that name already only its identity is replaced: its state, and
 //! with it its licenses and devices, stays. So a server whose certificate has ended comes back.
 
 use crate::daemon::settings::identity_dir;
 use crate::edge::codes;
 use crate::edge::founding::{CONFIG_NAME, ServerPlan};
+use crate::edge::joining::JoiningKey;
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
@@ -25,9 +28,14 @@ use crate::wire::join::{
 use crate::wire::license_file::VendorPublicKey;
 use clap::Args;
 use serde_json::json;
+use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+const SAME_LINE: &str = "put that right, and give the same line again";
+const WHOM_TO_CALL: &str = "check --to, and that the parent runs and is the one the code is for";
 
 /// How often a server that waits for approval asks again.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -64,10 +72,24 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         let message = format!("this is no code: {error}");
         refused(codes::JOIN_CODE, message, "paste the whole line that `server invite` printed")
     })?;
-    let joined = ask(&code, &arguments, terminal).await?;
+    if let Some(folder) = &arguments.at {
+        check_named_place(folder)?;
+    }
+    let key = JoiningKey::of(code.invite, arguments.at.as_deref()).map_err(|error| {
+        let message = format!("cannot make the folder: {error}");
+        refused(codes::NOT_FOUNDED, message, "name one that you may make: --at DIR")
+    })?;
+    let joined = match ask(&code, &key, &arguments, terminal).await {
+        Ok(joined) => joined,
+        Err(NotJoined::ForNow(failure)) => return Err(failure),
+        Err(NotJoined::ForGood(failure)) => {
+            key.forget();
+            return Err(failure);
+        }
+    };
     let Grant { tree, name, parent, .. } = &joined.grant;
     let folder = arguments.at.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
-    check_place(&folder, name)?;
+    check_place(&folder, name, &key)?;
     let plan = ServerPlan {
         tree: tree.clone(),
         name: name.clone(),
@@ -76,16 +98,18 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         vendor_keys: arguments.vendor_key,
     };
     let config = folder.join(CONFIG_NAME);
-    joined.identity.save(&identity_dir(&folder)).map_err(|error| {
-        refused(codes::NOT_FOUNDED, error.to_string(), "put that right and have a new code made")
-    })?;
+    joined
+        .identity
+        .save(&identity_dir(&folder))
+        .map_err(|error| refused(codes::NOT_FOUNDED, error.to_string(), SAME_LINE))?;
     let back = config.exists();
     if !back {
         private_file::create(&config, &plan.configuration()).map_err(|error| {
             let message = format!("cannot write {}: {error}", config.display());
-            refused(codes::NOT_FOUNDED, message, "put that right and have a new code made")
+            refused(codes::NOT_FOUNDED, message, SAME_LINE)
         })?;
     }
+    key.forget();
     let config = config.display().to_string();
     let answer = json!({ "tree": tree, "name": name, "parent": parent, "config": config });
     let what = if back { "is back in" } else { "has joined" };
@@ -95,11 +119,26 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
     terminal.show(&answer, |_, _| text)
 }
 
+/// Why there is no certificate.
+enum NotJoined {
+    /// The same line may help later.
+    ForNow(Failure),
+    /// The code is of no use here, or was never seen by anybody.
+    ForGood(Failure),
+}
+
 /// Calls until there is a certificate, or a refusal.
-async fn ask(code: &JoinCode, to: &Arguments, terminal: &Terminal) -> Result<Joined, Failure> {
-    let made = Identity::request().map_err(|error| {
-        refused(codes::NOT_FOUNDED, error.to_string(), "the system made no key; try again")
+async fn ask(
+    code: &JoinCode,
+    key: &JoiningKey,
+    to: &Arguments,
+    terminal: &Terminal,
+) -> Result<Joined, NotJoined> {
+    let made = key.request().map_err(|error| {
+        let hint = format!("remove {} and have a new code made", key.path().display());
+        NotJoined::ForNow(refused(codes::NOT_FOUNDED, error.to_string(), &hint))
     })?;
+    let wait = Duration::from_secs(to.wait.saturating_mul(60));
     let mut waited = Duration::ZERO;
     loop {
         let (answer, authorities) = once(code, &to.to, &made.request).await?;
@@ -109,14 +148,16 @@ async fn ask(code: &JoinCode, to: &Arguments, terminal: &Terminal) -> Result<Joi
                 let identity = Identity::assemble(made.key, chain, authorities);
                 let identity = identity.map_err(|error| {
                     let message = format!("the certificate that came is of no use: {error}");
-                    refused(codes::JOIN_OTHER, message, "have a new code made")
+                    let hint = "have a new code made";
+                    NotJoined::ForGood(refused(codes::JOIN_OTHER, message, hint))
                 })?;
                 return Ok(Joined { identity, grant: *grant });
             }
-            CertificateAnswer::Waiting if waited >= Duration::from_secs(to.wait * 60) => {
+            CertificateAnswer::Waiting if waited >= wait => {
                 let message = "nobody has approved this server yet".to_string();
-                let hint = "at the primary: lictree server approve NAME; then join again";
-                return Err(refused(codes::JOIN_WAITS, message, hint));
+                let hint = "at the primary: lictree server approve NAME; then here the same line \
+                            again";
+                return Err(NotJoined::ForNow(refused(codes::JOIN_WAITS, message, hint)));
             }
             CertificateAnswer::Waiting => {
                 if waited.is_zero() {
@@ -126,7 +167,9 @@ async fn ask(code: &JoinCode, to: &Arguments, terminal: &Terminal) -> Result<Joi
                 tokio::time::sleep(ASK_AGAIN).await;
                 waited += ASK_AGAIN;
             }
-            CertificateAnswer::Refused(refusal) => return Err(refusal.into()),
+            CertificateAnswer::Refused(refusal) => {
+                return Err(NotJoined::ForGood(refusal.into()));
+            }
         }
     }
 }
@@ -136,55 +179,72 @@ async fn once(
     code: &JoinCode,
     to: &str,
     request: &[u8],
-) -> Result<(CertificateAnswer, Vec<Vec<u8>>), Failure> {
-    let address = lookup(to).await?;
+) -> Result<(CertificateAnswer, Vec<Vec<u8>>), NotJoined> {
     let key = proof_key(&code.secret);
-    let say = |exporter: [u8; 32]| {
-        let proof = proof(&key, &exporter, request);
-        let request = request.to_vec();
-        encode_join_request(&JoinRequest { invite: code.invite, request, proof })
-    };
-    let reply = call(address, &code.pins, &NetLimits::default(), say).await.map_err(|error| {
-        let code = match error {
-            NetError::NotPinned { .. } => codes::JOIN_OTHER,
-            _ => codes::JOIN_UNREACHABLE,
+    let mut failed = None;
+    // A name may have addresses by which the parent is not reached from here.
+    for address in lookup(to).await.map_err(NotJoined::ForNow)? {
+        let say = |exporter: [u8; 32]| {
+            let proof = proof(&key, &exporter, request);
+            let request = request.to_vec();
+            encode_join_request(&JoinRequest { invite: code.invite, request, proof })
         };
-        let hint = "check --to, and that the parent runs and is the one the code is for";
-        refused(code, error.to_string(), hint)
-    })?;
-    let answer = decode_join_reply(&reply.bytes, &WireLimits::default()).map_err(|error| {
-        refused(codes::JOIN_OTHER, error.to_string(), "update the older of the two servers")
-    })?;
-    Ok((answer, reply.authorities))
+        match call(address, &code.pins, &NetLimits::default(), say).await {
+            Ok(reply) => {
+                let answer = decode_join_reply(&reply.bytes, &WireLimits::default());
+                let answer = answer.map_err(|error| {
+                    let hint = "update the older of the two servers";
+                    NotJoined::ForNow(refused(codes::JOIN_OTHER, error.to_string(), hint))
+                })?;
+                return Ok((answer, reply.authorities));
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    let said = failed.as_ref().map_or(format!("{to} has no address"), NetError::to_string);
+    Err(match failed {
+        Some(NetError::NotPinned { .. }) => {
+            NotJoined::ForGood(refused(codes::JOIN_OTHER, said, WHOM_TO_CALL))
+        }
+        _ => NotJoined::ForNow(refused(codes::JOIN_UNREACHABLE, said, WHOM_TO_CALL)),
+    })
 }
 
-async fn lookup(to: &str) -> Result<SocketAddr, Failure> {
-    let unknown = |why: String| {
+async fn lookup(to: &str) -> Result<Vec<SocketAddr>, Failure> {
+    let found = tokio::net::lookup_host(to).await.map_err(|error| {
         let hint = "give the parent's host and UDP port: --to HOST:PORT";
-        refused(codes::JOIN_UNREACHABLE, format!("cannot look up {to}: {why}"), hint)
+        refused(codes::JOIN_UNREACHABLE, format!("cannot look up {to}: {error}"), hint)
+    })?;
+    Ok(found.collect())
+}
+
+/// A folder that was named must not belong to somebody else: seen before anybody is called.
+fn check_named_place(folder: &Path) -> Result<(), Failure> {
+    let other = |entry: &fs::DirEntry| !JoiningKey::is_one(&entry.path());
+    let taken = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.any(|entry| entry.as_ref().is_ok_and(other)),
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(_) => true,
     };
-    let found = tokio::net::lookup_host(to).await.map_err(|error| unknown(error.to_string()))?;
-    found.into_iter().next().ok_or_else(|| unknown("it has no address".to_string()))
+    if !taken || (identity_dir(folder).exists() && folder.join(CONFIG_NAME).exists()) {
+        return Ok(());
+    }
+    let message = format!("{} holds something else than a server", folder.display());
+    Err(refused(codes::NOT_FOUNDED, message, "name another folder: --at DIR"))
 }
 
 /// An empty place, or one of a server of that name.
-fn check_place(folder: &Path, name: &ServerName) -> Result<(), Failure> {
-    let identity = identity_dir(folder);
-    let taken = match std::fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(_) => true,
-    };
-    let text = std::fs::read_to_string(folder.join(CONFIG_NAME)).unwrap_or_default();
+fn check_place(folder: &Path, name: &ServerName, key: &JoiningKey) -> Result<(), Failure> {
+    let text = fs::read_to_string(folder.join(CONFIG_NAME)).unwrap_or_default();
     let line = format!("name = \"{name}\"");
-    let own = identity.exists() && text.lines().any(|found| found.trim() == line);
-    if !taken || own {
+    let own = text.lines().any(|found| found.trim() == line);
+    if own || (!folder.join(CONFIG_NAME).exists() && check_named_place(folder).is_ok()) {
         return Ok(());
     }
     let message = format!("{} holds something else than the server {name}", folder.display());
-    let hint = "name another folder: --at DIR; the code still serves this key only, so have a new \
-                one made";
-    Err(refused(codes::NOT_FOUNDED, message, hint))
+    let key = key.path().display();
+    let hint = format!("move {key} into another folder, and give the same line with --at of that");
+    Err(refused(codes::NOT_FOUNDED, message, &hint))
 }
 
 fn refused(code: &'static str, message: String, hint: &str) -> Failure {

@@ -4,6 +4,7 @@ use crate::daemon::settings::state_dir;
 use crate::edge::doctor::server::Running;
 use crate::edge::doctor::{About, Finding};
 use crate::edge::draw::age;
+use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -35,12 +36,25 @@ pub(super) fn look(now: Timestamp, running: &Running, data_dir: &Path) -> Findin
         }
         _ => ("the last change of its state", changed(&state_dir(data_dir)).unwrap_or_default()),
     };
-    let ahead_ms = running.status().and_then(|status| status.clock_ahead_ms);
-    judge(now, seen, ahead_ms)
+    let parent = match running.status() {
+        Some(status) if status.role == Role::Primary => Parent::Nobody,
+        status => {
+            status.and_then(|status| status.clock_ahead_ms).map_or(Parent::Unknown, Parent::Behind)
+        }
+    };
+    judge(now, seen, parent)
 }
 
-/// `ahead_ms`: how far the clock is ahead of the parent's, where that is known.
-fn judge(now: Timestamp, (what, seen): (&str, Timestamp), ahead_ms: Option<i64>) -> Finding {
+/// The clock of the server above.
+enum Parent {
+    /// There is none.
+    Nobody,
+    Unknown,
+    /// So many milliseconds behind the clock here; below 0 it is ahead.
+    Behind(i64),
+}
+
+fn judge(now: Timestamp, (what, seen): (&str, Timestamp), parent: Parent) -> Finding {
     let about = About::Clock;
     let shown = age::moment(now);
     if !YEARS_LIKELY.contains(&now) {
@@ -54,8 +68,12 @@ fn judge(now: Timestamp, (what, seen): (&str, Timestamp), ahead_ms: Option<i64>)
     if back > BACK_USUAL {
         return Finding::warning(about, text, REMEDY);
     }
-    let Some(ahead_ms) = ahead_ms else {
-        return Finding::ok(about, format!("it shows {shown}; the parent's time is not known"));
+    let ahead_ms = match parent {
+        Parent::Nobody => return Finding::ok(about, format!("it shows {shown}")),
+        Parent::Unknown => {
+            return Finding::ok(about, format!("it shows {shown}; the parent's is not known"));
+        }
+        Parent::Behind(ms) => ms,
     };
     let differs = Duration::from_millis(ahead_ms.unsigned_abs());
     let text = match ahead_ms {
@@ -87,21 +105,26 @@ mod tests {
     #[test]
     fn a_clock_is_likely_set_back_or_nonsense() {
         let now = Timestamp(1_800_000_000_000);
-        let back = |s| judge(now, ("x", now.after(Duration::from_secs(s))), None);
-        assert_eq!(judge(now, ("x", Timestamp(0)), None).state, State::Ok);
+        let back = |s| judge(now, ("x", now.after(Duration::from_secs(s))), Parent::Nobody);
+        assert_eq!(judge(now, ("x", Timestamp(0)), Parent::Nobody).state, State::Ok);
         assert_eq!(
             [0, 2, 3, 60, 61].map(|s| back(s).state),
             [State::Ok, State::Ok, State::Warning, State::Warning, State::Bad]
         );
         assert!(back(3_600).text.contains("60 min before x"), "{}", back(3_600).text);
         for nonsense in [0, 1_735_689_599_999, 4_102_444_800_000] {
-            assert_eq!(judge(Timestamp(nonsense), ("x", Timestamp(0)), None).state, State::Bad);
+            assert_eq!(
+                judge(Timestamp(nonsense), ("x", Timestamp(0)), Parent::Nobody).state,
+                State::Bad
+            );
         }
     }
 
     #[test]
     fn a_clock_is_compared_with_the_parents() {
-        let by = |s: i64| judge(Timestamp(1_800_000_000_000), ("x", Timestamp(0)), Some(s * 1_000));
+        let by = |s: i64| {
+            judge(Timestamp(1_800_000_000_000), ("x", Timestamp(0)), Parent::Behind(s * 1_000))
+        };
         assert_eq!(
             [0, 60, -60, 61, -300, 301, -301].map(|s| by(s).state),
             [
