@@ -7,7 +7,8 @@
 //! - `topology`: whole trees described in a folder, to show, to plan with. `up`: to run.
 //! - `import`: lists of machines that a site already has. `discovered`: choosing among them.
 //! - `doctor`: whether a server has what it needs from its machine and its neighbours.
-//! - `founding`: folders of new servers; `joining`: their keys until then. `vendor_key`, `private_file`: secrets in files.
+//! - `founding`: folders of new servers; `joining`: their keys until then. `vendor_key`,
+//!   `private_file`: secrets in files.
 //! - `license_refusal`: what people are told of a license file that is not taken.
 
 pub mod api;

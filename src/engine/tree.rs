@@ -106,7 +106,7 @@ impl Engine {
             self.gathering.retain(|(over, ..), _| *over != link);
             self.cut_off = self.links.uplink.take().map(|(_, parent)| (parent, now));
             self.clock_ahead_ms = None;
-            self.way_up_open = false;
+            self.way_up_closes(now);
             self.reports.uplink_down();
         } else {
             self.gathering.retain(|(over, ..), _| *over != link);
@@ -134,6 +134,25 @@ impl Engine {
         self.repeat_claims();
         self.reports.uplink_down();
         self.offer_reports();
+    }
+
+    /// The parent says that letters get to the primary.
+    fn way_up_opens(&mut self, now: Timestamp) {
+        self.way_up_open = true;
+        self.resume(now);
+        let links: Vec<LinkId> = self.links.downlinks().collect();
+        links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
+    }
+
+    /// Letters do not get to the primary any more; those below are told, so that they can say so.
+    fn way_up_closes(&mut self, now: Timestamp) {
+        self.way_up_open = false;
+        let links: Vec<LinkId> = self.links.downlinks().collect();
+        links.into_iter().for_each(|link| self.send_heard(link, now));
+    }
+
+    fn send_heard(&mut self, link: LinkId, now: Timestamp) {
+        self.send_neighbour(link, Body::Heard { clock: now, open: self.reaches_primary() });
     }
 
     pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
@@ -321,7 +340,7 @@ impl Engine {
                 if let Body::Presence(presence) = &mut letter.body {
                     if letter.route.len() == 1 {
                         presence.address = self.links.seen.get(&link).cloned().unwrap_or_default();
-                        self.send_neighbour(link, Body::Time { clock: now });
+                        self.send_heard(link, now);
                     }
                     self.hear(link, &letter.route, presence, now);
                 }
@@ -359,18 +378,20 @@ impl Engine {
         now: Timestamp,
     ) {
         match (body, child) {
-            (Body::Resume, None) => {
-                self.way_up_open = true;
-                self.resume(now);
-                let links: Vec<LinkId> = self.links.downlinks().collect();
-                links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
-            }
+            (Body::Resume, None) => self.way_up_opens(now),
             (Body::Sources(sources), None) => {
                 let known = sources.into_iter().take(self.tuning.products_max);
                 self.sources_above = known.collect();
                 self.sources_changed = true;
             }
-            (Body::Time { clock }, None) => self.clock_ahead_ms = Some(ahead_ms(now, clock)),
+            (Body::Heard { clock, open }, None) => {
+                self.clock_ahead_ms = Some(ahead_ms(now, clock));
+                match (open, self.way_up_open) {
+                    (true, false) => self.way_up_opens(now),
+                    (false, true) => self.way_up_closes(now),
+                    _ => {}
+                }
+            }
             (Body::Trust(sealed), None) => self.trust_came(sealed),
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);

@@ -69,9 +69,11 @@ pub enum Body {
     Presence(Presence),
     /// Down, to a neighbour: the way up is open again; say what has no answer yet.
     Resume,
-    /// Down, to a neighbour that said it is there: what the clock shows here.
-    Time {
+    /// Down, to a neighbour: what the clock shows here, and whether the way up is open. An answer
+    /// to each presence; said too when the way is lost.
+    Heard {
         clock: Timestamp,
+        open: bool,
     },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),

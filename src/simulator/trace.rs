@@ -108,7 +108,7 @@ pub fn body_word(body: &Body) -> &'static str {
     match body {
         Body::Presence(_) => "presence",
         Body::Resume => "resume",
-        Body::Time { .. } => "time",
+        Body::Heard { .. } => "heard",
         Body::Sources(_) => "sources",
         Body::AttachHello => "attach hello",
         Body::Challenge { .. } => "challenge",

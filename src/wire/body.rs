@@ -88,9 +88,8 @@ pub enum BodyForm {
     Claimed(ClaimedForm),
     #[prost(message, tag = "45")]
     AttachRefused(AttachRefusedForm),
-    /// A clock, in milliseconds.
-    #[prost(fixed64, tag = "46")]
-    Time(u64),
+    #[prost(message, tag = "46")]
+    Heard(HeardForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -118,6 +117,14 @@ pub struct PresenceForm {
     kept_ms: u64,
     #[prost(string, tag = "11")]
     address: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct HeardForm {
+    #[prost(fixed64, tag = "1")]
+    clock_ms: u64,
+    #[prost(bool, tag = "2")]
+    open: bool,
 }
 
 /// How far one table goes; an item of a list.
@@ -236,7 +243,9 @@ impl BodyForm {
         match body {
             Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
             Body::Resume => BodyForm::Resume(true),
-            Body::Time { clock } => BodyForm::Time(clock.0),
+            Body::Heard { clock, open } => {
+                BodyForm::Heard(HeardForm { clock_ms: clock.0, open: *open })
+            }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
@@ -305,7 +314,7 @@ impl BodyForm {
         Ok(match self {
             BodyForm::Presence(form) => Body::Presence(form.value(room)?),
             BodyForm::Resume(_) => Body::Resume,
-            BodyForm::Time(ms) => Body::Time { clock: Timestamp(ms) },
+            BodyForm::Heard(form) => form.value(),
             BodyForm::Sources(list) => {
                 Body::Sources(read_list::<SourceForm>(&list, Part::Products, room)?)
             }
@@ -320,10 +329,7 @@ impl BodyForm {
                 let (nonce, attach, levels) = form.value(room)?;
                 Body::Attached { nonce, attach, levels }
             }
-            BodyForm::AttachRefused(form) => Body::AttachRefused {
-                nonce: form.nonce,
-                refusal: need("the refusal of an attachment", form.refusal, room)?,
-            },
+            BodyForm::AttachRefused(form) => form.value(room)?,
             BodyForm::Level(form) => {
                 let (attach, product, level) = form.value(room)?;
                 Body::Level { attach, product, level }
@@ -370,6 +376,19 @@ impl BodyForm {
                 by: form.by.map(|by| name("the owner of a serial", &by)).transpose()?,
             },
         })
+    }
+}
+
+impl HeardForm {
+    fn value(self) -> Body {
+        Body::Heard { clock: Timestamp(self.clock_ms), open: self.open }
+    }
+}
+
+impl AttachRefusedForm {
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let refusal = need("the refusal of an attachment", self.refusal, room)?;
+        Ok(Body::AttachRefused { nonce: self.nonce, refusal })
     }
 }
 

@@ -69,11 +69,12 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let request = Body::AttachRequest { nonce: 0xabcd, incarnation: 0xfeed_f00d, edges };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
+    let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
     vec![
         ("presence", up(Address::Primary, Body::Presence(presence()))),
         ("resume", down(Address::Neighbour, Body::Resume)),
-        ("time", down(Address::Neighbour, Body::Time { clock: Timestamp(1_800_000_000_000) })),
+        ("heard", down(Address::Neighbour, heard)),
         ("sources", down(Address::Neighbour, sources)),
         ("attach-hello", up(Address::Primary, Body::AttachHello)),
         ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
