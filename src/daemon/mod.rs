@@ -15,6 +15,7 @@
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
 //! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `links`: all of them; `uplink`, `downlink`: how they come.
+//! - `refused`: those who are not let in or are cut off, in words for the event log.
 //!
 //! Invariants: only the owner touches the server. Nobody whom the owner waits for waits for the
 //! owner: disk threads report through a watch, links are sent to without waiting. A failed write
@@ -37,6 +38,7 @@ mod downlink;
 mod join;
 mod link;
 mod links;
+mod refused;
 mod renewal;
 mod uplink;
 
