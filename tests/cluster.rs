@@ -9,7 +9,10 @@
 //! - `refusals`: what does not start, and says why.
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
-//! - `strangers`: peers that break the rules. `tree`: what servers do together.
+//! - `strangers`: peers that break the rules. `impostors`: peers that lie with a good certificate.
+//! - `joins`: calls to join that are of no use. `raw`: QUIC without rules, for all of these.
+//! - `replay`: all that was ever said is said again, by the `tap` on the wire.
+//! - `tree`: what servers do together. `figures`: what they show that lasts.
 
 #[path = "patience/mod.rs"]
 mod patience;
@@ -32,20 +35,38 @@ mod joining;
 #[path = "cluster/life.rs"]
 mod life;
 
+#[path = "cluster/figures.rs"]
+mod figures;
+
+#[path = "cluster/impostors.rs"]
+mod impostors;
+
+#[path = "cluster/joins.rs"]
+mod joins;
+
 #[path = "cluster/licenses.rs"]
 mod licenses;
 
 #[path = "cluster/limits.rs"]
 mod limits;
 
+#[path = "cluster/raw.rs"]
+mod raw;
+
 #[path = "cluster/refusals.rs"]
 mod refusals;
+
+#[path = "cluster/replay.rs"]
+mod replay;
 
 #[path = "cluster/service.rs"]
 mod service;
 
 #[path = "cluster/strangers.rs"]
 mod strangers;
+
+#[path = "cluster/tap.rs"]
+mod tap;
 
 #[path = "cluster/tree.rs"]
 mod tree;

@@ -5,6 +5,7 @@ use crate::daemon::keyring::Keyring;
 use crate::daemon::link::{self, Hall};
 use crate::daemon::links::close_code;
 use crate::daemon::port::Port;
+use crate::daemon::refused;
 use crate::net::{Arrival, Listener, Refused};
 use crate::server::input::Side;
 use std::sync::Arc;
@@ -49,7 +50,12 @@ pub(super) async fn take_calls(
                     let port = port.clone();
                     links.spawn(async move { join::answer(&port, call).await });
                 }
-                Some(Arrival::Refused(refused)) => strangers.tell(&refused),
+                Some(Arrival::Refused(refused)) => {
+                    if let Some(refusal) = refused::call(&refused) {
+                        hall.tell_of(refusal);
+                    }
+                    strangers.tell(&refused);
+                }
                 None => break,
             },
         }

@@ -66,7 +66,12 @@ impl DaemonError {
                 StartError::Damaged(_) => "LT0502",
             },
             DaemonError::Net(_) => "LT0405",
-            DaemonError::Identity(_) => "LT0401",
+            DaemonError::Identity(error) => match **error {
+                IdentityError::LooseFile { .. }
+                | IdentityError::LooseFolder { .. }
+                | IdentityError::OtherUser { .. } => "LT0402",
+                _ => "LT0401",
+            },
             DaemonError::Folder { .. } => "LT0504",
             DaemonError::StateLost { .. } => "LT0502",
             DaemonError::NoEntropy | DaemonError::Thread(_) | DaemonError::Broken(_) => "LT0506",

@@ -27,8 +27,9 @@ pub(super) async fn answer(port: &Port, call: JoinCall) {
             tracing::info!(%remote, name = %grant.name, "a server has joined");
         }
         CertificateAnswer::Waiting => tracing::info!(%remote, "a server waits for approval"),
+        // Strangers must not fill the log; the event log of the primary has a line of it.
         CertificateAnswer::Refused(refusal) => {
-            tracing::warn!(%remote, "a server was not let in: {refusal}");
+            tracing::debug!(%remote, "a server was not let in: {refusal}");
         }
     }
     if let Err(error) = call.answer(encode_join_reply(&answer)) {

@@ -17,15 +17,18 @@ use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{close_code, side_word};
 use crate::daemon::owner::Event;
 use crate::daemon::pace::Paces;
+use crate::daemon::refused;
 use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::name::ServerName;
+use crate::model::refusal::Refusal;
+use crate::model::request::Request;
 use crate::net::{CloseCode, Connection, FrameReceiver, Peer, ReceiveError, SendError};
 use crate::server::input::Side;
 use crate::wire::{self, Frame, Hello, Incompatible, WireError, WireLimits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What all connections of one server share.
 pub(super) struct Hall {
@@ -97,6 +100,14 @@ impl Hall {
         Hall { inbox, hello, limits, hello_timeout, keyring, paces, link_last, unsupported }
     }
 
+    /// A line in the event log about somebody who was refused. Left out where too much waits: the
+    /// program's log has it.
+    pub(super) fn tell_of(&self, refusal: Refusal) {
+        let (answer, _nobody_waits) = oneshot::channel();
+        let request = Box::new(Request::CallRefused(refusal));
+        drop(self.inbox.try_send(Event::Asked { request, answer }));
+    }
+
     async fn post(&self, event: Event) -> Result<(), LinkEnd> {
         self.inbox.send(event).await.map_err(|_| LinkEnd::Stopping)
     }
@@ -128,6 +139,9 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
             tracing::info!(peer = %peer.name, side = what, "connection ended: {end}");
         }
         _ => tracing::warn!(peer = %peer.name, side = what, "connection ended here: {end}"),
+    }
+    if let Some(refusal) = refused::neighbour(&peer.name, &end) {
+        hall.tell_of(refusal);
     }
     line.close(end.close_code(), &end.to_string());
     end

@@ -16,6 +16,7 @@
 //! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `pace`: how fast it may be; `links`: all of them; `uplink`,
 //!   `downlink`: how they come.
+//! - `refused`: those who are not let in or are cut off, in words for the event log.
 //!
 //! Invariants: only the owner touches the server. Nobody whom the owner waits for waits for the
 //! owner: disk threads report through a watch, links are sent to without waiting. A failed write
@@ -39,6 +40,7 @@ mod downlink;
 mod join;
 mod link;
 mod links;
+mod refused;
 mod renewal;
 mod uplink;
 

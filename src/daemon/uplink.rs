@@ -3,7 +3,9 @@
 use crate::daemon::keyring::Keyring;
 use crate::daemon::link::{self, Hall, LinkEnd};
 use crate::daemon::links::close_code::{CERTIFICATE, STOPPING};
+use crate::daemon::refused;
 use crate::daemon::settings::{DaemonLimits, Parent};
+use crate::model::refusal;
 use crate::net::{self, Closed, Connection, Dialer, NetError, NetLimits, ReceiveError, Refusal};
 use crate::server::input::Side;
 use std::net::SocketAddr;
@@ -31,17 +33,18 @@ impl Uplink {
                 return std::future::pending().await;
             };
             // A parent that is away for long is told of once, not at every try.
-            if why != said {
+            if why.words != said {
                 tracing::warn!(parent = %self.parent.name, address = %self.parent.address,
-                    "no connection to the parent: {why}; trying again");
-                said = why;
+                    "no connection to the parent: {}; trying again", why.words);
+                why.refusal.into_iter().for_each(|refusal| self.hall.tell_of(refusal));
+                said = why.words;
             }
             tokio::time::sleep(self.pauses.next()).await;
         }
     }
 
     /// One connection, from the call to its end, and why it ended; nothing where this server stops.
-    async fn once(&mut self) -> Option<String> {
+    async fn once(&mut self) -> Option<Why> {
         let dialed = self.dial().await;
         self.calls = self.calls.wrapping_add(1);
         match dialed {
@@ -58,20 +61,23 @@ impl Uplink {
                     }
                 };
                 self.pauses.lived(made.elapsed());
-                in_words(&end)
+                in_words(&end).map(Why::of)
             }
             Err(why) => Some(why),
         }
     }
 
-    async fn dial(&self) -> Result<Connection, String> {
-        let address = self.address().await?;
+    async fn dial(&self) -> Result<Connection, Why> {
+        let address = self.address().await.map_err(Why::of)?;
         let text = |error: NetError| match error {
             // A parent that stops turns calls away in the same way as one with too many of them.
-            NetError::Refused { by: net::Side::Peer, why: Refusal::Busy(_) } => {
-                "it takes no calls at present: it is stopping, or has too many of them".to_string()
+            NetError::Refused { by: net::Side::Peer, why: Refusal::Busy(_) } => Why::of(
+                "it takes no calls at present: it is stopping, or has too many of them".to_string(),
+            ),
+            error => {
+                let refusal = refused::parent(&self.parent.name, &error);
+                Why { words: error.to_string(), refusal }
             }
-            error => error.to_string(),
         };
         let (identity, denials) = (self.keyring.identity(), self.keyring.denials());
         let dialer = Dialer::toward(address, &identity, denials, self.net.clone()).map_err(text)?;
@@ -88,6 +94,18 @@ impl Uplink {
         let addresses: Vec<SocketAddr> = found.collect();
         let turn = self.calls.checked_rem(addresses.len()).unwrap_or(0);
         addresses.get(turn).copied().ok_or_else(|| format!("{text} has no address"))
+    }
+}
+
+/// Why there is no connection; and where the parent was refused here, that for the event log.
+struct Why {
+    words: String,
+    refusal: Option<refusal::Refusal>,
+}
+
+impl Why {
+    fn of(words: String) -> Why {
+        Why { words, refusal: None }
     }
 }
 

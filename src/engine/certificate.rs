@@ -23,6 +23,11 @@ use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, RequestId};
 use crate::model::time::Timestamp;
 
+/// So many refusals of a kind are told one after the other …
+const REFUSALS_AT_ONCE: u32 = 20;
+/// … and further ones only so many intervals apart: one a minute by the defaults.
+const REFUSALS_SLOWED: u32 = 60;
+
 /// What the authority's key was asked for.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -167,13 +172,17 @@ impl Engine {
         }
     }
 
-    /// A line in the event log, at most one a second of a kind: strangers must not fill it.
+    /// A line in the event log, at most one a second of a kind, and after many of them one a
+    /// minute: strangers must neither fill it nor push everything else out of it.
     pub(super) fn note_refusal(&mut self, kind: &str, refusal: &Refusal, now: Timestamp) {
-        let last = self.noted.get(kind).copied();
-        if last.is_some_and(|last| now.since(last) < self.tuning.refusals_noted_interval) {
+        let interval = self.tuning.refusals_noted_interval;
+        let (last, room) = self.noted.get(kind).copied().unwrap_or_default();
+        let room = room.max(now).after(REFUSALS_SLOWED * interval);
+        let many = room.since(now) > REFUSALS_AT_ONCE * REFUSALS_SLOWED * interval;
+        if many || now.since(last) < interval {
             return;
         }
-        self.noted.insert(kind.to_string(), now);
+        self.noted.insert(kind.to_string(), (now, room));
         self.propose(Command::Note { kind: kind.to_string(), text: refusal.to_string() });
     }
 }
@@ -196,5 +205,37 @@ pub(super) fn refused_by_authority(result: &Certified) -> Refusal {
             "the authority of the tree did other work than it was asked for",
             "at the primary: lictree doctor",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Deed;
+    use crate::engine::state::State;
+    use crate::model::command::Founding;
+    use crate::model::holding::Role;
+    use crate::model::tuning::Tuning;
+
+    #[test]
+    fn a_flood_of_refusals_leaves_a_line_a_second_at_first_and_then_one_a_minute() {
+        let (tree, name) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+        let founding = Founding { tree, name, role: Role::Primary, incarnation: 1 };
+        let state = State::new(founding);
+        let mut engine = Engine::new(state, Tuning::default(), "test".to_string(), 1);
+        let refusal = Refusal::new("LT0415", "wrong", "again");
+        let mut lines = |from: u64, seconds: u64| {
+            // Four of them in each second.
+            for quarter in 0..4 * seconds {
+                engine.note_refusal("join.refused", &refusal, Timestamp(from + 250 * quarter));
+            }
+            let deeds = std::mem::take(&mut engine.deeds);
+            deeds.iter().filter(|deed| matches!(deed, Deed::Propose(Command::Note { .. }))).count()
+        };
+        let begin = 1_000_000;
+        assert_eq!(lines(begin, 10), 10);
+        assert_eq!(lines(begin + 10_000, 590), 10 + 9);
+        // An hour of peace later there is room again.
+        assert_eq!(lines(begin + 4_200_000, 10), 10);
     }
 }

@@ -208,8 +208,9 @@ impl Engine {
 
     fn fail_proof(&mut self, id: InviteId) {
         let Some(invite) = self.state.invites.get_mut(&id) else { return };
-        invite.failures = (invite.failures + 1).min(FAILURES_MAX);
-        let (void, name) = (invite.failures == FAILURES_MAX, invite.name.clone());
+        let failures = invite.failures + 1;
+        invite.failures = failures.min(FAILURES_MAX);
+        let (void, name) = (failures == FAILURES_MAX, invite.name.clone());
         self.state.touch(RowKey::Invite(id));
         if void {
             let text = format!("the code of {name} is void: {FAILURES_MAX} proofs were wrong");

@@ -19,7 +19,7 @@
 //! license twice for it, and nobody can lose it.
 
 use super::{Deed, Engine};
-use crate::model::account::{Account, Below, Pack, PackPart};
+use crate::model::account::{Account, Below, Pack, PackPart, Verdict};
 use crate::model::command::Command;
 use crate::model::count::counted;
 use crate::model::holding::{HoldingOption, Phase};
@@ -195,6 +195,31 @@ impl Engine {
             ledger.outbox.remove(relay);
             self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
         }
+    }
+
+    /// Holder: of what a relay gives back, that which is its own to say. Of a server that is not
+    /// below it, it may bring uses, as of a site that has moved away, but it ends none and cuts
+    /// nobody off.
+    pub(super) fn own_part(&self, link: LinkId, mut part: PackPart) -> PackPart {
+        let Pack { product, relay, accounts, below, .. } = &mut part.piece;
+        let ledger = self.state.ledgers.get(product);
+        let elsewhere = |server: &ServerName| match self.links.way_down(server) {
+            Some(way) => way != link,
+            None => {
+                let route = ledger.and_then(|ledger| ledger.route_of(server));
+                server == self.state.name() || route.is_some_and(|route| !route.contains(relay))
+            }
+        };
+        for account in accounts.iter_mut().filter(|account| elsewhere(&account.origin)) {
+            let origin = &account.origin;
+            let known = |device| ledger.is_some_and(|l| l.entry(origin, device).is_some());
+            account
+                .entries
+                .retain(|device, entry| entry.verdict == Verdict::Granted && !known(*device));
+        }
+        accounts.retain(|account| account.origin != *self.state.name());
+        below.retain(|lower| !elsewhere(&lower.relay));
+        part
     }
 
     /// Holder: takes in the accounts of a relay that holds no longer.
@@ -459,7 +484,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::account::{Entry, Verdict};
+    use crate::model::account::Entry;
     use crate::model::device::DeviceNumber;
 
     #[test]

@@ -82,6 +82,12 @@ impl Ledger {
         self.accounts.values().map(|kept| (&kept.account, kept.used))
     }
 
+    /// The way that the wishes of a managing source come, or a relay that took its uses out.
+    pub fn route_of(&self, server: &ServerName) -> Option<&[ServerName]> {
+        let account = self.accounts.get(server).map(|kept| &kept.account.route);
+        account.or(self.below.get(server).map(|below| &below.route)).map(Vec::as_slice)
+    }
+
     pub fn account_head(&self, origin: &ServerName) -> Option<Account> {
         let Account { origin, route, floor, .. } = &self.accounts.get(origin)?.account;
         Some(Account {

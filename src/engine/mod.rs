@@ -153,8 +153,9 @@ pub struct Engine {
     /// The versions of trust that a seal was asked for, and that the next step was taken after.
     sealed: u64,
     stepped: u64,
-    /// Kinds of refusals and when the event log last had a line of each.
-    noted: BTreeMap<String, Timestamp>,
+    /// Kinds of refusals, when the event log last had a line of each, and when it has room for as
+    /// many at once as ever.
+    noted: BTreeMap<String, (Timestamp, Timestamp)>,
     /// Commands proposed and applied in this start.
     proposed: u64,
     applied: u64,

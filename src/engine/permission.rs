@@ -135,6 +135,8 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::RotateAuthority { .. } => Operation::RotateAuthority,
         // Of somebody who called to join, or of this server itself; judged by its proof.
         Request::Certificate(_) => return None,
+        // Of this server's own daemon, which refused it.
+        Request::CallRefused(_) => return None,
         // Refused where it came in, and told to the event log.
         Request::LicenseRefused(_) => Operation::RegisterLicense,
     })

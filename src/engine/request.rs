@@ -49,6 +49,10 @@ impl Engine {
                 self.refuse_license(id, refusal, now);
                 Ok(None)
             }
+            Request::CallRefused(refusal) => {
+                self.note_refusal("call.refused", &refusal, now);
+                Ok(Some(Answer::Done))
+            }
             Request::SetHolding(change) => self.ask_holding(id, &change, now),
             Request::Manage { devices, product } => self.ask_manage(id, &devices, product, now),
             Request::Ignore { devices } => {

@@ -244,7 +244,7 @@ impl Engine {
     fn hear(&mut self, link: LinkId, route: &[ServerName], presence: &Presence, now: Timestamp) {
         let known = self.heard.contains_key(&presence.name);
         let full = !known && self.heard.len() >= self.tuning.servers_max;
-        if full || presence.name == *self.state.name() {
+        if full || presence.name == *self.state.name() || !self.has_place(link, presence, now) {
             return;
         }
         self.links.ways.insert(presence.name.clone(), link);
@@ -255,6 +255,35 @@ impl Engine {
         let heard = Heard { presence: presence.clone(), route: route.to_vec(), at: now };
         self.watch(&heard);
         self.heard.insert(presence.name.clone(), heard);
+    }
+
+    /// Primary: whether a server that is new, or comes to another parent, fits into the tree there.
+    /// One that does not stays unknown, and with that it can hold and report nothing.
+    fn has_place(&mut self, link: LinkId, presence: &Presence, now: Timestamp) -> bool {
+        let Presence { name, parent, .. } = presence;
+        let known = self.state.met.get(name).is_some_and(|met| met.parent == *parent);
+        if known || !self.state.is_primary() {
+            return true;
+        }
+        let Err(refusal) = self.tree_limits_check(name, parent) else { return true };
+        self.note_refusal("place.refused", &refusal, now);
+        if self.links.child(link) == Some(name) {
+            self.refuse_link(link, &refusal.to_string());
+        }
+        false
+    }
+
+    fn note_too_deep(&mut self, letter: &Letter, now: Timestamp) {
+        let (Some(author), Some(parent)) = (letter.route.first(), letter.route.get(1)) else {
+            return;
+        };
+        let (found, max) = (letter.route.len() + 1, self.tuning.depth_max);
+        let refusal = Refusal::new(
+            "LT0412",
+            format!("{author} below {parent} is on level {found}; {max} are allowed"),
+            "choose another parent, or raise depth_max in [limits]",
+        );
+        self.note_refusal("place.refused", &refusal, now);
     }
 
     fn meet(&mut self, presence: &Presence) {
@@ -332,7 +361,8 @@ impl Engine {
                     return self.refuse_link(link, "a letter that does not say who passed it on");
                 }
                 if letter.route.len() >= self.tuning.depth_max {
-                    return self.refuse_link(link, "a letter that came through too many servers");
+                    // Those it came through are where they may be, and stay.
+                    return self.note_too_deep(&letter, now);
                 }
                 if !self.is_in_its_place(link, &letter, now) {
                     return;
@@ -479,7 +509,10 @@ impl Engine {
             Body::HandoverBooked { product, cycle } => {
                 self.propose(Command::HandoverBooked { product, relay: author, cycle });
             }
-            Body::Yield(part) => self.gather(link, part, route),
+            Body::Yield(part) => {
+                let part = self.own_part(link, part);
+                self.gather(link, part, route);
+            }
             Body::CertificateAsk { ticket, ask } => {
                 self.certificate_asked(ask, ReplyTo { server: author, ticket }, now);
             }

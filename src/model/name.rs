@@ -119,4 +119,23 @@ mod tests {
             assert!(bad.parse::<ServerName>().is_err(), "{bad:?} was taken");
         }
     }
+
+    proptest::proptest! {
+        /// Half of the texts are nearly names, so that both answers come up.
+        #[test]
+        fn a_text_is_a_name_in_one_spelling_or_none(
+            text in "\\PC{0,80}|[a-z0-9][a-z0-9._-]{0,70}|[a-z0-9._-]{1,8}[A-Z\\x00-\\x1fä ]?",
+        ) {
+            let first = text.chars().next().unwrap_or(' ');
+            let plain = |c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_' | '.');
+            let is_name = (1..=63).contains(&text.len())
+                && text.chars().all(plain)
+                && !matches!(first, '-' | '_' | '.');
+            let read = text.parse::<ServerName>();
+            proptest::prop_assert_eq!(read.is_ok(), is_name, "{:?}", text);
+            if let Ok(name) = read {
+                proptest::prop_assert_eq!(name.to_string(), text.to_lowercase());
+            }
+        }
+    }
 }

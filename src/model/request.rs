@@ -54,6 +54,9 @@ pub enum Request {
     /// A license file was refused before the server heard of it: answered with the same refusal
     /// once it stands in the event log.
     LicenseRefused(Refusal),
+    /// A neighbour or a stranger was refused before the server heard of it; answered at once, and
+    /// told to the event log if there is not too much of it.
+    CallRefused(Refusal),
 
     /// A server is to come into the tree; the code was made by whoever asks.
     Invite(Invitation),

@@ -286,6 +286,22 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_request_with_any_bytes_put_in_is_read_or_refused(
+            at: prop::sample::Index,
+            gone in 0_usize..12,
+            with in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let request = JoinRequest { invite: InviteId(4), request: vec![7; 99], proof: [3; 32] };
+            let mut bytes = encode_join_request(&request);
+            let from = at.index(bytes.len());
+            let until = (from + gone).min(bytes.len());
+            bytes.splice(from..until, with);
+            if let Ok(read) = decode_join_request(&bytes) {
+                prop_assert_eq!(decode_join_request(&encode_join_request(&read)), Ok(read));
+            }
+        }
+
+        #[test]
         fn no_bytes_and_no_text_make_it_panic(bytes: Vec<u8>, text: String) {
             let _ = decode_join_request(&bytes);
             let _ = decode_join_reply(&bytes, &WireLimits::default());

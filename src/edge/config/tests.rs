@@ -1,9 +1,12 @@
 //! Every wrong value is found in one reading; the shipped files say all there is to say.
 
+use crate::edge::codes;
 use crate::edge::config::document::Document;
 use crate::edge::config::{Configuration, Limits, Problem, judge};
 use crate::model::holding::Role;
 use crate::wire::license_file::{VendorKey, VendorKeys};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -207,4 +210,54 @@ fn a_group_is_known_by_name_or_number_and_one_that_is_not_known_is_told() {
 fn a_folder_too_deep_for_a_socket_is_told_before_anything_is_bound() {
     let deep = PRIMARY.replace("/var/lib/lictree", &format!("/{}", "x".repeat(100)));
     assert!(problems(&deep).iter().any(|problem| problem.ends_with("data_dir LT0103")));
+}
+
+/// Whatever a file says: it is a configuration, or every fault has a code with a page and a remedy.
+fn assert_judged(text: &str) {
+    let (configuration, problems) = read(text);
+    assert!(configuration.is_some() || !problems.is_empty(), "{text:?}");
+    for problem in &problems {
+        assert!(codes::explain(problem.code).is_some(), "{problem:?} of {text:?}");
+        assert!(!problem.what.is_empty() && !problem.remedy.is_empty(), "{problem:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_judged(text in "(\\PC|\n){0,200}") {
+        assert_judged(&text);
+    }
+
+    #[test]
+    fn any_keys_and_values_are_judged(
+        lines in vec(
+            (
+                "tree|name|role|listen|data_dir|vendor_keys|socket_group|streams_max|address|x",
+                "-?[0-9]{1,20}|[0-9]\\.5|true|\"[a-zA-Z:/0-9]{0,70}\"|\\[\"x\"(, 1)?\\]|=",
+                "|(\\[(limits|times|limits.network|parent|api)\\]\n)|\\[a",
+            ),
+            0..12,
+        ),
+    ) {
+        let mut text = String::new();
+        for (key, value, table) in lines {
+            text.extend([table, key, " = ".to_string(), value, "\n".to_string()]);
+        }
+        assert_judged(&text);
+    }
+
+    #[test]
+    fn a_sound_file_with_anything_put_in_is_judged(
+        relay: bool,
+        at: prop::sample::Index,
+        gone in 0_usize..40,
+        with in "(\\PC|\n){0,12}",
+    ) {
+        let text = spelt_out(if relay { RELAY } else { PRIMARY });
+        let places: Vec<usize> = text.char_indices().map(|(place, _)| place).collect();
+        let from = at.index(places.len());
+        let until = places.get(from + gone).copied().unwrap_or(text.len());
+        let from = places[from];
+        assert_judged(&format!("{}{with}{}", &text[..from], &text[until..]));
+    }
 }
