@@ -3,6 +3,7 @@
 //! - `site`: a tree in a folder of its own: identities, configurations, processes.
 //! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
 //! - `doctor`: what is found to be wrong with a server.
+//! - `expiry`: servers whose certificate has ended.
 //! - `joining`: who comes into a tree by a code, in several tries.
 //! - `licenses`: which license files are taken where.
 //! - `limits`: what is allowed and in use, and who is held up.
@@ -28,6 +29,9 @@ mod cost;
 
 #[path = "cluster/doctor.rs"]
 mod doctor;
+
+#[path = "cluster/expiry.rs"]
+mod expiry;
 
 #[path = "cluster/joining.rs"]
 mod joining;

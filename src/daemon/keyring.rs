@@ -115,7 +115,7 @@ impl Keyring {
             .map(AsRef::as_ref)
             .eq(trust.authorities.iter().map(Vec::as_slice));
         if !trust.authorities.is_empty() && !same {
-            let believing = Identity::load(&self.folder, now)
+            let believing = Identity::read(&self.folder)
                 .and_then(|identity| identity.with_authorities(trust.authorities.clone()));
             self.replace(believing.map_err(DaemonError::identity)?)?;
         }

@@ -188,7 +188,7 @@ fn registrar(settings: &Settings) -> Result<Option<Registrar>, DaemonError> {
         return Ok(None);
     }
     let life = settings.tuning.certificate_life;
-    let registrar = Registrar::open(&settings.data_dir, &settings.tree, life);
+    let registrar = Registrar::open(&settings.data_dir, &settings.tree, &settings.name, life);
     let registrar = registrar.map_err(DaemonError::identity)?;
     if registrar.is_none() {
         tracing::warn!("the authority of the tree is not here: no server can join or renew");

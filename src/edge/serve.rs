@@ -145,11 +145,14 @@ fn run(
         // Before anything else: a signal during the start must not kill the process halfway.
         let mut terminate = signal(SignalKind::terminate()).map_err(failed("wait for SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("wait for SIGINT"))?;
+        // The terminal it was started in is gone.
+        let mut hangup = signal(SignalKind::hangup()).map_err(failed("wait for SIGHUP"))?;
         let (mut running, socket) = begin(configuration, identity, notifier).await?;
         let port = running.port();
         let asked = tokio::select! {
             _ = terminate.recv() => Ok("SIGTERM"),
             _ = interrupt.recv() => Ok("SIGINT"),
+            _ = hangup.recv() => Ok("SIGHUP"),
             error = running.failed() => Err(error),
             never = notifier.watch(&port) => match never {},
         };
@@ -229,7 +232,11 @@ fn log_to_stderr() {
 
 fn warn_of_expiry(identity: &Identity, now: Timestamp) {
     let (begins, expires) = (identity.not_before(), identity.expires());
-    if now > begins.after(expires.since(begins).mul_f64(RENEWED_BY)) {
+    if now > expires {
+        tracing::warn!(expires = %expires.calendar(),
+            "this server's certificate has ended: no neighbour talks with it until it has a new \
+             one; its own people are served");
+    } else if now > begins.after(expires.since(begins).mul_f64(RENEWED_BY)) {
         tracing::warn!(expires = %expires.calendar(),
             "this server's certificate ends soon and was not renewed; see `lictree cert list`");
     }

@@ -20,6 +20,7 @@ impl Engine {
         let mut advice = Vec::new();
         self.advise_way(&mut advice);
         self.advise_clock(&mut advice);
+        self.advise_certificate(now, &mut advice);
         self.advise_ranges(now, &mut advice);
         if self.state.is_primary() {
             self.advise_servers(now, &mut advice);
@@ -43,6 +44,17 @@ impl Engine {
         if self.clock_ahead_ms.is_some_and(|ahead| ahead.saturating_abs() > CLOCK_AHEAD_MS) {
             let sentence = "the clock here differs from the parent's".to_string();
             advice.push(say(sentence, "lictree doctor"));
+        }
+    }
+
+    /// Its own; of those below tells `advise_servers`.
+    fn advise_certificate(&self, now: Timestamp, advice: &mut Vec<Advice>) {
+        let expires = self.credentials.expires;
+        if expires > Timestamp(0) && expires < now {
+            let name = self.state.name();
+            let sentence = "the certificate here has ended: have a code made at the primary, and join in \
+                 this folder";
+            advice.push(say(sentence, format!("lictree server invite {name} --parent …")));
         }
     }
 

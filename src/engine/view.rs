@@ -12,7 +12,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{Figures, RowBody, RowName, StreamId, Table};
 use crate::model::request::NodeFilter;
-use crate::model::row::{LicenseRow, Standing};
+use crate::model::row::{Enrolment, LicenseRow, Standing};
 use crate::model::text::plain;
 use crate::model::time::Timestamp;
 use crate::model::view::{
@@ -206,8 +206,11 @@ impl Engine {
             title: met.map_or(String::new(), |met| met.title.clone()),
             standing: self.standing_word(name, heard.is_some()),
             address: heard.map_or(String::new(), |heard| plain(&heard.presence.address)),
-            certificate: heard
-                .and_then(|heard| certificate(&heard.presence.credentials, heard.presence.trust)),
+            certificate: match heard {
+                Some(heard) => certificate(&heard.presence.credentials, heard.presence.trust),
+                // Not a word of it since the start here: what it was given.
+                None => met.and_then(|met| given(&met.enrolment)),
+            },
             clock_ahead_ms: heard.map(super::tree::Heard::clock_ahead_ms),
             lag_rows: heard.map(|heard| self.lag_of(&heard.presence)),
             holdings: self.holdings_of(name),
@@ -435,6 +438,17 @@ pub(super) fn license_view(row: &LicenseRow) -> LicenseView {
         confirm_within_days: license.confirm_within_days,
         note: license.note.clone(),
     }
+}
+
+/// The certificate that a server was given last, where it was given here.
+fn given(enrolment: &Enrolment) -> Option<CertificateView> {
+    let Enrolment { number, expires, .. } = enrolment;
+    (expires.0 > 0).then(|| CertificateView {
+        expires: *expires,
+        enrolment: *number,
+        authority: String::new(),
+        trust: 0,
+    })
 }
 
 /// Nothing where a server said nothing of it (an older version).

@@ -12,6 +12,7 @@
 use crate::net::certificate::Peer;
 use crate::net::error::{code_and_reason, plain_text};
 use crate::net::frame::{FrameBatch, FrameBuffer};
+use crate::net::neighbourhood::canonical;
 use crate::net::queue::Queue;
 use crate::net::{CloseCode, Closed, FrameSender, NetLimits, ReceiveError};
 use quinn::{ReadError, RecvStream, SendStream};
@@ -89,7 +90,7 @@ impl Link {
 
     /// Where the peer is now; a child may move to another address while it is connected.
     pub fn remote_address(&self) -> SocketAddr {
-        self.0.quic.remote_address()
+        canonical(self.0.quic.remote_address())
     }
 
     /// The best current guess of the time to the peer and back.

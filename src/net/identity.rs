@@ -196,9 +196,17 @@ impl Identity {
         self.reset.save_unless_there(folder)
     }
 
-    /// Reads the files. Refuses what others can reach, a certificate that is not of the key,
-    /// and one that is not valid at `now`. Changes nothing.
+    /// Reads the files as [`read`](Identity::read) does, and refuses a certificate that is not
+    /// valid at `now`.
     pub fn load(folder: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
+        let identity = Identity::read(folder)?;
+        identity.check_time(folder, now)?;
+        Ok(identity)
+    }
+
+    /// Reads the files. Refuses what others can reach, and a certificate that is not of the key;
+    /// whether it is valid at present is another question. Changes nothing.
+    pub fn read(folder: &Path) -> Result<Identity, IdentityError> {
         private_file::check_folder(folder)?;
         let path = folder.join(CHAIN_FILE);
         let chain = certificates(&path)?;
@@ -212,12 +220,12 @@ impl Identity {
         let key = key_of(folder, &public_key)?;
         let authorities = certificates(&folder.join(AUTHORITIES_FILE))?;
         let identity = Identity::from_parts(chain, key, authorities).map_err(unreadable)?;
-        identity.check_time(&path, now)?;
         Ok(Identity { reset: ResetKey::of_folder(folder)?, ..identity })
     }
 
-    fn check_time(&self, path: &Path, now: Timestamp) -> Result<(), IdentityError> {
-        let path = path.to_path_buf();
+    /// Refuses one whose certificate is not valid at `now`; `folder` is where it was read from.
+    pub fn check_time(&self, folder: &Path, now: Timestamp) -> Result<(), IdentityError> {
+        let path = folder.join(CHAIN_FILE);
         if now > self.peer.expires {
             return Err(IdentityError::Expired { path, at: calendar(self.peer.expires) });
         }

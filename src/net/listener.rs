@@ -14,7 +14,7 @@
 use crate::model::name::TreeName;
 use crate::net::greeting::{self, GREETING};
 use crate::net::join::{JoinCall, JoinDoor, Joining};
-use crate::net::neighbourhood::Networks;
+use crate::net::neighbourhood::{Networks, canonical};
 use crate::net::occupancy::Occupancy;
 use crate::net::reception::Reception;
 use crate::net::{
@@ -204,7 +204,7 @@ async fn watch_door(endpoint: quinn::Endpoint, door: Arc<Door>) {
 
 /// Begins a handshake, or has the caller prove its address first, or turns it away.
 fn admit(incoming: quinn::Incoming, door: &Arc<Door>, handshakes: &mut JoinSet<Option<Joining>>) {
-    let remote = incoming.remote_address();
+    let remote = canonical(incoming.remote_address());
     let NetLimits { handshakes_max, handshakes_retry_above, handshakes_per_network_max, .. } =
         door.limits;
     if handshakes.len() >= handshakes_max {
@@ -238,7 +238,7 @@ enum Met {
 impl Door {
     /// One handshake from its first packet to an arrival, a refusal, or a call to be carried.
     async fn receive(&self, incoming: quinn::Incoming) -> Option<Joining> {
-        let remote = incoming.remote_address();
+        let remote = canonical(incoming.remote_address());
         let after = self.limits.handshake_timeout;
         let made = tokio::time::timeout(after, self.handshake(incoming)).await;
         match made.unwrap_or(Err(NetError::TooSlow { address: remote, after })) {
@@ -267,7 +267,8 @@ impl Door {
     }
 
     async fn handshake(&self, incoming: quinn::Incoming) -> Result<Met, NetError> {
-        let (address, after) = (incoming.remote_address(), self.limits.handshake_timeout);
+        let (address, after) =
+            (canonical(incoming.remote_address()), self.limits.handshake_timeout);
         let lost = |error| NetError::from_handshake(error, address, after);
         let reception = self.reception.read().unwrap_or_else(PoisonError::into_inner).clone();
         let accepted = incoming.accept_with(reception.meet()?);

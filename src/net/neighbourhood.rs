@@ -4,8 +4,13 @@
 //! them side by side.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An IPv4 address that came to an IPv6 socket, as people know it.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
 
 /// The addresses of one caller: an IPv4 address, an IPv6 /64.
 pub(crate) fn caller(address: IpAddr) -> IpAddr {

@@ -34,7 +34,8 @@ pub fn check_seal(authorities: &[impl AsRef<[u8]>], bytes: &[u8], signature: &[u
 }
 
 /// Who has signed `bytes` with [`Identity::signed_by_me`], if their `certificate` (DER) was issued
-/// by one of `authorities` (DER), is valid at `now`, and is of the key that has signed.
+/// by one of `authorities` (DER), is valid at that moment, and is of the key that has signed.
+/// Without a moment it may have ended.
 ///
 /// Whether that server is denied is another question.
 ///
@@ -44,12 +45,13 @@ pub fn check_signature_of(
     authorities: &[impl AsRef<[u8]>],
     bytes: &[u8],
     signature: &[u8],
-    now: Timestamp,
+    at: Option<Timestamp>,
 ) -> Result<Peer, String> {
     let authorities: Vec<CertificateDer<'_>> =
         authorities.iter().map(|authority| CertificateDer::from(authority.as_ref())).collect();
-    check_issued(&CertificateDer::from(certificate), &[], &authorities, now)?;
     let found = certificate::read_server(certificate)?;
+    let at = at.unwrap_or(found.not_before);
+    check_issued(&CertificateDer::from(certificate), &[], &authorities, at)?;
     if !found.public_key.has_signed(&to_renew(bytes), signature) {
         return Err(format!(
             "the certificate of {} is not of the key that signed",
@@ -125,7 +127,7 @@ mod tests {
         let bytes = b"a new key, please";
         let signature = identity.signed_by_me(bytes);
         let check = |certificate: &[u8], bytes: &[u8], signature: &[u8], now| {
-            check_signature_of(certificate, roots, bytes, signature, now)
+            check_signature_of(certificate, roots, bytes, signature, Some(now))
         };
         let certificate = identity.certificate();
         assert_eq!(check(certificate, bytes, &signature, NOW).as_ref(), Ok(identity.peer()));
@@ -148,11 +150,17 @@ mod tests {
         let identity = issued(&authority());
         let signature = identity.signed_by_me(b"x");
         let check = |roots: &[&[u8]], now| {
-            check_signature_of(identity.certificate(), roots, b"x", &signature, now)
+            check_signature_of(identity.certificate(), roots, b"x", &signature, Some(now))
         };
         let own = identity.authorities()[0].as_ref();
         let late = Timestamp(identity.expires().0 + 1_000);
         assert!(check(&[own], late).unwrap_err().contains("expired"));
+        // Without a moment it only has to be of the tree.
+        let at_any = |root: &[u8]| {
+            check_signature_of(identity.certificate(), &[root], b"x", &signature, None)
+        };
+        at_any(own).unwrap();
+        assert!(at_any(authority().certificate()).is_err());
         let early = Timestamp(identity.not_before().0 - 1_000);
         assert!(check(&[own], early).unwrap_err().contains("not valid yet"));
         let other = authority();

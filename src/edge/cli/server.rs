@@ -130,7 +130,7 @@ fn list(view: &ServersView, ink: Ink) -> String {
             Cell::plain(role(server.role)),
             Cell::plain(server.parent.as_ref().map_or("", |parent| parent.as_str())),
             state(server),
-            Cell::plain(age::ago(view.as_of, server.last_seen)),
+            Cell::plain(seen(server, view.as_of)),
             certificate(server, view.as_of),
             Cell::plain(server.lag_rows.map_or(String::new(), |rows| rows.to_string())),
             clock(server),
@@ -201,6 +201,13 @@ pub(super) fn holdings(views: &[HoldingView], role: Role, ink: Ink) -> String {
         ]);
     }
     table.text(ink)
+}
+
+fn seen(server: &ServerView, now: Timestamp) -> String {
+    match server.last_seen {
+        None if server.standing == "member" => "not since the start here".to_string(),
+        last => age::ago(now, last),
+    }
 }
 
 /// Its name, and what people call it.

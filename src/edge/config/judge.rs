@@ -219,10 +219,16 @@ pub(super) fn identity(
         let (place, remedy) = (folder.display().to_string(), remedy.to_string());
         vec![Problem { code, place, key: "identity".to_string(), what, remedy }]
     };
-    let identity = Identity::load(&folder, now).map_err(|error| {
+    let refused = |error: IdentityError| {
         let (code, remedy) = identity_code(&error);
         problem(code, error.to_string(), remedy)
-    })?;
+    };
+    let identity = Identity::read(&folder).map_err(refused)?;
+    match identity.check_time(&folder, now) {
+        // It serves its own people all the same, and a primary renews its own.
+        Ok(()) | Err(IdentityError::Expired { .. }) => {}
+        Err(error) => return Err(refused(error)),
+    }
     let Configuration { tree, name, .. } = configuration;
     if (identity.tree(), identity.name()) != (tree, name) {
         let found = format!("{} of the tree {}", identity.name(), identity.tree());
@@ -241,7 +247,7 @@ fn identity_code(error: &IdentityError) -> (&'static str, &'static str) {
             (codes::IDENTITY_LOOSE, "only the user that runs the server may read its key")
         }
         IdentityError::Expired { .. } | IdentityError::NotYetValid { .. } => {
-            (codes::IDENTITY_TIME, "without a valid identity no neighbour would talk to it")
+            (codes::IDENTITY_TIME, "see whether the clock here is right: `date -u`")
         }
         _ => (codes::IDENTITY_UNREADABLE, "`lictree init` makes the identities of a tree"),
     }

@@ -3,14 +3,16 @@
 use crate::daemon::settings::identity_dir;
 use crate::edge::config::Configuration;
 use crate::edge::doctor::{About, Finding};
+use crate::edge::draw::age;
 use crate::model::time::Timestamp;
 use crate::net::{Identity, IdentityError};
 use std::path::Path;
 
-/// With fewer days left, it is time to have a new one issued.
-const DAYS_FEW: u64 = 30;
-const DAY_MS: u64 = 86_400_000;
-const ISSUE: &str = "have a new identity issued where the authority is, and put it in place";
+/// From this part of its life on a certificate should have been renewed.
+const RENEWED_BY: f64 = 0.8;
+const RENEW: &str = "see why it was not renewed: `lictree cert renew`, and the server's log";
+const ISSUE: &str = "at the primary `lictree server invite NAME`, and join in this folder; a primary \
+                     renews its own when it is started";
 
 /// The identity in the data folder, as the server would load it.
 pub(super) fn load(data_dir: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
@@ -44,9 +46,13 @@ pub(super) fn look(
         let text = format!("the authority beside it (ca.pem) did not issue it: {error}");
         return Finding::bad(about, text, ISSUE);
     }
-    let days = now.0.abs_diff(identity.expires().0) / DAY_MS;
-    let text = format!("of {whose}, matches its key and authority, valid for {days} more days");
-    if days < DAYS_FEW { Finding::warning(about, text, ISSUE) } else { Finding::ok(about, text) }
+    let (begins, expires) = (identity.not_before(), identity.expires());
+    let left = age::length(expires.since(now));
+    let text = format!("of {whose}, matches its key and authority, valid for {left} more");
+    match now > begins.after(expires.since(begins).mul_f64(RENEWED_BY)) {
+        true => Finding::warning(about, text, RENEW),
+        false => Finding::ok(about, text),
+    }
 }
 
 #[cfg(test)]
@@ -78,8 +84,8 @@ mod tests {
         saved(&authority(), folder.path());
         let well = found(folder.path(), NOW);
         assert_eq!(well.state, State::Ok, "{}", well.text);
-        assert!(well.text.contains("valid for 100 more days"), "{}", well.text);
-        assert_eq!(found(folder.path(), NOW.after(80 * DAY)).state, State::Warning);
+        assert!(well.text.contains("valid for 100 d more"), "{}", well.text);
+        assert_eq!(found(folder.path(), NOW.after(81 * DAY)).state, State::Warning);
         let over = found(folder.path(), NOW.after(102 * DAY));
         assert_eq!(over.state, State::Bad);
         assert!(over.text.contains("expired at"), "{}", over.text);

@@ -23,13 +23,15 @@ pub(super) fn look(place: &Place) -> Vec<Finding> {
         }
     };
     let own = rustix::process::geteuid().as_raw();
-    let mut found = Vec::new();
     if own != owner {
         let text = format!("{} belongs to user {owner}, you are {own}", folder.display());
         let remedy = format!("run this as its owner: `sudo -u '#{owner}' lictree doctor …`");
-        found.push(Finding::bad(About::Permissions, text, remedy));
+        // What else it would see is not what the server sees.
+        return vec![Finding::bad(About::Permissions, text, remedy)];
     }
-    found.extend(paths(place).iter().filter_map(|(path, closed)| judge(path, *closed, owner)));
+    let paths = paths(place);
+    let mut found: Vec<Finding> =
+        paths.iter().filter_map(|(path, closed)| judge(path, *closed, owner)).collect();
     if found.is_empty() {
         let text = format!("{} and its keys are open to user {owner} only", folder.display());
         found.push(Finding::ok(About::Permissions, text));
