@@ -52,8 +52,8 @@ impl Engine {
         let expires = self.credentials.expires;
         if expires > Timestamp(0) && expires < now {
             let name = self.state.name();
-            let sentence = "the certificate here has ended: have a code made at the primary, and join in \
-                 this folder";
+            let sentence = "the certificate here has ended: have a code made at the primary, and \
+                            join in this folder";
             advice.push(say(sentence, format!("lictree server invite {name} --parent …")));
         }
     }

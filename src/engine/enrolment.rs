@@ -334,6 +334,13 @@ impl Engine {
             return self.send_certificate(reply, CertificateAnswer::Refused(spent()));
         };
         let other_key = invite.key.is_some_and(|key| key != issued.key);
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::CodeServesTwice) {
+            self.enter(&invite, enrolment, issued, at);
+            let certificate = issued.certificate.clone();
+            let grant = self.grant(&invite.name, &invite.parent, enrolment, certificate);
+            return self.send_certificate(reply, grant);
+        }
         if other_key || invite.failures >= FAILURES_MAX {
             let refusal = if other_key { spent() } else { void() };
             self.note("join.refused", format!("{}: {refusal}", invite.name));

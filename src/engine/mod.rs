@@ -52,7 +52,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, RequestId};
-use crate::model::row::{MetRow, OwnFiguresRow, RowKey};
+use crate::model::row::{EdgeRow, MetRow, OwnFiguresRow, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use entropy::Entropy;
@@ -243,11 +243,21 @@ impl Engine {
             drop(self.apply_one(command, batch.at));
         }
         self.number_figures();
-        self.deeds.clear();
+        self.forget_deeds();
         self.fresh.clear();
         self.owed_levels.clear();
         self.owed_edge_reports.clear();
         self.discovered.clear();
+    }
+
+    /// Only what is believed is said all the same: whoever guards the links knows the rows and not
+    /// the log.
+    fn forget_deeds(&mut self) {
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoDenialsAtStart) {
+            return self.deeds.clear();
+        }
+        self.deeds.retain(|deed| matches!(deed, Deed::Believe(_)));
     }
 
     fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
@@ -300,6 +310,8 @@ impl Engine {
 
     fn found(&mut self, founding: &Founding) {
         self.state.server.founding = founding.clone();
+        // Verdicts on wishes of an earlier data set of this name must not fit those of this one.
+        self.state.server.wish_last = self.applying_at.0;
         self.state.touch(RowKey::Server);
     }
 
@@ -308,15 +320,19 @@ impl Engine {
             return;
         }
         let known = self.state.met.get(name);
+        // A word that was on its way when its author was removed; it comes again with a code only.
+        if known.is_none() && self.state.trust.trust.denied.contains_key(name) {
+            return;
+        }
         let (enrolment, title) =
             known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
         let attach = known.and_then(|met| met.attach);
-        // A relay keeps the data set it was met with while counts are with it.
-        let holds = self.state.edges.iter().any(|((_, relay), edge)| {
-            relay == name && edge.level.granted > edge.level.returned_seen
-        });
+        // A relay that counts were ever with keeps the data set it was met with until it attaches
+        // with another: its edges begin anew then, and not before (`begin_anew`).
+        let counts = |edge: &EdgeRow| edge.level.granted > 0;
+        let counted = self.state.edges.iter().any(|((_, relay), e)| relay == name && counts(e));
         let incarnation = match known {
-            Some(met) if holds => met.incarnation,
+            Some(met) if counted && met.incarnation != 0 => met.incarnation,
             _ => incarnation,
         };
         let (name, parent) = (name.clone(), parent.clone());

@@ -265,9 +265,30 @@ impl Engine {
             if mirror.incarnation != incarnation {
                 *mirror = super::mirror::Mirror::default();
                 mirror.incarnation = incarnation;
+                // What the parent has and what the primary settled was of the other data set.
+                self.reports.senders.remove(&stream);
+                self.reports.settled.remove(&stream);
+                self.stir(stream.clone());
             }
         }
         self.ack(&stream);
+    }
+
+    /// Primary: rows of a server that was removed do not come back through those that had them.
+    fn is_shut_out(&self, name: &ServerName) -> bool {
+        let denied = self.state.trust.trust.denied.contains_key(name);
+        self.state.is_primary() && denied && !self.is_member(name)
+    }
+
+    /// Relay: what is here of a server that is out of the tree is passed on no more. One that came
+    /// again says it all again.
+    pub(super) fn forget_streams(&mut self, name: &ServerName) {
+        for stream in StreamId::of(name) {
+            self.state.mirrors.remove(&stream);
+            self.reports.senders.remove(&stream);
+            self.reports.settled.remove(&stream);
+            self.reports.stirred.remove(&stream);
+        }
     }
 
     /// Only through the child it hangs below may a server's rows come.
@@ -278,6 +299,9 @@ impl Engine {
         stream: &StreamId,
         now: Timestamp,
     ) -> bool {
+        if self.is_shut_out(&stream.origin) {
+            return false;
+        }
         let way = self.links.way_down(&stream.origin);
         let lawful = stream.origin == *child || way == Some(link);
         if !lawful && way.is_some() {

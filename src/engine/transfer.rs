@@ -122,7 +122,9 @@ impl Engine {
         for ((product, _), edge) in edges_here {
             let report = said(product).unwrap_or_default();
             let outstanding = edge.level.granted - edge.level.returned_seen;
-            if known != Some(incarnation) && outstanding > 0 {
+            // One that joined and was not heard yet (0) cannot have been told of any.
+            let told = known != Some(incarnation) && known != Some(0);
+            if told && outstanding > 0 {
                 return refused(format!(
                     "its data is another than before, and {product} was given"
                 ));

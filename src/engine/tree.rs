@@ -11,6 +11,7 @@ use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
+use crate::model::report::Table;
 use crate::model::row::Standing;
 use crate::model::time::{Timestamp, duration_ms};
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Links {
 
 /// The longest interval of presences that is believed: an hour.
 const INTERVAL_MS_MAX: u64 = 3_600_000;
+
+/// A list of sources up to this long is said to every child with each of its presences.
+const SOURCES_REPEATED_MAX: usize = 16;
 
 /// A presence as last heard, and when.
 #[derive(Clone, Debug)]
@@ -252,6 +256,9 @@ impl Engine {
             self.meet(presence);
         }
         self.confirm_streams(presence, now);
+        if route.len() == 1 {
+            self.tell_again(link, presence);
+        }
         let heard = Heard { presence: presence.clone(), route: route.to_vec(), at: now };
         self.watch(&heard);
         self.heard.insert(presence.name.clone(), heard);
@@ -284,6 +291,20 @@ impl Engine {
             "choose another parent, or raise depth_max in [limits]",
         );
         self.note_refusal("place.refused", &refusal, now);
+    }
+
+    /// What a child was told may not have come: the letter was lost, or came when it could not take
+    /// it. One without figures may know of no product at all; a long list is said to no others.
+    fn tell_again(&mut self, link: LinkId, presence: &Presence) {
+        if presence.trust < self.state.trust.trust.version {
+            self.send_trust(link);
+        }
+        let sources = self.sources();
+        let none = |(table, version): &(Table, u64)| *table == Table::Figures && *version == 0;
+        let short = sources.len() <= SOURCES_REPEATED_MAX;
+        if !sources.is_empty() && (short || presence.versions.iter().any(none)) {
+            self.send_neighbour(link, Body::Sources(sources));
+        }
     }
 
     fn meet(&mut self, presence: &Presence) {

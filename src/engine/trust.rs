@@ -21,9 +21,11 @@ use super::enrolment::unknown_server;
 use super::waiting::Hope;
 use super::{Deed, Engine};
 use crate::model::command::Command;
+use crate::model::count::LicenseCount;
 use crate::model::enrolment::{
     CertifyJob, Denial, EnrolmentCommand, InviteId, KeyPrint, SealedTrust, TITLE_LEN_MAX, Trust,
 };
+use crate::model::holding::HoldingOption;
 use crate::model::letter::{Body, LinkId};
 use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
@@ -116,6 +118,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         self.remove_check(name, forced)?;
         let has = self.still_has(name);
+        self.limit_targets(name);
         let number = self.state.met.get(name).map_or(0, |met| met.enrolment.number);
         self.deny(name, number, at);
         let void: Vec<InviteId> =
@@ -139,15 +142,35 @@ impl Engine {
         Ok(())
     }
 
-    /// Nothing of it counts: its rows leave the tables.
-    fn forget_server(&mut self, name: &ServerName) {
-        self.state.met.remove(name);
-        let edges = self.state.edges.keys().filter(|(_, relay)| relay == name);
-        let edges: Vec<_> = edges.cloned().collect();
-        for (product, relay) in edges {
-            self.state.edges.remove(&(product.clone(), relay.clone()));
-            self.state.touch(RowKey::Edge(product.clone(), relay));
+    /// Who was shut out is given no more than it has.
+    fn limit_targets(&mut self, name: &ServerName) {
+        let edges = self.state.edges.iter_mut().filter(|((_, relay), _)| relay == name);
+        let mut changed = Vec::new();
+        for ((product, _), edge) in edges {
+            let has = LicenseCount(edge.level.granted - edge.level.returned_seen);
+            let target = edge.level.target.min(has);
+            let distributed = edge.level.option == HoldingOption::Distributed;
+            let none = distributed && target == LicenseCount::ZERO;
+            let option = if none { HoldingOption::None } else { edge.level.option };
+            if (option, target) != (edge.level.option, edge.level.target) {
+                (edge.level.option, edge.level.target) = (option, target);
+                edge.level.version += 1;
+                changed.push(product.clone());
+            }
+        }
+        for product in changed {
+            self.state.touch(RowKey::Edge(product.clone(), name.clone()));
             self.state.count_given(&product);
+        }
+    }
+
+    /// Nothing of it counts: its rows leave the tables. Where it had an edge, that and its name
+    /// stay: should it come again with its data, it must not be told less than it knows.
+    fn forget_server(&mut self, name: &ServerName) {
+        let has_edge = self.state.edges.keys().any(|(_, relay)| relay == name);
+        match self.state.met.get_mut(name) {
+            Some(met) if has_edge => met.enrolment.standing = Standing::Removed,
+            _ => drop(self.state.met.remove(name)),
         }
         for stream in StreamId::of(name) {
             let Some(mirror) = self.state.mirrors.remove(&stream) else { continue };
@@ -205,18 +228,31 @@ impl Engine {
         let present = &self.state.trust.trust;
         let fits = match self.state.is_primary() {
             true => sealed.trust == *present,
-            false => sealed.trust.version > present.version,
+            false => self.is_news(&sealed.trust, present),
         };
         if !fits {
             return;
         }
-        self.state.trust = sealed.clone();
+        let before = std::mem::replace(&mut self.state.trust, sealed.clone()).trust.denied;
         self.state.touch(RowKey::Trust);
         if !self.state.is_primary() {
+            let news = |(name, denial): &(&ServerName, &Denial)| {
+                before.get(*name).is_none_or(|before| before.upto < denial.upto)
+            };
+            let denied = sealed.trust.denied.iter().filter(news);
+            denied.for_each(|(name, _)| self.forget_streams(name));
             self.deeds.push(Deed::Believe(sealed.trust.clone()));
         }
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_trust(link));
+    }
+
+    fn is_news(&self, trust: &Trust, present: &Trust) -> bool {
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::TrustGoesBack) {
+            return trust.version != present.version;
+        }
+        trust.version > present.version
     }
 
     /// Tells a neighbour below what is believed, when there is anything to tell.
@@ -229,7 +265,7 @@ impl Engine {
 
     /// Relay: the parent says what is believed.
     pub(super) fn trust_came(&mut self, sealed: SealedTrust) {
-        if sealed.trust.version > self.state.trust.trust.version {
+        if self.is_news(&sealed.trust, &self.state.trust.trust) {
             self.propose(Command::Enrolment(EnrolmentCommand::Trust(sealed)));
         }
     }

@@ -18,6 +18,12 @@ pub enum Mutant {
     GrantInFullRange,
     /// A relay registers a license without claiming its serial.
     NoClaim,
+    /// A code is spent on every key that asks with it.
+    CodeServesTwice,
+    /// What stands in the log and not in the rows is not believed after a start.
+    NoDenialsAtStart,
+    /// A relay takes any trust that is another than its own.
+    TrustGoesBack,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.

@@ -28,6 +28,15 @@ pub struct Figures {
     pub packs: u64,
     /// Uses asked for at the end where a license was free.
     pub probes: u64,
+    /// Servers that started with a certificate they were granted, and certificates renewed.
+    pub joins: u64,
+    pub renewals: u64,
+    /// Servers that were removed, and steps of a new authority.
+    pub removals: u64,
+    pub rotations: u64,
+    /// Connections ended because of a denial, and calls that came to nothing for one.
+    pub shut_out: u64,
+    pub refused_handshakes: u64,
 }
 
 impl Figures {
@@ -52,6 +61,12 @@ impl Figures {
             full: self.full + other.full,
             packs: self.packs + other.packs,
             probes: self.probes + other.probes,
+            joins: self.joins + other.joins,
+            renewals: self.renewals + other.renewals,
+            removals: self.removals + other.removals,
+            rotations: self.rotations + other.rotations,
+            shut_out: self.shut_out + other.shut_out,
+            refused_handshakes: self.refused_handshakes + other.refused_handshakes,
         }
     }
 }
@@ -72,6 +87,17 @@ impl fmt::Display for Figures {
             f,
             "{} requests, {} uses asked for: {} granted, {} denied; {} changes of holding",
             self.requests, self.asks, self.grants, self.denials, self.holding_changes,
+        )?;
+        writeln!(
+            f,
+            "{} joins, {} removals, {} renewals, {} steps of new authorities; {} connections shut \
+             out, {} calls refused",
+            self.joins,
+            self.removals,
+            self.renewals,
+            self.rotations,
+            self.shut_out,
+            self.refused_handshakes,
         )?;
         write!(
             f,

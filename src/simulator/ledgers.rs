@@ -16,6 +16,8 @@ pub struct Step<'a> {
     pub product: &'a ProductName,
     pub before: &'a ProductTruth,
     pub after: &'a ProductTruth,
+    /// Relays whose edges may count from zero again.
+    pub anew: &'a BTreeSet<ServerName>,
 }
 
 /// The uses in the outboxes of these servers for one product.
@@ -50,7 +52,7 @@ fn balance(step: &Step<'_>, has_expired: bool, out: &mut Findings) {
 }
 
 fn rising(step: &Step<'_>, out: &mut Findings) {
-    let Step { name, product, before, after } = step;
+    let Step { name, product, before, after, anew } = step;
     let own = |p: &ProductTruth| [p.granted_seen, p.returned, p.version, p.cycle];
     let fell = |before: &[u64], after: &[u64]| before.iter().zip(after).any(|(b, a)| a < b);
     out.hold(!fell(&own(before), &own(after)), "I4", || {
@@ -60,7 +62,7 @@ fn rising(step: &Step<'_>, out: &mut Findings) {
         let level = edge.level;
         [level.granted, level.returned_seen, level.version, level.epoch, edge.version_seen]
     };
-    for (relay, edge) in &before.edges {
+    for (relay, edge) in before.edges.iter().filter(|(relay, _)| !anew.contains(*relay)) {
         let now = after.edges.get(relay).copied().unwrap_or_default();
         out.hold(!fell(&counters(edge), &counters(&now)), "I4", || {
             format!("the edge to {relay} of {product} fell: {edge:?} to {now:?}")
@@ -71,7 +73,7 @@ fn rising(step: &Step<'_>, out: &mut Findings) {
 /// A use that is new and did not come from an outbox was granted here. The last grant found a free
 /// license, so without what arrived the ledger cannot be above the most it ever had since.
 fn grants(step: &Step<'_>, afloat: &Afloat, out: &mut Findings) {
-    let Step { name, product, before, after } = step;
+    let Step { name, product, before, after, .. } = step;
     if before.ledger == after.ledger {
         return;
     }
@@ -130,7 +132,9 @@ mod tests {
     fn findings(before: &ProductTruth, after: &ProductTruth, afloat: &Afloat) -> Vec<&'static str> {
         let (name, product) = ("a".parse().unwrap(), "atlas".parse().unwrap());
         let mut out = Findings::at(crate::simulator::moment::Moment::default());
-        check(&Step { name: &name, product: &product, before, after }, false, afloat, &mut out);
+        let anew = BTreeSet::new();
+        let step = Step { name: &name, product: &product, before, after, anew: &anew };
+        check(&step, false, afloat, &mut out);
         out.into_violations().iter().map(|violation| violation.rule).collect()
     }
 

@@ -7,6 +7,7 @@
 //! or never; between the two ends' times one of them believes what the other no longer does.
 
 use crate::model::letter::LinkId;
+use crate::simulator::keyring::Proof;
 use crate::simulator::moment::Moment;
 
 /// Which end of a connection.
@@ -36,11 +37,21 @@ pub enum EndState {
 #[derive(Clone, Debug)]
 pub struct Terminal {
     pub place: usize,
+    /// What it showed in the handshake.
+    pub proof: Proof,
     pub link: LinkId,
     pub state: EndState,
     pub opens_at: Moment,
     /// No letter to this end arrives before the one ahead of it, unless it is reordered.
     pub last_due: Moment,
+}
+
+/// Who is about to be at an end, and from when on.
+#[derive(Clone, Debug)]
+pub struct Party {
+    pub place: usize,
+    pub proof: Proof,
+    pub opens_at: Moment,
 }
 
 /// Numbers connections of one world.
@@ -67,6 +78,10 @@ impl Connection {
             End::Child => &mut self.child,
             End::Parent => &mut self.parent,
         }
+    }
+
+    pub fn is_up(&self) -> bool {
+        !self.broken && [&self.child, &self.parent].iter().all(|end| end.state == EndState::Up)
     }
 
     pub fn is_over(&self) -> bool {

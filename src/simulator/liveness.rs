@@ -5,16 +5,21 @@ use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::view::RangesView;
+use crate::simulator::enrolments::Census;
 use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses};
 use crate::simulator::violation::Findings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A tree in which all has come to rest, or should have.
 pub struct Rest<'a> {
     pub topology: &'a Topology,
     pub truths: &'a [Truth],
     pub product: &'a ProductName,
+    /// Who is of the tree; nothing is promised to others.
+    pub census: &'a Census,
+    /// Places whose data set took the place of another one: what that one had stays counted.
+    pub replaced: &'a BTreeSet<usize>,
 }
 
 /// One device that must get a license when it asks.
@@ -42,13 +47,30 @@ impl Rest<'_> {
         }
     }
 
+    fn places(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.census.members.iter().copied()
+    }
+
+    fn settled(&self) -> impl Iterator<Item = usize> {
+        self.places().filter(|place| !self.replaced.contains(place))
+    }
+
+    fn is_settled(&self, name: &ServerName) -> bool {
+        let place = self.topology.place_of(name);
+        place.is_some_and(|place| self.census.has(place) && !self.replaced.contains(&place))
+    }
+
     /// L2 without what is shown.
     pub fn check(&self, out: &mut Findings) {
-        for place in 0..self.topology.len() {
+        for place in self.places() {
             let name = self.topology.name(place);
-            let packs = self.at(place).outboxes.len();
+            let at = self.at(place);
+            let settled = |relay: &Option<ServerName>| {
+                relay.as_ref().is_none_or(|relay| self.is_settled(relay))
+            };
+            let packs = at.outboxes.iter().filter(|pack| settled(&pack.relay)).count();
             out.hold(packs == 0, "L2", || format!("{name} still has {packs} packs on their way"));
-            if place != PRIMARY {
+            if place != PRIMARY && !self.replaced.contains(&place) {
                 self.check_edge(place, name, out);
             }
         }
@@ -92,7 +114,7 @@ impl Rest<'_> {
     /// Each ledger has exactly the managed devices of its range (I3).
     fn check_uses(&self, out: &mut Findings) {
         let mut due: BTreeMap<usize, Uses> = BTreeMap::new();
-        for place in 0..self.topology.len() {
+        for place in self.settled() {
             let truth = &self.truths[place];
             for (number, device) in truth.devices.iter().filter(|(_, device)| device.waits) {
                 let name = self.topology.name(place);
@@ -104,10 +126,10 @@ impl Rest<'_> {
                 uses.insert(self.topology.name(place).clone(), managed);
             }
         }
-        for place in 0..self.topology.len() {
+        for place in self.places() {
             let due = due.remove(&place).unwrap_or_default();
             let mut kept = self.at(place).ledger;
-            kept.retain(|_, devices| !devices.is_empty());
+            kept.retain(|origin, devices| !devices.is_empty() && self.is_settled(origin));
             let name = self.topology.name(place);
             out.hold(kept == due, "L2", || {
                 format!("ledger of {name} for {} has {kept:?}, its range {due:?}", self.product)
@@ -118,14 +140,14 @@ impl Rest<'_> {
     /// The table that the primary shows, against what is so.
     pub fn check_shown(&self, shown: &RangesView, out: &mut Findings) {
         let mut lines = BTreeMap::new();
-        for place in 0..self.topology.len() {
+        for place in self.settled() {
             if self.source(place) == place {
                 let at = self.at(place);
                 let own = u64::try_from(at.own()).unwrap_or(0);
                 lines.insert(self.topology.name(place), (own, at.used(), Vec::new()));
             }
         }
-        for place in 0..self.topology.len() {
+        for place in self.settled() {
             let source = self.topology.name(self.source(place));
             if let Some((.., members)) = lines.get_mut(source)
                 && *source != *self.topology.name(place)
@@ -134,9 +156,11 @@ impl Rest<'_> {
             }
         }
         let rows = shown.ranges.iter().filter(|row| row.product == *self.product);
+        let rows = rows.filter(|row| self.is_settled(&row.source));
         let table: BTreeMap<_, _> = rows
             .map(|row| {
-                let mut members: Vec<_> = row.destinations.iter().collect();
+                let mut members: Vec<_> =
+                    row.destinations.iter().filter(|name| self.is_settled(name)).collect();
                 members.sort_by_key(|name| self.topology.place_of(name));
                 (&row.source, (row.held.0, row.used.0, members))
             })
@@ -151,7 +175,7 @@ impl Rest<'_> {
     pub fn probes(&self, taken: &[Probe]) -> Vec<Probe> {
         let mut free: BTreeMap<usize, u64> = BTreeMap::new();
         let mut probes = Vec::new();
-        for place in (0..self.topology.len()).rev() {
+        for place in self.places().rev() {
             let source = self.source(place);
             let free = free.entry(source).or_insert_with(|| self.at(source).free());
             let is_taken = |number| {
@@ -162,6 +186,9 @@ impl Rest<'_> {
                 discovered && !device.waits && !device.deleted && !is_taken(**number)
             });
             let (Some((number, _)), 1..) = (discovered, *free) else { continue };
+            if self.replaced.contains(&place) || self.replaced.contains(&source) {
+                continue;
+            }
             *free -= 1;
             let managing_source = self.topology.name(place).clone();
             let device = DeviceId { managing_source, number: *number };

@@ -2,20 +2,26 @@
 //! wrote, and once all is quiet they are all of it.
 
 use crate::model::report::StreamId;
+use crate::simulator::enrolments::Census;
 use crate::simulator::topology::PRIMARY;
 use crate::simulator::truth::{RowsTruth, mirrored, written};
 use crate::simulator::violation::Findings;
 use crate::simulator::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Under which enrolment and incarnation of its writer, and up to which version.
+type Known = (u64, u64, u64);
 
 /// How far each stream was known when it was last looked at.
 #[derive(Debug, Default)]
 pub struct Mirrors {
-    known: BTreeMap<StreamId, (u64, u64)>,
+    known: BTreeMap<StreamId, Known>,
 }
 
 impl Mirrors {
-    pub fn check(&mut self, world: &World, out: &mut Findings) {
+    /// Rows of a data set that took the place of another one may come and go until all between
+    /// know: `replaced`.
+    pub fn check(&mut self, world: &World, replaced: &BTreeSet<usize>, out: &mut Findings) {
         let Some(primary) = world.server(PRIMARY) else { return };
         // Until it has gone through its log again it knows less than its disk.
         if !world.has_caught_up(PRIMARY) {
@@ -23,27 +29,39 @@ impl Mirrors {
         }
         let originals = originals(world);
         for (stream, mirror) in mirrored(primary) {
-            self.check_rising(&stream, &mirror, out);
+            let met = primary.engine().state().met.get(&stream.origin);
+            let enrolment = met.map_or(0, |met| met.enrolment.number);
+            let place = world.topology.place_of(&stream.origin);
+            if place.is_none_or(|place| !replaced.contains(&place)) {
+                self.check_rising(&stream, enrolment, &mirror, out);
+            }
             if let Some(original) = originals.get(&stream) {
                 compare(&stream, &mirror, original, out);
             }
         }
     }
 
-    fn check_rising(&mut self, stream: &StreamId, mirror: &RowsTruth, out: &mut Findings) {
-        let now = (mirror.incarnation, mirror.version);
+    fn check_rising(
+        &mut self,
+        stream: &StreamId,
+        enrolment: u64,
+        mirror: &RowsTruth,
+        out: &mut Findings,
+    ) {
+        let now = (enrolment, mirror.incarnation, mirror.version);
         let before = self.known.insert(stream.clone(), now);
-        let fell = before.is_some_and(|before| before.0 == now.0 && before.1 > now.1);
+        let same = |before: &Known| (before.0, before.1) == (now.0, now.1);
+        let fell = before.filter(same).is_some_and(|before| before.2 > now.2);
         out.hold(!fell, "I10", || format!("{stream:?} fell from {before:?} to {now:?}"));
     }
 
     /// The end of a quiet time: what the primary has is all there is.
-    pub fn check_equal(&mut self, world: &World, out: &mut Findings) {
-        self.check(world, out);
+    pub fn check_equal(&mut self, world: &World, census: &Census, out: &mut Findings) {
         let Some(primary) = world.server(PRIMARY) else { return };
         let mirrors = mirrored(primary);
         for (stream, original) in originals(world) {
-            if stream.origin == *world.topology.name(PRIMARY) {
+            let place = world.topology.place_of(&stream.origin);
+            if place.is_none_or(|place| place == PRIMARY || !census.has(place)) {
                 continue;
             }
             let mirror = mirrors.get(&stream).cloned().unwrap_or_default();

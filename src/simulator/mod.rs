@@ -3,8 +3,10 @@
 //!
 //! ```text
 //!   run ── workload (operators, sites) ──► world ◄── faults
+//!         joiners (invitations, removals)
 //!     └── oracle: ledgers (one server), whole (the tree), promises (what was answered),
-//!                 mirror (rows above), liveness (after the faults) ── reads ──► truth
+//!                 enrolments (who is of the tree), mirror (rows above),
+//!                 liveness (after the faults) ── reads ──► truth
 //! ```
 //! It stands where the daemon stands: it feeds inputs to `server::Server` and carries out its
 //! effects. A world without faults also serves to show how a tree behaves.
@@ -18,6 +20,7 @@ pub mod topology;
 
 pub mod authority;
 pub mod disk;
+pub mod keyring;
 pub mod link;
 pub mod making;
 pub mod network;
@@ -26,9 +29,14 @@ pub mod trace;
 pub mod weather;
 pub mod world;
 
+mod coming;
+mod lines;
+
 pub mod faults;
+pub mod joiners;
 pub mod workload;
 
+pub mod enrolments;
 pub mod ledgers;
 pub mod liveness;
 pub mod mirror;

@@ -5,7 +5,7 @@
 //! each end by itself, and the child dials again until the line is whole.
 
 use crate::model::letter::LinkId;
-use crate::simulator::link::{Connection, ConnectionId, End, EndState, Terminal};
+use crate::simulator::link::{Connection, ConnectionId, End, EndState, Party, Terminal};
 use crate::simulator::moment::Moment;
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ impl Network {
     }
 
     /// A new connection between these two, not yet up at either end.
-    pub fn dial(&mut self, child: (usize, Moment), parent: (usize, Moment)) -> ConnectionId {
+    pub fn dial(&mut self, child: Party, parent: Party) -> ConnectionId {
         self.connection_last += 1;
         let id = self.connection_last;
         let connection = Connection {
@@ -78,16 +78,20 @@ impl Network {
         id
     }
 
-    fn terminal(&mut self, at: (usize, Moment), end: (ConnectionId, End)) -> Terminal {
+    fn terminal(&mut self, party: Party, end: (ConnectionId, End)) -> Terminal {
         self.link_last += 1;
         let link = LinkId(self.link_last);
         self.by_link.insert(link, end);
-        let (place, opens_at) = at;
-        Terminal { place, link, state: EndState::Dialing, opens_at, last_due: opens_at }
+        let Party { place, proof, opens_at } = party;
+        Terminal { place, proof, link, state: EndState::Dialing, opens_at, last_due: opens_at }
     }
 
     pub fn connection(&self, id: ConnectionId) -> Option<&Connection> {
         self.connections.get(&id)
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values()
     }
 
     /// The connection that a server knows by this link.

@@ -6,17 +6,19 @@
 
 use crate::model::name::ServerName;
 use crate::model::request::{Answer, Request, RequestId};
+use crate::simulator::enrolments::{Census, Enrolments};
 use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
 use crate::simulator::mirror::Mirrors;
 use crate::simulator::moment::Moment;
 use crate::simulator::promises::Promises;
 use crate::simulator::shown;
-use crate::simulator::topology::PRIMARY;
-use crate::simulator::truth::{ProductTruth, Truth};
+use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::truth::{MetTruth, ProductTruth, Truth};
 use crate::simulator::violation::{Findings, Violation};
 use crate::simulator::whole::Whole;
 use crate::simulator::world::World;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The whole tree is not looked over more often, unless something was answered.
 const LOOK_GAP_MS: u64 = 20;
@@ -30,6 +32,8 @@ const DISK_GAP_MS: u64 = 2_000;
 pub struct Oracle {
     truths: Vec<Truth>,
     promises: Promises,
+    enrolments: Enrolments,
+    apart: Apart,
     mirrors: Mirrors,
     looked_at: Moment,
     mirrors_at: Moment,
@@ -45,6 +49,8 @@ impl Oracle {
         Oracle {
             truths: vec![Truth::default(); places],
             promises: Promises::of_places(places),
+            enrolments: Enrolments::of_places(places),
+            apart: Apart::default(),
             mirrors: Mirrors::default(),
             looked_at: Moment::default(),
             mirrors_at: Moment::default(),
@@ -74,16 +80,49 @@ impl Oracle {
 
     pub fn posted(&mut self, id: RequestId, place: usize, request: &Request) {
         self.promises.posted(id, place, request);
+        self.enrolments.posted(id, request);
     }
 
     pub fn lost(&mut self, id: RequestId) {
         self.promises.lost(id);
+        self.enrolments.lost(id);
     }
 
     pub fn heard(&mut self, id: RequestId, answer: &Answer) {
         self.promises.heard(id, answer);
+        self.enrolments.heard(id, answer);
         self.stale = true;
         self.looked_at = Moment::default();
+    }
+
+    /// A server starts at this place with a new certificate.
+    pub fn joined(&mut self, world: &World, place: usize, empty: bool) {
+        if empty {
+            self.apart.edges.insert(place);
+            if world.is_born(place) {
+                self.apart.replaced.insert(place);
+            }
+            let gone = std::mem::take(&mut self.truths[place]);
+            self.apart.gone.push(gone);
+            self.promises.begins_anew(place);
+            self.enrolments.begins_anew(place);
+        }
+    }
+
+    /// Places whose data set took the place of another one, and all below them.
+    pub fn replaced(&self, topology: &Topology) -> BTreeSet<usize> {
+        let mut replaced = self.apart.replaced.clone();
+        for place in 1..topology.len() {
+            if topology.parent(place).is_some_and(|parent| replaced.contains(&parent)) {
+                replaced.insert(place);
+            }
+        }
+        replaced
+    }
+
+    /// Who is of the tree now.
+    pub fn census(&self, world: &World) -> Census {
+        Census::taken(world, &self.truths[PRIMARY])
     }
 
     /// Looks at what changed since the last time.
@@ -100,7 +139,7 @@ impl Oracle {
         }
         if world.now() >= self.mirrors_at.after_ms(MIRROR_GAP_MS) {
             self.mirrors_at = world.now();
-            self.mirrors.check(world, &mut out);
+            self.mirrors.check(world, &self.apart.replaced, &mut out);
         }
         if world.now() >= self.disk_at.after_ms(DISK_GAP_MS) {
             self.disk_at = world.now();
@@ -118,12 +157,17 @@ impl Oracle {
         let before = std::mem::replace(&mut self.truths[place], after);
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
+        self.enrolments.check_step(world, place, after, out);
+        if after.attached.is_some() {
+            self.apart.edges.remove(&place);
+        }
         for (serial, by) in &before.claims {
             out.hold(after.claims.get(serial) == Some(by), "serial", || {
                 format!("{serial} was {by}'s; {name} knows {:?} now", after.claims.get(serial))
             });
         }
         let unknown = ProductTruth::default();
+        let anew = begun_anew(&before.met, &after.met);
         for (product, now) in &after.products {
             let before = before.products.get(product).unwrap_or(&unknown);
             if before == now {
@@ -131,9 +175,13 @@ impl Oracle {
             }
             let afloat = match before.ledger == now.ledger {
                 true => ledgers::Afloat::new(),
-                false => ledgers::afloat(&self.truths, product),
+                false => {
+                    let mut afloat = ledgers::afloat(&self.truths, product);
+                    afloat.append(&mut ledgers::afloat(&self.apart.gone, product));
+                    afloat
+                }
             };
-            let step = Step { name, product, before, after: now };
+            let step = Step { name, product, before, after: now, anew: &anew };
             ledgers::check(&step, after.has_expired, &afloat, out);
             note(&mut world.figures, now);
         }
@@ -143,7 +191,9 @@ impl Oracle {
         self.stale = false;
         self.looked_at = world.now();
         world.figures.checks += 1;
-        Whole { topology: &world.topology, truths: &self.truths }.check(out);
+        let apart = &self.apart.edges;
+        Whole { topology: &world.topology, truths: &self.truths, apart }.check(out);
+        self.enrolments.check(&self.truths[PRIMARY], out);
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }
@@ -162,10 +212,41 @@ impl Oracle {
     pub fn conclude(&mut self, world: &mut World) {
         let mut out = Findings::at(world.now());
         self.look_over(world, &mut out);
-        self.mirrors.check_equal(world, &mut out);
-        shown::check_equal(world, &self.truths, &mut out);
+        let census = self.census(world);
+        census.check_rest(world, &self.truths, &mut out);
+        // Figures of a data set that is gone stay until there are others in their place.
+        let replaced = self.replaced(&world.topology);
+        let settled = Census { members: &census.members - &replaced };
+        self.mirrors.check(world, &replaced, &mut out);
+        self.mirrors.check_equal(world, &settled, &mut out);
+        shown::check_equal(world, &self.truths, &settled, &mut out);
         self.add(out);
     }
+}
+
+/// Servers whose data set is another than the one the tree knew.
+#[derive(Debug, Default)]
+struct Apart {
+    /// Relays that begin anew: until they attach, their edge at the primary is that of the data
+    /// set before.
+    edges: BTreeSet<usize>,
+    /// Places whose data set took the place of another one.
+    replaced: BTreeSet<usize>,
+    /// What the data sets before knew: their packs may still be on their way.
+    gone: Vec<Truth>,
+}
+
+/// Relays whose edges count from zero again: forgotten, or with another data set.
+fn begun_anew(
+    before: &BTreeMap<ServerName, MetTruth>,
+    after: &BTreeMap<ServerName, MetTruth>,
+) -> BTreeSet<ServerName> {
+    let incarnation = |met: &BTreeMap<ServerName, MetTruth>, name| {
+        met.get(name).map(|met: &MetTruth| met.incarnation)
+    };
+    let names =
+        before.keys().filter(|name| incarnation(before, *name) != incarnation(after, *name));
+    names.cloned().collect()
 }
 
 fn note(figures: &mut Figures, known: &ProductTruth) {

@@ -50,6 +50,8 @@ pub struct Promises {
     /// When each thing was last asked of a device: a promise of an earlier request is void.
     last_asked: BTreeMap<(DeviceId, DeviceVerb), RequestId>,
     last_change: BTreeMap<(ServerName, ProductName), RequestId>,
+    /// When it was last asked to remove a server: with it go its edges.
+    last_removal: BTreeMap<ServerName, RequestId>,
     places: Vec<OfPlace>,
     holdings: BTreeMap<(ServerName, ProductName), (HoldingOption, LicenseCount)>,
     pub fates: Fates,
@@ -75,6 +77,11 @@ impl Promises {
                 self.holdings.remove(&key);
                 Asked::Holding { key, becomes: becomes(change.verb) }
             }
+            Request::Remove { name, .. } => {
+                self.last_removal.insert(name.clone(), id);
+                self.holdings.retain(|(relay, _), _| relay != name);
+                return;
+            }
             _ => return,
         };
         self.asked.insert(id, (place, asked));
@@ -96,6 +103,11 @@ impl Promises {
         Asked::Devices { verb, count: devices.len() as u64 }
     }
 
+    /// The server here begins anew on an empty disk: what the one before it said is void.
+    pub fn begins_anew(&mut self, place: usize) {
+        self.places[place] = OfPlace::default();
+    }
+
     pub fn lost(&mut self, id: RequestId) {
         self.asked.remove(&id);
     }
@@ -112,7 +124,8 @@ impl Promises {
             (Asked::Holding { key, becomes }, Answer::Holding(outcome)) => {
                 let done = outcome.refusal.is_none();
                 self.holding_changes += u64::from(done);
-                if done && self.last_change.get(&key) == Some(&id) {
+                let removed = self.last_removal.get(&key.0).is_some_and(|asked| *asked > id);
+                if done && !removed && self.last_change.get(&key) == Some(&id) {
                     self.holdings.insert(key, becomes);
                 }
             }

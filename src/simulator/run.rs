@@ -12,6 +12,7 @@ use crate::model::tuning::Tuning;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::faults::Faults;
 use crate::simulator::figures::Figures;
+use crate::simulator::joiners::{Joined, Joiners};
 use crate::simulator::liveness::{Probe, Rest};
 use crate::simulator::making::Making;
 use crate::simulator::moment::Moment;
@@ -80,6 +81,7 @@ fn run_once(seed: u64, settings: &Settings) -> Outcome {
 struct Run {
     world: World,
     workload: Workload,
+    joiners: Joiners,
     faults: Faults,
     oracle: Oracle,
     heal_at: Moment,
@@ -91,10 +93,12 @@ struct Run {
 impl Run {
     fn new(seed: u64, settings: &Settings) -> Run {
         let mut entropy = Entropy::new(seed);
-        let topology = Topology::drawn(&mut entropy);
+        let room = entropy.between(1, 3) as usize;
+        let topology = Topology::drawn(&mut entropy).with_room(room, &mut entropy);
         let mut faults = Faults::drawn(entropy.fork());
-        let habits = Habits::drawn(&mut entropy, topology.len());
+        let habits = Habits::drawn(&mut entropy, topology.founders());
         let workload = Workload::new(&topology, habits, entropy.fork());
+        let joiners = Joiners::drawn(&topology, entropy.fork());
         let making = Making {
             tuning: drawn_tuning(&settings.tuning, &mut entropy),
             weather: faults.weather(),
@@ -107,7 +111,7 @@ impl Run {
         let end_at = Moment::of_ms(settings.virtual_ms);
         let world = World::new(making, entropy);
         let (probes, ranges_asked) = (BTreeMap::new(), None);
-        Run { world, workload, faults, oracle, heal_at, end_at, probes, ranges_asked }
+        Run { world, workload, joiners, faults, oracle, heal_at, end_at, probes, ranges_asked }
     }
 
     fn go(&mut self) {
@@ -115,8 +119,8 @@ impl Run {
             self.post(&errand);
         }
         while self.world.now() < self.heal_at && self.goes_well() {
-            let next = self.workload.next_at().min(self.faults.next_at()).min(self.heal_at);
-            self.pass(next);
+            let people = self.workload.next_at().min(self.joiners.next_at());
+            self.pass(people.min(self.faults.next_at()).min(self.heal_at));
             self.act();
         }
         self.rest();
@@ -133,6 +137,13 @@ impl Run {
         if now >= self.workload.next_at() {
             for errand in self.workload.errands(now) {
                 self.post(&errand);
+            }
+        }
+        if now >= self.joiners.next_at() {
+            for errand in self.joiners.errands(now) {
+                self.post_request(errand.place, &errand.request, |run, id| {
+                    run.joiners.posted(id, &errand);
+                });
             }
         }
     }
@@ -169,14 +180,28 @@ impl Run {
     fn listen(&mut self) {
         for answered in self.world.take_answers() {
             self.workload.heard(answered.id, &answered.answer);
+            self.joiners.heard(answered.id, &answered.answer);
             self.oracle.heard(answered.id, &answered.answer);
             self.hear_rest(answered.id, &answered.answer);
         }
         for id in self.world.take_lost() {
             self.workload.lost(id);
+            self.joiners.lost(id);
             self.oracle.lost(id);
         }
+        for joined in self.joiners.take_joined() {
+            self.start_joined(&joined);
+        }
         self.oracle.watch(&mut self.world);
+    }
+
+    fn start_joined(&mut self, joined: &Joined) {
+        let Joined { place, grant, empty } = joined;
+        self.oracle.joined(&self.world, *place, *empty);
+        self.world.join(*place, grant, *empty);
+        for errand in self.workload.arrival(*place, *empty) {
+            self.post(&errand);
+        }
     }
 
     fn post(&mut self, errand: &Errand) {
@@ -203,7 +228,9 @@ impl Run {
         }
         let mut out = Findings::at(self.world.now());
         self.each_product(|rest| rest.check(&mut out));
-        let up = (0..self.world.topology.len()).find(|place| !self.world.has_caught_up(*place));
+        self.oracle.census(&self.world).check_rest(&self.world, self.oracle.truths(), &mut out);
+        let mut born = (0..self.world.topology.len()).filter(|place| self.world.is_born(*place));
+        let up = born.find(|place| !self.world.has_caught_up(*place));
         out.hold(up.is_none(), "L2", || format!("server at place {up:?} did not come back"));
         for (id, place) in self.oracle.promises().unanswered() {
             out.add(
@@ -221,8 +248,10 @@ impl Run {
 
     fn each_product(&self, mut of: impl FnMut(Rest<'_>)) {
         let (topology, truths) = (&self.world.topology, self.oracle.truths());
+        let (census, replaced) =
+            (&self.oracle.census(&self.world), &self.oracle.replaced(topology));
         for product in &self.workload.habits().products {
-            of(Rest { topology, truths, product });
+            of(Rest { topology, truths, product, census, replaced });
         }
     }
 
@@ -277,6 +306,8 @@ impl Run {
             grants: fates.grants,
             denials: fates.denials,
             holding_changes: self.oracle.promises().holding_changes,
+            removals: self.joiners.removals,
+            rotations: self.joiners.rotations,
             ..self.world.figures
         };
         Outcome {

@@ -5,6 +5,7 @@
 use crate::model::name::ProductName;
 use crate::model::report::{RowBody, RowName};
 use crate::model::view::RangeView;
+use crate::simulator::enrolments::Census;
 use crate::simulator::topology::PRIMARY;
 use crate::simulator::truth::{Truth, mirrored, shown};
 use crate::simulator::violation::Findings;
@@ -40,11 +41,12 @@ pub fn check(world: &World, truths: &[Truth], out: &mut Findings) {
 }
 
 /// The end of a quiet time: each range holds and uses what its source says itself.
-pub fn check_equal(world: &World, truths: &[Truth], out: &mut Findings) {
+pub fn check_equal(world: &World, truths: &[Truth], census: &Census, out: &mut Findings) {
     check(world, truths, out);
     let Some(primary) = world.server(PRIMARY) else { return };
     for range in shown(primary, world.now().timestamp(0)) {
-        let Some(place) = world.topology.place_of(&range.source) else { continue };
+        let place = world.topology.place_of(&range.source).filter(|place| census.has(*place));
+        let Some(place) = place else { continue };
         let (held, used) = figures(&truths[place], &range.product);
         let holds = i128::from(range.held.0) == held.max(0) && range.used.0 == used;
         out.hold(holds, "shown", || {

@@ -9,12 +9,17 @@ use crate::server::input::Input;
 use crate::server::{Server, Start, StartError};
 use crate::simulator::disk::Disk;
 use crate::simulator::entropy::Entropy;
+use crate::simulator::keyring::Keyring;
 use crate::simulator::moment::Moment;
 use crate::simulator::truth::{Truth, difference, mirrored, truth_of, written};
 use std::collections::BTreeMap;
 
 pub struct Site {
     pub founding: Founding,
+    /// Nothing while no server ever joined at this place.
+    pub keyring: Option<Keyring>,
+    /// When it asks for a new certificate.
+    pub renew_at: Option<Moment>,
     pub disk: Disk,
     /// Nothing while it is down.
     pub server: Option<Server>,
@@ -36,6 +41,8 @@ impl Site {
     pub fn new(founding: Founding, ahead_ms: u64) -> Site {
         Site {
             founding,
+            keyring: None,
+            renew_at: None,
             disk: Disk::default(),
             server: None,
             start: 0,
@@ -89,10 +96,18 @@ impl Site {
         self.work_is_due = false;
         self.paused = false;
         self.deadline_at = None;
+        self.renew_at = None;
         self.disk_free_at = now;
         self.disk.lose_power(entropy);
         self.remembered = Some(self.truth_on_disk(tuning, now)?);
         Ok(())
+    }
+
+    /// Another data set takes the place of the one that was here.
+    pub fn replace_disk(&mut self, founding: Founding) {
+        self.founding = founding;
+        self.disk = Disk::default();
+        self.remembered = Some(Truth::default());
     }
 
     /// A start on a copy of the disk that goes through the whole log and is thrown away.

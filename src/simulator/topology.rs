@@ -11,10 +11,12 @@ pub struct Place {
     pub parent: Option<usize>,
 }
 
-/// A tree: place 0 is the primary, every other place names a parent before it.
+/// A tree: place 0 is the primary, every other place names a parent before it. The last places may
+/// be kept for servers that join later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
     places: Vec<Place>,
+    founders: usize,
 }
 
 /// The place of the primary.
@@ -27,7 +29,7 @@ impl Topology {
         let below = parents.iter().enumerate();
         let mut places = vec![place(0, None)];
         places.extend(below.map(|(i, parent)| place(i + 1, Some((*parent).min(i)))));
-        Topology { places }
+        Topology { founders: places.len(), places }
     }
 
     /// One below the other.
@@ -45,9 +47,9 @@ impl Topology {
         Topology::of_parents(&[0, 0, 1, 2])
     }
 
-    /// Three to eight servers in one of four shapes.
+    /// Three to seven servers in one of four shapes.
     pub fn drawn(entropy: &mut Entropy) -> Topology {
-        let servers = entropy.between(3, 8) as usize;
+        let servers = entropy.between(3, 7) as usize;
         match entropy.below(4) {
             0 => Topology::chain(servers.min(6)),
             1 => Topology::star(servers),
@@ -57,6 +59,20 @@ impl Topology {
                 Topology::of_parents(&parents)
             }
         }
+    }
+
+    /// Keeps so many more places, each below some place before it, for servers that join later.
+    pub fn with_room(mut self, more: usize, entropy: &mut Entropy) -> Topology {
+        for at in self.len()..self.len() + more {
+            let parent = Some(entropy.index(at));
+            self.places.push(Place { name: letter_name(at), parent });
+        }
+        self
+    }
+
+    /// The servers at the places before this one are there from the beginning.
+    pub fn founders(&self) -> usize {
+        self.founders
     }
 
     pub fn places(&self) -> &[Place] {
@@ -85,10 +101,12 @@ impl Topology {
 
     /// `a ─ b, a ─ c`: for people who read a failure.
     pub fn drawing(&self) -> String {
-        let edge = |place: &Place| {
-            place.parent.map(|parent| format!("{} ─ {}", self.places[parent].name, place.name))
+        let edge = |(at, place): (usize, &Place)| {
+            let later = if at < self.founders { "" } else { " later" };
+            let parent = self.places[place.parent?].name.clone();
+            Some(format!("{parent} ─ {}{later}", place.name))
         };
-        self.places.iter().filter_map(edge).collect::<Vec<_>>().join(", ")
+        self.places.iter().enumerate().filter_map(edge).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -110,7 +128,7 @@ mod tests {
     fn every_drawn_tree_has_its_parents_first() {
         for seed in 0..200 {
             let tree = Topology::drawn(&mut Entropy::new(seed));
-            assert!((3..=8).contains(&tree.len()), "{}", tree.drawing());
+            assert!((3..=7).contains(&tree.len()), "{}", tree.drawing());
             for place in 1..tree.len() {
                 assert!(tree.parent(place).is_some_and(|parent| parent < place));
             }

@@ -1,16 +1,18 @@
 //! What one server durably knows, as the checks see it.
 //!
 //! The only file of the simulator that looks inside a server. It reads `Server::engine().state()`:
-//! `licenses`, `edges`, `holdings`, `ledgers` (accounts, outbox), `devices`, `mirrors`.
+//! `licenses`, `edges`, `holdings`, `ledgers` (accounts, outbox), `devices`, `mirrors`, `trust`,
+//! `met`, `invites`.
 
 use crate::model::account::{Account, Pack, Verdict};
 use crate::model::device::{DeviceNumber, DeviceState};
 use crate::model::edge::{AttachId, Level};
+use crate::model::enrolment::InviteId;
 use crate::model::holding::Phase;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
-use crate::model::row::{DeviceRow, OwnFiguresRow};
+use crate::model::row::{DeviceRow, MetRow, OwnFiguresRow, Standing};
 use crate::model::time::Timestamp;
 use crate::model::view::RangeView;
 use crate::server::Server;
@@ -33,6 +35,23 @@ pub struct Truth {
     pub has_expired: bool,
     /// Relay: the attachment it acts under.
     pub attach: Option<AttachId>,
+    /// Relay: the one that it last had, also while it asks for another.
+    pub attached: Option<AttachId>,
+    pub trust_version: u64,
+    /// Up to which enrolment each name is denied.
+    pub denied: BTreeMap<ServerName, u64>,
+    pub authorities: Vec<Vec<u8>>,
+    /// Primary: whom it knows, and the codes there are.
+    pub met: BTreeMap<ServerName, MetTruth>,
+    pub invites: BTreeSet<InviteId>,
+}
+
+/// A server as the primary knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetTruth {
+    pub enrolment: u64,
+    pub incarnation: u64,
+    pub removed: bool,
 }
 
 /// One product at one server.
@@ -61,6 +80,8 @@ pub struct EdgeTruth {
 /// Uses that left a ledger and are not known to be booked elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackTruth {
+    /// The relay whose turn it is.
+    pub relay: Option<ServerName>,
     pub cycle: u64,
     pub uses: Uses,
 }
@@ -196,6 +217,12 @@ pub fn truth_of(server: &Server) -> Truth {
         claims: state.claims.clone(),
         has_expired: state.licenses.values().any(|license| license.expired),
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
+        attached: state.server.attach,
+        trust_version: state.trust.trust.version,
+        denied: state.trust.trust.denied.iter().map(|(name, d)| (name.clone(), d.upto)).collect(),
+        authorities: state.trust.trust.authorities.clone(),
+        met: state.met.iter().map(|(name, row)| (name.clone(), met_truth(row))).collect(),
+        invites: state.invites.keys().copied().collect(),
     };
     for license in state.licenses.values().filter(|license| !license.expired) {
         at(&mut truth, &license.license.product).registered += license.license.count.0;
@@ -222,12 +249,24 @@ pub fn truth_of(server: &Server) -> Truth {
     truth
 }
 
+fn met_truth(row: &MetRow) -> MetTruth {
+    MetTruth {
+        enrolment: row.enrolment.number,
+        incarnation: row.incarnation,
+        removed: row.enrolment.standing == Standing::Removed,
+    }
+}
+
 fn at<'a>(truth: &'a mut Truth, product: &ProductName) -> &'a mut ProductTruth {
     truth.products.entry(product.clone()).or_default()
 }
 
 fn pack_truth(pack: &Pack) -> PackTruth {
-    PackTruth { cycle: pack.cycle, uses: uses_of(pack.accounts.iter()) }
+    PackTruth {
+        relay: Some(pack.relay.clone()),
+        cycle: pack.cycle,
+        uses: uses_of(pack.accounts.iter()),
+    }
 }
 
 fn uses_of<'a>(accounts: impl Iterator<Item = &'a Account>) -> Uses {

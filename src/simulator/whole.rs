@@ -6,7 +6,7 @@ use crate::model::device::DeviceNumber;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::simulator::topology::{PRIMARY, Topology};
-use crate::simulator::truth::{ProductTruth, Truth, Uses};
+use crate::simulator::truth::{ProductTruth, Truth, Uses, outstanding};
 use crate::simulator::violation::Findings;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Whole<'a> {
     pub topology: &'a Topology,
     pub truths: &'a [Truth],
+    /// Relays whose edges need not agree with the primary's, until they have attached again.
+    pub apart: &'a BTreeSet<usize>,
 }
 
 /// One use as it stands in a ledger or an outbox.
@@ -66,6 +68,14 @@ impl Whole<'_> {
         for (name, relay) in self.of(product).skip_while(|(n, _)| *n == self.topology.name(0)) {
             let edge = at_primary.and_then(|p| p.edges.get(name)).copied().unwrap_or_default();
             let level = edge.level;
+            let place = self.topology.place_of(name);
+            let held = i128::from(relay.granted_seen) - i128::from(relay.returned);
+            out.hold(held <= outstanding(&level), "I5", || {
+                format!("{name} holds {held} of {product}, of which the primary counts {level:?}")
+            });
+            if place.is_some_and(|place| self.apart.contains(&place)) {
+                continue;
+            }
             let holds = level.returned_seen <= relay.returned
                 && relay.returned <= relay.granted_seen
                 && relay.granted_seen <= level.granted;
@@ -163,7 +173,7 @@ mod tests {
         let claims = claims.iter().map(|(text, at)| (serial(text), topology.name(*at).clone()));
         truths[PRIMARY].claims = claims.collect();
         let mut out = Findings::at(Moment::default());
-        Whole { topology: &topology, truths: &truths }.check(&mut out);
+        Whole { topology: &topology, truths: &truths, apart: &BTreeSet::new() }.check(&mut out);
         out.into_violations().iter().map(|violation| violation.rule).collect()
     }
 

@@ -60,6 +60,8 @@ pub struct Errand {
 
 pub struct Workload {
     topology: Topology,
+    /// Where there is a server, as far as people know; the primary first.
+    places: Vec<usize>,
     habits: Habits,
     entropy: Entropy,
     next_at: Moment,
@@ -75,6 +77,7 @@ impl Workload {
     pub fn new(topology: &Topology, habits: Habits, entropy: Entropy) -> Workload {
         Workload {
             topology: topology.clone(),
+            places: (0..topology.founders()).collect(),
             habits,
             entropy,
             next_at: Moment::of_ms(100),
@@ -102,10 +105,10 @@ impl Workload {
             let serial = self.serial_last;
             errands.push(self.registration(PRIMARY, serial, &product, self.habits.licenses));
         }
-        for place in 0..self.topology.len() {
+        for place in self.places.clone() {
             errands.push(self.import(place, self.habits.devices_per_site));
         }
-        for relay in 1..self.topology.len() {
+        for relay in self.places.clone().into_iter().skip(1) {
             match self.entropy.below(4) {
                 0 | 1 => errands.push(self.distribution(relay)),
                 2 => errands.push(self.change(relay, HoldingVerb::Authorize)),
@@ -117,7 +120,25 @@ impl Workload {
 
     /// A scan at every site that finds one more device.
     pub fn last_scans(&mut self) -> Vec<Errand> {
-        (0..self.topology.len()).map(|place| self.import(place, 1)).collect()
+        self.places.clone().into_iter().map(|place| self.import(place, 1)).collect()
+    }
+
+    /// A server came to this place: a first scan, if it has seen none, and maybe licenses for it.
+    pub fn arrival(&mut self, place: usize, empty: bool) -> Vec<Errand> {
+        if !self.places.contains(&place) {
+            self.places.push(place);
+        }
+        let mut errands = Vec::new();
+        if empty {
+            (self.known[place], self.macs[place]) = (0, 0);
+            errands.push(self.import(place, self.habits.devices_per_site / 2));
+        }
+        match self.entropy.below(4) {
+            0 | 1 => errands.push(self.distribution(place)),
+            2 => errands.push(self.change(place, HoldingVerb::Authorize)),
+            _ => {}
+        }
+        errands
     }
 
     /// What is done now; draws when the next thing is done.
@@ -132,8 +153,8 @@ impl Workload {
     }
 
     fn errand(&mut self) -> Errand {
-        let place = self.entropy.index(self.topology.len());
-        let relay = 1 + self.entropy.index(self.topology.len() - 1);
+        let place = self.places[self.entropy.index(self.places.len())];
+        let relay = self.places[1 + self.entropy.index(self.places.len() - 1)];
         match self.entropy.weighted(&[46, 12, 7, 6, 13, 4, 3, 2, 3, 4]) {
             0 => self.manage(place),
             1 => self.letting_go(place, |devices| Request::Ignore { devices }),

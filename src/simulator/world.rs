@@ -10,25 +10,23 @@
 //! Equal seeds give equal worlds: every draw comes from one generator, every event has its place in
 //! one order, and nothing is read from outside.
 
-use crate::model::enrolment::CertifyJob;
-use crate::model::letter::{Letter, LinkId};
+use crate::model::letter::Letter;
 use crate::model::log::LogBatch;
 use crate::model::request::{Answer, Request, RequestId};
 use crate::model::tuning::Tuning;
 use crate::server::Server;
 use crate::server::effect::Effect;
-use crate::server::input::{Input, Side};
-use crate::simulator::authority;
+use crate::server::input::Input;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::figures::Figures;
-use crate::simulator::link::{ConnectionId, End, EndState};
+use crate::simulator::link::{ConnectionId, End};
 use crate::simulator::making::{Making, founding};
 use crate::simulator::moment::Moment;
 use crate::simulator::network::{Cut, Network};
 use crate::simulator::queue::Queue;
 use crate::simulator::site::Site;
 use crate::simulator::topology::{PRIMARY, Topology};
-use crate::simulator::trace::{Trace, shown_letter};
+use crate::simulator::trace::Trace;
 use crate::simulator::truth::Truth;
 use crate::simulator::weather::Weather;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +41,7 @@ pub struct Answered {
 }
 
 #[derive(Debug)]
-enum Event {
+pub(super) enum Event {
     Work { place: usize, start: u64 },
     Deadline { place: usize, start: u64, at: Moment },
     Written { place: usize, start: u64 },
@@ -56,10 +54,8 @@ enum Event {
     Mended { child: usize, cut: u64 },
     Restart { place: usize },
     Resume { place: usize },
+    Renew { place: usize, start: u64, at: Moment },
 }
-
-/// More letters in one virtual second than any sane tree of this size sends.
-const LETTERS_PER_S_MAX: u64 = 4_000;
 
 /// More looks at its inbox within one millisecond than any sane server needs.
 const LOOKS_PER_MS_MAX: u64 = 5_000;
@@ -69,12 +65,12 @@ pub struct World {
     pub weather: Weather,
     pub figures: Figures,
     pub trace: Trace,
-    tuning: Tuning,
-    now: Moment,
-    queue: Queue<Event>,
-    entropy: Entropy,
-    network: Network,
-    sites: Vec<Site>,
+    pub(super) tuning: Tuning,
+    pub(super) now: Moment,
+    pub(super) queue: Queue<Event>,
+    pub(super) entropy: Entropy,
+    pub(super) network: Network,
+    pub(super) sites: Vec<Site>,
     request_last: u64,
     asked: BTreeMap<RequestId, usize>,
     answers: Vec<Answered>,
@@ -82,11 +78,13 @@ pub struct World {
     changed: BTreeSet<usize>,
     breaches: Vec<String>,
     looks: (u64, u64),
-    letters: (u64, u64),
+    pub(super) letters: (u64, u64),
+    /// Renewals of certificates on their way.
+    pub(super) renewals: BTreeMap<RequestId, usize>,
 }
 
 impl World {
-    /// All servers are started at once on empty disks.
+    /// All founders are started at once on empty disks.
     pub fn new(making: Making, mut entropy: Entropy) -> World {
         let topology = making.topology;
         let sites = (0..topology.len()).map(|place| {
@@ -113,8 +111,9 @@ impl World {
             breaches: Vec::new(),
             looks: (0, 0),
             letters: (0, 0),
+            renewals: BTreeMap::new(),
         };
-        (0..world.sites.len()).for_each(|place| world.restart(place));
+        (0..world.topology.founders()).for_each(|place| world.found(place));
         world
     }
 
@@ -160,6 +159,7 @@ impl World {
             }
             Event::Restart { place } if self.sites[place].server.is_none() => self.restart(place),
             Event::Resume { place } => self.resume(place),
+            Event::Renew { place, start, at } => self.renew(place, start, at),
             // Meant for a start that is over, or for a cut that was followed by another.
             _ => {}
         }
@@ -239,6 +239,11 @@ impl World {
         }
         self.figures.crashes += 1;
         self.trace.note(self.now, format!("{:>3} crashes", self.topology.name(place)));
+        self.go_down(place);
+        self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    pub(super) fn go_down(&mut self, place: usize) {
         for (connection, end) in self.network.of_place(place) {
             self.network.close(connection, end);
             let noticed_us = match self.entropy.chance(500) {
@@ -255,7 +260,6 @@ impl World {
         }
         self.forget_requests(place);
         self.changed.insert(place);
-        self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
     }
 
     /// A start would find exactly what the server says now.
@@ -270,6 +274,7 @@ impl World {
         let lost: Vec<RequestId> = self.asked.iter().filter(of_place).map(|(id, _)| *id).collect();
         for id in lost {
             self.asked.remove(&id);
+            self.renewals.remove(&id);
             self.lost.push(id);
         }
     }
@@ -300,7 +305,7 @@ impl World {
         for place in 0..self.sites.len() {
             self.network.mend(place);
             self.resume(place);
-            if self.sites[place].server.is_none() {
+            if self.is_born(place) && self.sites[place].server.is_none() {
                 self.restart(place);
             }
         }
@@ -314,7 +319,7 @@ impl World {
         }
     }
 
-    fn restart(&mut self, place: usize) {
+    pub(super) fn restart(&mut self, place: usize) {
         let entropy = self.entropy.draw();
         let booted = self.sites[place].boot(&self.tuning, entropy, self.now);
         if let Err(error) = booted {
@@ -327,16 +332,17 @@ impl World {
             let at = self.now.after_us(self.entropy.between(1_000, 50_000));
             self.queue.push(at, Event::Dial { child: place, start });
         }
+        self.show_keyring(place);
         self.call_to_work(place);
     }
 
-    fn breach(&mut self, place: usize, what: &str) {
+    pub(super) fn breach(&mut self, place: usize, what: &str) {
         self.breaches.push(format!("{} {what}", self.topology.name(place)));
     }
 
     // One server's work.
 
-    fn take_in(&mut self, place: usize, input: Input) {
+    pub(super) fn take_in(&mut self, place: usize, input: Input) {
         self.sites[place].inbox.push(input);
         self.call_to_work(place);
     }
@@ -408,14 +414,8 @@ impl World {
             Effect::CutLog(at) => self.sites[place].disk.cut(at),
             Effect::Close { link, why } => self.hang_up(place, link, &why),
             Effect::Certify { ticket, job } => self.certify(place, ticket, &job),
-            Effect::Believe(_) => {}
+            Effect::Believe(trust) => self.believe(place, &trust),
         }
-    }
-
-    fn certify(&mut self, place: usize, ticket: u64, job: &CertifyJob) {
-        let now = self.sites[place].clock(self.now);
-        let result = authority::certify(job, self.tuning.certificate_life, now);
-        self.take_in(place, Input::Certified { ticket, result });
     }
 
     fn write(&mut self, place: usize, batch: LogBatch) {
@@ -451,6 +451,9 @@ impl World {
             let line = format!("{:>3} ► {id:?} {answer:?}", self.topology.name(place));
             self.trace.note(self.now, line.chars().take(400).collect());
         }
+        if self.renewals.remove(&id).is_some() {
+            return self.renewed(place, &answer);
+        }
         self.answers.push(Answered { at: self.now, place, id, answer });
     }
 
@@ -473,122 +476,6 @@ impl World {
         if site.takes(start) && site.deadline_at == Some(at) {
             site.deadline_at = None;
             self.take_in(place, Input::Deadline);
-        }
-    }
-
-    // Lines and letters.
-
-    fn dial(&mut self, child: usize) {
-        let Some(parent) = self.topology.parent(child) else { return };
-        if self.network.child_is_dialed(child) {
-            return;
-        }
-        let reachable = self.sites[parent].server.is_some() && !self.sites[parent].paused;
-        if !reachable || !self.network.line(child).is_whole() {
-            self.dial_later(child, 300, 1_500);
-            return;
-        }
-        let child_up = self.now.after_us(2 * self.weather.latency(&mut self.entropy));
-        let parent_up = child_up.after_us(self.weather.latency(&mut self.entropy));
-        let connection = self.network.dial((child, child_up), (parent, parent_up));
-        self.figures.connections += 1;
-        self.queue.push(child_up, Event::Opened { connection, end: End::Child });
-        self.queue.push(parent_up, Event::Opened { connection, end: End::Parent });
-    }
-
-    fn dial_later(&mut self, child: usize, low_ms: u64, high_ms: u64) {
-        let at = self.now.after_ms(self.entropy.between(low_ms, high_ms));
-        let start = self.sites[child].start;
-        self.queue.push(at, Event::Dial { child, start });
-    }
-
-    fn opened(&mut self, connection: ConnectionId, end: End) {
-        let Some(link) = self.network.open(connection, end) else { return };
-        let Some(known) = self.network.connection(connection) else { return };
-        let (place, peer) = (known.at(end).place, known.at(end.other()).place);
-        let side = if end == End::Child { Side::Above } else { Side::Below };
-        let peer = self.topology.name(peer).clone();
-        self.take_in(place, Input::LinkUp { link, peer, side });
-    }
-
-    fn closed(&mut self, connection: ConnectionId, end: End) {
-        let Some(known) = self.network.connection(connection) else { return };
-        let place = known.at(end).place;
-        if let Some(link) = self.network.close(connection, end) {
-            self.take_in(place, Input::LinkDown { link });
-        }
-        if end == End::Child {
-            self.dial_later(place, 50, 1_000);
-        }
-    }
-
-    /// Both ends notice that the connection is dead, each by itself.
-    fn break_off(&mut self, connection: ConnectionId) {
-        if !self.network.break_off(connection) {
-            return;
-        }
-        for end in [End::Child, End::Parent] {
-            let at = self.now.after_us(self.entropy.between(1_000, 1_500_000));
-            self.queue.push(at, Event::Closed { connection, end });
-        }
-    }
-
-    fn hang_up(&mut self, place: usize, link: LinkId, why: &str) {
-        self.breach(place, &format!("says that a neighbour broke a rule: {why}"));
-        if let Some((connection, _)) = self.network.end_of(link) {
-            self.break_off(connection);
-        }
-    }
-
-    fn silence(&mut self, child: usize, cut: u64) {
-        let line = self.network.line(child);
-        if line.cuts == cut && !line.is_whole() {
-            for connection in self.network.over_line(child) {
-                self.break_off(connection);
-            }
-        }
-    }
-
-    fn send(&mut self, place: usize, link: LinkId, letter: Letter) {
-        self.count_letter(place);
-        let end = self.network.end_of(link);
-        let Some((connection, from)) = end.filter(|(c, from)| self.network.carries(*c, *from))
-        else {
-            self.figures.letters_lost += 1;
-            return;
-        };
-        if self.trace.keeps_lines() {
-            let line =
-                format!("{:>3} ► {link:?} {}", self.topology.name(place), shown_letter(&letter));
-            self.trace.note(self.now, line);
-        }
-        let copies = self.weather.copies(&mut self.entropy);
-        self.figures.letters_lost += u64::from(copies.is_empty());
-        for copy in copies {
-            let due = self.now.after_us(copy.delay_us);
-            let to = from.other();
-            let at = self.network.arrival(connection, to, due, copy.overtakes);
-            let letter = Box::new(letter.clone());
-            self.queue.push(at, Event::Arrived { connection, to, letter });
-        }
-    }
-
-    fn count_letter(&mut self, place: usize) {
-        self.figures.letters += 1;
-        let (second, letters) = self.letters;
-        let now = self.now.ms() / 1_000;
-        self.letters = if second == now { (now, letters + 1) } else { (now, 0) };
-        if self.letters.1 == LETTERS_PER_S_MAX {
-            self.breach(place, "is in a storm of letters");
-        }
-    }
-
-    fn arrived(&mut self, connection: ConnectionId, to: End, letter: Letter) {
-        let Some(known) = self.network.connection(connection) else { return };
-        let terminal = known.at(to);
-        if terminal.state == EndState::Up {
-            let (place, link) = (terminal.place, terminal.link);
-            self.take_in(place, Input::Letter { link, letter });
         }
     }
 }

@@ -44,6 +44,21 @@ fn a_license_registered_without_a_claim() {
 }
 
 #[test]
+fn a_code_that_serves_twice() {
+    must_be_seen(Mutant::CodeServesTwice, 100);
+}
+
+#[test]
+fn a_denial_that_is_forgotten_at_a_start() {
+    must_be_seen(Mutant::NoDenialsAtStart, 100);
+}
+
+#[test]
+fn a_trust_that_goes_back() {
+    must_be_seen(Mutant::TrustGoesBack, 300);
+}
+
+#[test]
 fn a_grant_in_a_full_range() {
     must_be_seen(Mutant::GrantInFullRange, 20);
 }

@@ -18,6 +18,7 @@ use lictree::simulator::violation::{Findings, Violation};
 use lictree::simulator::weather::Weather;
 use lictree::simulator::whole::Whole;
 use lictree::simulator::world::World;
+use std::collections::BTreeSet;
 
 const RELAY: usize = 1;
 
@@ -81,7 +82,8 @@ fn attach_anew(world: &mut World) -> AttachId {
 fn violations(world: &World) -> Vec<Violation> {
     let truths: Vec<Truth> = (0..world.topology.len()).map(|place| world.truth(place)).collect();
     let mut out = Findings::at(Moment::default());
-    Whole { topology: &world.topology, truths: &truths }.check(&mut out);
+    let apart = BTreeSet::new();
+    Whole { topology: &world.topology, truths: &truths, apart: &apart }.check(&mut out);
     out.into_violations()
 }
 

@@ -61,6 +61,8 @@ fn thousand_seeds() {
     assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
     assert!(figures.grants > count && figures.denials > count, "too little happened: {figures}");
     assert!(figures.crashes > count && figures.full > count, "too little happened: {figures}");
+    assert!(figures.joins > count, "too little happened: {figures}");
+    assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
 }
 
 #[test]

@@ -288,6 +288,12 @@ async fn every_row_of_the_table_is_a_route() {
         }
         let mut asked = None;
         let socket = stage.client.socket().to_path_buf();
+        if row.operation == Operation::ShowLimits {
+            let (answer, measured) =
+                tokio::join!(raw(&socket, request.as_bytes()), stage.twin.measured());
+            assert!(measured.is_some() && answer.contains("\"neighbours\""), "{answer}");
+            continue;
+        }
         let (answer, _) = tokio::join!(raw(&socket, request.as_bytes()), async {
             let judge = |request: Request| {
                 asked = permission::operation(&request);

@@ -11,8 +11,8 @@ use std::path::Path;
 /// From this part of its life on a certificate should have been renewed.
 const RENEWED_BY: f64 = 0.8;
 const RENEW: &str = "see why it was not renewed: `lictree cert renew`, and the server's log";
-const ISSUE: &str = "at the primary `lictree server invite NAME`, and join in this folder; a primary \
-                     renews its own when it is started";
+const ISSUE: &str = "at the primary `lictree server invite NAME`, and join in this folder; a \
+                     primary renews its own when it is started";
 
 /// The identity in the data folder, as the server would load it.
 pub(super) fn load(data_dir: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
