@@ -226,8 +226,8 @@ fn nothing_that_is_said_again_changes_anything() {
                     CertificateAsk Up, Challenge Down, Claim Up, Claimed Down, EdgeReport Up, \
                     Handover Down, HandoverBooked Up, Heard Down, Hello Down, Hello Up, \
                     Level Down, Presence Up, Report Up, ReportAck Down, ReportOffer Up, \
-                    Resume Down, Sources Down, TakeOver Up, Trust Down, Verdicts Down, Wishes Up, Yield Up, \
-                    YieldBooked Down";
+                    Resume Down, Sources Down, TakeOver Up, Trust Down, Verdicts Down, \
+                    Wishes Up, Yield Up, YieldBooked Down";
     let found = kinds.into_iter().collect::<Vec<_>>().join(", ");
     assert_eq!(found, expected, "what was recorded is not all there is");
     let before = tree.shown();
