@@ -109,6 +109,9 @@ impl Keyring {
         let denied = trust.denied.iter().filter(|(_, denial)| denial.until > now);
         self.denials.set(denied.map(|(name, denial)| (name.clone(), denial.upto)).collect());
         let identity = self.identity();
+        if is_older(trust, &identity) {
+            return Ok(());
+        }
         let same = identity
             .authorities()
             .iter()
@@ -126,5 +129,47 @@ impl Keyring {
             changed
         });
         Ok(())
+    }
+}
+
+/// Whether a server has joined anew since it had this trust, with the data set it had before: the
+/// trust does not know the newest authority of its identity. The newest trust comes with the first
+/// connection; to believe the old one would make that connection impossible.
+fn is_older(trust: &Trust, identity: &Identity) -> bool {
+    let newest = identity.authorities().last();
+    !trust.authorities.is_empty()
+        && newest.is_some_and(|newest| !trust.authorities.iter().any(|der| der == newest.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Authority;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    #[test]
+    fn a_trust_from_before_a_server_joined_anew_does_not_take_its_new_authorities_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = "acme".parse().unwrap();
+        let [old, new, newest] = [0; 3].map(|_| Authority::create(&tree, NOW).unwrap());
+        let der = |authority: &Authority| authority.certificate().to_vec();
+        let week = Duration::from_secs(7 * 86_400);
+        let identity = newest.issue(&"west".parse().unwrap(), NOW, week).unwrap();
+        let identity = identity.with_authorities(vec![der(&new), der(&newest)]).unwrap();
+        identity.save(&identity_dir(folder.path())).unwrap();
+        let keyring = Keyring::open(folder.path(), identity).unwrap();
+        let believed = || -> Vec<Vec<u8>> {
+            keyring.identity().authorities().iter().map(|one| one.to_vec()).collect()
+        };
+        let trust =
+            |authorities: Vec<Vec<u8>>, issuer| Trust { authorities, issuer, ..Trust::default() };
+        keyring.believe(&trust(vec![der(&old), der(&new)], 0), NOW).unwrap();
+        assert_eq!(believed(), [der(&new), der(&newest)]);
+        assert!(keyring.is_of_issuer());
+        // One that knows the newest is newer, however few it names.
+        keyring.believe(&trust(vec![der(&newest)], 0), NOW).unwrap();
+        assert_eq!(believed(), [der(&newest)]);
     }
 }

@@ -37,7 +37,8 @@ impl Engine {
         match row.phase {
             Phase::Sharing if wants => {
                 row.phase = Phase::Taking;
-                row.cycle += 1;
+                // A holder above may remember cycles of an earlier data set of this name.
+                row.cycle = row.cycle.max(self.applying_at.0) + 1;
                 let cycle = row.cycle;
                 self.ask_take_over(product, cycle);
             }
