@@ -1,9 +1,13 @@
 //! What all benches share: figures of a run, medians of several, and what `/proc` knows.
 
+pub mod machine;
+pub mod page;
+
+use lictree::model::time::Timestamp;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One run of one row.
 #[derive(Clone, Debug)]
@@ -109,6 +113,11 @@ pub fn memory_kib(process: u32, key: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is ours");
     let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("Linux has this line");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
+}
+
+/// The time of day, as the product has it.
+pub fn now() -> Timestamp {
+    Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
 }
 
 /// A folder on the disk that is built on, so never in memory only; empty, removed at the end.

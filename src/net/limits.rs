@@ -16,6 +16,11 @@ pub struct NetLimits {
     pub handshakes_per_network_max: usize,
     /// From the first packet until both sides have accepted each other. Default 5 s.
     pub handshake_timeout: Duration,
+    /// Room for packets that came to a listener and were not looked at yet, as asked of the system,
+    /// which gives at most twice its own bound (Linux: net.core.rmem_max). Much room takes a burst
+    /// of calls in, and lets a flood of strangers hold up everybody longer. Default 0: what the
+    /// system gives unasked (Linux: 208 KiB, about ninety first packets).
+    pub socket_receive_bytes: usize,
     /// What may be buffered of one attempt before its handshake begins. Default 64 KiB.
     pub handshake_buffer_bytes: u64,
     /// The same for all attempts together. Default 16 MiB.
@@ -61,6 +66,7 @@ impl Default for NetLimits {
             handshakes_retry_above: 128,
             handshakes_per_network_max: 32,
             handshake_timeout: Duration::from_secs(5),
+            socket_receive_bytes: 0,
             handshake_buffer_bytes: 64 * 1024,
             handshake_buffers_bytes: 16 * 1024 * 1024,
             arrivals_max: 64,

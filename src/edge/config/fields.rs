@@ -130,6 +130,7 @@ fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     network.number("handshakes_max", &mut net.handshakes_max, 1..=65_536);
     network.number("handshakes_retry_above", &mut net.handshakes_retry_above, 0..=65_536);
     network.number("handshakes_per_network_max", &mut net.handshakes_per_network_max, 0..=65_536);
+    network.number("socket_receive_bytes", &mut net.socket_receive_bytes, 0..=256 * MIB);
     network.number("handshake_buffer_bytes", &mut net.handshake_buffer_bytes, 4 * KIB..=MIB);
     network.number("handshake_buffers_bytes", &mut net.handshake_buffers_bytes, 64 * KIB..=GIB);
     network.number("arrivals_max", &mut net.arrivals_max, 1..=65_536);
