@@ -6,7 +6,7 @@
 //! ```
 
 use crate::daemon::DaemonError;
-use crate::daemon::clock::Clock;
+use crate::daemon::clock::{Clock, wall};
 use crate::daemon::disk::{Disk, LogJob};
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{Links, WHY_REMOVED, close_code};
@@ -252,7 +252,8 @@ impl Owner {
                 Effect::CutLog(position) => self.parts.disk.log(LogJob::Cut(position)).await?,
                 Effect::Certify { ticket, job } => {
                     let result = match &mut self.parts.registrar {
-                        Some(registrar) => registrar.certify(*job, now),
+                        // Not `now`, which stays ahead after a clock that was.
+                        Some(registrar) => registrar.certify(*job, wall()),
                         None => Certified::Unable("its key is not at this server".to_string()),
                     };
                     self.done.push(Input::Certified { ticket, result });

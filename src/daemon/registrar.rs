@@ -68,9 +68,7 @@ impl Registrar {
     /// As with [`Registrar::open`]; and where there is none.
     pub fn issuing(data_dir: &Path) -> Result<Authority, IdentityError> {
         let folder = data_dir.join(AUTHORITY);
-        let named = std::fs::read_to_string(folder.join(ISSUER_FILE)).unwrap_or_default();
-        let number = named.trim().parse().unwrap_or(1);
-        Authority::load(&place(&folder, number))
+        Authority::load(&place(&folder, issuer_of(&folder)))
     }
 
     /// Does a job.
@@ -104,12 +102,12 @@ impl Registrar {
     pub fn believe(&self, trust: &Trust) -> std::io::Result<()> {
         let Some(issuer) = trust.authorities.get(trust.issuer as usize) else { return Ok(()) };
         let known = self.authorities.iter().find(|(_, known)| known.certificate() == issuer);
-        match known {
-            Some((number, _)) => {
-                std::fs::write(self.folder.join(ISSUER_FILE), format!("{number}\n"))
-            }
-            None => Ok(()),
-        }
+        let Some((number, _)) = known else { return Ok(()) };
+        // Aside first: an empty file would name the first authority.
+        let (file, aside) = (self.folder.join(ISSUER_FILE), self.folder.join("issuer.partial"));
+        std::fs::write(&aside, format!("{number}\n"))?;
+        std::fs::File::open(&aside)?.sync_all()?;
+        std::fs::rename(aside, file)
     }
 
     fn authority(&self, issuer: Option<&[u8]>) -> Result<&Authority, Certified> {
@@ -174,18 +172,61 @@ impl Registrar {
         }
     }
 
-    /// Makes one more authority, unless one was made that is not believed yet.
+    /// The authority that issues, and the one behind it: made now, unless an earlier ask, or one
+    /// before a crash, has made it and it is not in use yet.
     fn make_another(&mut self, now: Timestamp) -> Result<Vec<Vec<u8>>, IdentityError> {
-        let (last, _) = self.authorities.last().expect("a registrar has an authority");
-        let number = last + 1;
-        let authority = Authority::create(&self.tree, now)?;
-        authority.save(&place(&self.folder, number))?;
-        self.authorities.push((number, authority));
-        let both = self.authorities.iter().rev().take(2).rev();
+        let issuer = issuer_of(&self.folder);
+        if self.authorities.iter().all(|(number, _)| *number <= issuer) {
+            let (last, _) = self.authorities.last().expect("a registrar has an authority");
+            let number = last + 1;
+            let authority = Authority::create(&self.tree, now)?;
+            authority.save(&place(&self.folder, number))?;
+            self.authorities.push((number, authority));
+        }
+        let both = self.authorities.iter().filter(|(number, _)| *number >= issuer).take(2);
         Ok(both.map(|(_, authority)| authority.certificate().to_vec()).collect())
     }
 }
 
+/// The number of the authority that issues; the first where nothing else was noted.
+fn issuer_of(folder: &Path) -> u32 {
+    let named = std::fs::read_to_string(folder.join(ISSUER_FILE)).unwrap_or_default();
+    named.trim().parse().unwrap_or(1)
+}
+
 fn place(folder: &Path, number: u32) -> PathBuf {
     if number == 1 { folder.to_path_buf() } else { folder.join(number.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn asked(registrar: &mut Registrar) -> Vec<Vec<u8>> {
+        match registrar.certify(CertifyJob::NewAuthority, NOW) {
+            Certified::Authorities(authorities) => authorities,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_next_authority_is_made_once_however_often_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, own) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+        Authority::create(&tree, NOW).unwrap().save(&folder.path().join(AUTHORITY)).unwrap();
+        let week = Duration::from_secs(7 * 86_400);
+        let open = || Registrar::open(folder.path(), &tree, &own, week).unwrap().unwrap();
+        let mut registrar = open();
+        let first = asked(&mut registrar);
+        assert_eq!(first.len(), 2);
+        assert_eq!(asked(&mut registrar), first);
+        assert_eq!(asked(&mut open()), first, "after a crash before anybody believed it");
+        let trust = Trust { authorities: first.clone(), issuer: 1, ..Trust::default() };
+        registrar.believe(&trust).unwrap();
+        let next = asked(&mut registrar);
+        assert_eq!(next[0], first[1]);
+        assert!(!first.contains(&next[1]));
+    }
 }

@@ -52,6 +52,10 @@ impl Renewal {
             return Duration::ZERO;
         }
         let identity = self.keyring.identity();
+        // Made while the clock was ahead: of no use until then.
+        if identity.not_before() > (self.now)() {
+            return Duration::ZERO;
+        }
         let draw = self.chance.wrapping_add(turn).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         due(&identity, draw as f64 / f64::from(1_u32 << 24)).since((self.now)())
     }

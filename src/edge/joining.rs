@@ -42,7 +42,7 @@ impl JoiningKey {
     /// Whether a file is the key of some join.
     pub fn is_one(file: &Path) -> bool {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(PREFIX) && name.ends_with(".key")
+        name.starts_with(PREFIX) && (name.ends_with(".key") || name.ends_with(".key.partial"))
     }
 
     pub fn path(&self) -> &Path {

@@ -52,7 +52,7 @@ pub enum Doing {
 pub fn serve(file: &Path, doing: Doing) -> u8 {
     keep_private();
     let now = now();
-    let (configuration, identity) = match config::load(file, now) {
+    let (configuration, identity) = match config::load(file) {
         Ok(read) => read,
         Err(problems) => {
             let lines = problems.iter().map(|problem| format!("{problem}\n"));
@@ -232,7 +232,11 @@ fn log_to_stderr() {
 
 fn warn_of_expiry(identity: &Identity, now: Timestamp) {
     let (begins, expires) = (identity.not_before(), identity.expires());
-    if now > expires {
+    if now < begins {
+        tracing::warn!(begins = %begins.calendar(),
+            "this server's certificate begins later than the clock here shows: no neighbour talks \
+             with it until one of the two is put right; its own people are served");
+    } else if now > expires {
         tracing::warn!(expires = %expires.calendar(),
             "this server's certificate has ended: no neighbour talks with it until it has a new \
              one; its own people are served");

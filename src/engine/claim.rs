@@ -101,9 +101,22 @@ impl Engine {
 
     // === The primary's end ===
 
+    /// Whether licenses are registered at this server, or about to be: they are of the data set that
+    /// claimed them, and of no other.
+    pub(super) fn has_claims(&self, server: &ServerName) -> bool {
+        self.state.claims.values().any(|owner| owner == server)
+    }
+
+    /// Whether a relay is there with another data set than it was met with.
+    fn is_another_data_set(&self, relay: &ServerName) -> bool {
+        let known = self.state.met.get(relay).map(|met| met.incarnation);
+        let said = self.heard.get(relay).map(|heard| heard.presence.incarnation);
+        said.is_some() && known != said
+    }
+
     /// A server below asks for a serial.
     pub(super) fn claim_came(&mut self, by: ServerName, serial: Serial) {
-        if !self.state.is_primary() {
+        if !self.state.is_primary() || (self.has_claims(&by) && self.is_another_data_set(&by)) {
             return;
         }
         // Here and not where it is applied: whatever was promised under a higher limit stays.

@@ -206,6 +206,22 @@ impl Engine {
         Ok(None)
     }
 
+    /// Only what waits can be approved: its key is what is agreed to.
+    pub(super) fn approval_check(&self, name: &ServerName, now: Timestamp) -> Result<(), Refusal> {
+        let invite = self.open_invite(name, now)?;
+        let invite = self.state.invites.get(&invite);
+        let waits = invite
+            .is_some_and(|invite| invite.approval == Approval::Awaited && invite.key.is_some());
+        if waits {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "LT0434",
+            format!("{name} does not wait for approval"),
+            "see who waits, and with which key: lictree server invitations",
+        ))
+    }
+
     fn fail_proof(&mut self, id: InviteId) {
         let Some(invite) = self.state.invites.get_mut(&id) else { return };
         let failures = invite.failures + 1;

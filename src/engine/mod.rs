@@ -330,7 +330,8 @@ impl Engine {
         // A relay that counts were ever with keeps the data set it was met with until it attaches
         // with another: its edges begin anew then, and not before (`begin_anew`).
         let counts = |edge: &EdgeRow| edge.level.granted > 0;
-        let counted = self.state.edges.iter().any(|((_, relay), e)| relay == name && counts(e));
+        let counted = self.state.edges.iter().any(|((_, relay), e)| relay == name && counts(e))
+            || self.has_claims(name);
         let incarnation = match known {
             Some(met) if counted && met.incarnation != 0 => met.incarnation,
             _ => incarnation,

@@ -24,6 +24,8 @@ impl Engine {
         // A limit may be lowered between two starts; what is booked once stays booked. So limits
         // are looked at before a command is made, and never when it is applied.
         let check = self.registration_check(&license, now).and_then(|()| self.licenses_room());
+        // A license of its earlier data set must not be registered here a second time.
+        let check = check.and_then(|()| self.attach_refusal.clone().map_or(Ok(()), Err));
         if let Err(refusal) = check {
             return self.refuse_license(id, refusal, now);
         }

@@ -71,6 +71,7 @@ impl Engine {
                 self.ask_about_invite(id, &name, EnrolmentCommand::Uninvite, now)
             }
             Request::Approve(name) => {
+                self.approval_check(&name, now)?;
                 self.ask_about_invite(id, &name, EnrolmentCommand::Approve, now)
             }
             Request::Certificate(ask) => {

@@ -118,6 +118,11 @@ impl Engine {
         };
         let said =
             |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
+        let another = known != Some(incarnation) && known != Some(0);
+        if another && self.has_claims(relay) {
+            let why = "its data is another than before, and licenses were registered there";
+            return refused(why.to_string());
+        }
         let edges_here = self.state.edges.iter().filter(|((_, name), _)| name == relay);
         for ((product, _), edge) in edges_here {
             let report = said(product).unwrap_or_default();

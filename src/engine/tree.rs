@@ -313,6 +313,10 @@ impl Engine {
         if known.is_some_and(|met| met.enrolment.standing == Standing::Removed) {
             return;
         }
+        // Who came by a code is known from then on, unless it was removed since.
+        if known.is_none() && presence.credentials.enrolment > 0 {
+            return;
+        }
         if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
             return;
         }

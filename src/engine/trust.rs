@@ -191,8 +191,12 @@ impl Engine {
         }
         // Ready-made identities live for years; nothing here knows how many.
         let life = if ready_made { READY_MADE_LIFE } else { self.tuning.certificate_life };
-        let denial = Denial { upto, until: at.after(life + CLOCKS_DIFFER) };
         let mut trust = self.state.trust.trust.clone();
+        // Certificates that were given longer lives, or were denied for longer, count too.
+        let given = self.state.met.get(name).map_or(at, |met| met.enrolment.expires);
+        let before = trust.denied.get(name).map_or(at, |denial| denial.until);
+        let until = at.after(life).max(given).after(CLOCKS_DIFFER).max(before);
+        let denial = Denial { upto, until };
         trust.denied.retain(|_, denial| denial.until > at);
         trust.denied.insert(name.clone(), denial);
         self.change_trust(trust);
@@ -304,7 +308,10 @@ impl Engine {
 
     /// Primary: the authorities there are, the newest last, and the one that issues.
     pub(super) fn take_authorities(&mut self, authorities: &[Vec<u8>], issuer: u32) {
-        if authorities.is_empty() || issuer as usize >= authorities.len() {
+        let begins = authorities.len() > 1 && issuer == 0;
+        let changing = self.state.trust.trust.authorities.len() > 1;
+        // A change that begins while one is under way was asked for twice.
+        if authorities.is_empty() || issuer as usize >= authorities.len() || (begins && changing) {
             return;
         }
         let trust =

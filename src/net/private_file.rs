@@ -117,7 +117,8 @@ pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Ide
 /// Renames within one folder, and puts the folder onto the disk.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), IdentityError> {
     std::fs::rename(from, to).map_err(io_error("put in place", to))?;
-    let folder = to.parent().unwrap_or(Path::new("."));
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     let opened = File::open(folder).map_err(io_error("open the folder", folder))?;
     opened.sync_all().map_err(io_error("write the folder", folder))
 }

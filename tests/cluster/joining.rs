@@ -51,6 +51,8 @@ fn who_waits_for_approval_gives_the_same_line_again() {
     assert_eq!(refused(&elsewhere), "LT0132");
     assert_eq!(keys(&other), 0);
 
+    // Before it has come there is no key to agree to.
+    assert_eq!(refused(&["server", "approve", "west", "--data", &hq]), "LT0434");
     assert_eq!(refused(&join), "LT0433");
     assert_eq!(keys(&west), 1);
     // As another server it is not served: the code is bound to the first key.
@@ -64,5 +66,35 @@ fn who_waits_for_approval_gives_the_same_line_again() {
     assert_eq!(keys(&west), 0);
     let relay = Process::start(&west.join("lictree.toml"));
     relay.stop();
+    server.stop();
+}
+
+#[test]
+fn without_a_named_folder_it_is_made_where_the_command_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let hq = text(&folder.path().join("hq"));
+    let listen = "127.0.0.1:0";
+    done(&["init", "primary", "hq", "--tree", "acme", "--at", &hq, "--listen", listen]);
+    let server = Process::start(&Path::new(&hq).join("lictree.toml"));
+    let invited = done(&["server", "invite", "west", "--parent", "hq", "--data", &hq]);
+    let code = invited["code"].as_str().unwrap();
+    let mut join = lictree(&["join", code, "--to", &server.address().to_string()]);
+    join.current_dir(folder.path());
+    let (exit, out, err) = outcome(join);
+    assert_eq!((exit, err.as_str()), (0, ""), "{out}");
+    assert_eq!(keys(folder.path()), 0);
+    Process::start(&folder.path().join("west/lictree.toml")).stop();
+
+    // A code of another tree does not take the folder of a server of this name.
+    let other = text(&folder.path().join("other"));
+    done(&["init", "primary", "hq", "--tree", "other", "--at", &other, "--listen", listen]);
+    let stranger = Process::start(&Path::new(&other).join("lictree.toml"));
+    let invited = done(&["server", "invite", "west", "--parent", "hq", "--data", &other]);
+    let code = invited["code"].as_str().unwrap();
+    let west = text(&folder.path().join("west"));
+    let to = stranger.address().to_string();
+    assert_eq!(refused(&["join", code, "--to", &to, "--at", &west]), "LT0132");
+    Process::start(&folder.path().join("west/lictree.toml")).stop();
+    stranger.stop();
     server.stop();
 }

@@ -55,7 +55,10 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
                 terminal.agree(&question(&before, doing))?;
             }
             let now = client.rotate_authority(doing).await?;
-            terminal.show(&now, |view, _| rotation_text(view))
+            terminal.show(&now, |view, _| match view.phase.as_str() {
+                "none" => "asked for; how far it is: lictree cert list\n".to_string(),
+                _ => rotation_text(view),
+            })
         }
     }
 }

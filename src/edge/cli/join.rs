@@ -37,8 +37,10 @@ use std::time::Duration;
 const SAME_LINE: &str = "put that right, and give the same line again";
 const WHOM_TO_CALL: &str = "check --to, and that the parent runs and is the one the code is for";
 
-/// How often a server that waits for approval asks again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// How often a server that waits for approval asks again: no more often than one address may.
+const ASK_AGAIN: Duration = Duration::from_secs(20);
+/// Refusals after which a code is of no use; after any other the same line may help later.
+const FOR_GOOD: [&str; 3] = ["LT0413", "LT0414", "LT0416"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -89,7 +91,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
     };
     let Grant { tree, name, parent, .. } = &joined.grant;
     let folder = arguments.at.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
-    check_place(&folder, name, &key)?;
+    check_place(&folder, &joined.grant, &key)?;
     let plan = ServerPlan {
         tree: tree.clone(),
         name: name.clone(),
@@ -110,11 +112,13 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         })?;
     }
     key.forget();
+    let first = moved(&config, parent, &arguments.to);
     let config = config.display().to_string();
     let answer = json!({ "tree": tree, "name": name, "parent": parent, "config": config });
     let what = if back { "is back in" } else { "has joined" };
     let text = format!(
-        "{name} {what} the tree {tree}, below {parent}\nstart it: lictree serve --config {config}\n"
+        "{name} {what} the tree {tree}, below {parent}\n{first}start it: lictree serve --config \
+         {config}\n"
     );
     terminal.show(&answer, |_, _| text)
 }
@@ -141,7 +145,13 @@ async fn ask(
     let wait = Duration::from_secs(to.wait.saturating_mul(60));
     let mut waited = Duration::ZERO;
     loop {
-        let (answer, authorities) = once(code, &to.to, &made.request).await?;
+        let (answer, authorities) = match once(code, &to.to, &made.request).await {
+            // It waits already: a parent that is away, or is asked too often, is asked again.
+            Err(NotJoined::ForNow(_)) if !waited.is_zero() && waited < wait => {
+                (CertificateAnswer::Waiting, Vec::new())
+            }
+            other => other?,
+        };
         match answer {
             CertificateAnswer::Granted(grant) => {
                 let chain = vec![grant.certificate.clone()];
@@ -161,14 +171,20 @@ async fn ask(
             }
             CertificateAnswer::Waiting => {
                 if waited.is_zero() {
-                    terminal
-                        .note("waiting for approval; at the primary: lictree server invitations\n");
+                    terminal.note(&format!(
+                        "waiting for approval of the key {}\nat the primary, where `lictree server \
+                         invitations` shows the same key: lictree server approve NAME\n",
+                        made.key.print()
+                    ));
                 }
                 tokio::time::sleep(ASK_AGAIN).await;
                 waited += ASK_AGAIN;
             }
-            CertificateAnswer::Refused(refusal) => {
+            CertificateAnswer::Refused(refusal) if FOR_GOOD.contains(&refusal.code.as_str()) => {
                 return Err(NotJoined::ForGood(refusal.into()));
+            }
+            CertificateAnswer::Refused(refusal) => {
+                return Err(NotJoined::ForNow(refusal.into()));
             }
         }
     }
@@ -226,25 +242,47 @@ fn check_named_place(folder: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => false,
         Err(_) => true,
     };
-    if !taken || (identity_dir(folder).exists() && folder.join(CONFIG_NAME).exists()) {
+    let joining = fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| JoiningKey::is_one(&entry.path())))
+    });
+    // What an earlier try left lies beside its key.
+    let known = identity_dir(folder).exists() && (folder.join(CONFIG_NAME).exists() || joining);
+    if !taken || known {
         return Ok(());
     }
     let message = format!("{} holds something else than a server", folder.display());
     Err(refused(codes::NOT_FOUNDED, message, "name another folder: --at DIR"))
 }
 
-/// An empty place, or one of a server of that name.
-fn check_place(folder: &Path, name: &ServerName, key: &JoiningKey) -> Result<(), Failure> {
+/// An empty place, or one of that server.
+fn check_place(folder: &Path, grant: &Grant, key: &JoiningKey) -> Result<(), Failure> {
+    let Grant { tree, name, .. } = grant;
     let text = fs::read_to_string(folder.join(CONFIG_NAME)).unwrap_or_default();
-    let line = format!("name = \"{name}\"");
-    let own = text.lines().any(|found| found.trim() == line);
+    let says = |line: String| text.lines().any(|found| found.trim() == line);
+    let own = says(format!("tree = \"{tree}\""))
+        && says(format!("name = \"{name}\""))
+        && says("role = \"relay\"".to_string());
     if own || (!folder.join(CONFIG_NAME).exists() && check_named_place(folder).is_ok()) {
         return Ok(());
     }
-    let message = format!("{} holds something else than the server {name}", folder.display());
+    let folder = folder.display();
+    let message = format!("{folder} holds something else than the server {name} of {tree}");
     let key = key.path().display();
     let hint = format!("move {key} into another folder, and give the same line with --at of that");
     Err(refused(codes::NOT_FOUNDED, message, &hint))
+}
+
+/// What to change in the configuration of a server that comes back below another one.
+fn moved(config: &Path, parent: &ServerName, to: &str) -> String {
+    let text = fs::read_to_string(config).unwrap_or_default();
+    let line = format!("name = \"{parent}\"");
+    match text.lines().any(|found| found.trim() == line) {
+        true => String::new(),
+        false => format!(
+            "first change [parent] in {}: name = \"{parent}\", address = \"{to}\"\n",
+            config.display()
+        ),
+    }
 }
 
 fn refused(code: &'static str, message: String, hint: &str) -> Failure {

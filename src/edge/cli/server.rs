@@ -147,7 +147,11 @@ fn list(view: &ServersView, ink: Ink) -> String {
 fn show(server: &ServerView, ink: Ink) -> String {
     let parent = server.parent.as_ref().map_or(String::new(), |name| format!(" below {name}"));
     let seen = server.last_seen.map_or("never".to_string(), age::moment);
-    let online = if server.online { "online" } else { "offline" };
+    let online = match server.standing.as_str() {
+        "member" if server.online => "online",
+        "member" => "offline",
+        other => other,
+    };
     let nodes = server.nodes;
     let mut text = format!(
         "{}: {}{parent}, {online}, last seen {seen}\n{} managed, {} discovered, {} ignored\n",

@@ -7,7 +7,6 @@ use crate::edge::codes;
 use crate::edge::config::document::{Document, Located, Section};
 use crate::edge::config::{Configuration, Limits, Problem, Problems, fields};
 use crate::model::holding::Role;
-use crate::model::time::Timestamp;
 use crate::net::{Identity, IdentityError};
 use crate::wire::license_file::{VendorKeyError, VendorKeys, VendorPublicKey};
 use std::path::{Path, PathBuf};
@@ -209,11 +208,9 @@ fn judge_limits(whole: &Section<'_>, limits: &Limits) {
     }
 }
 
-/// The identity in the data folder, if this server may use it now.
-pub(super) fn identity(
-    configuration: &Configuration,
-    now: Timestamp,
-) -> Result<Identity, Problems> {
+/// The identity in the data folder, if this server may use it. One that is not valid at present is
+/// taken: the server serves its own people all the same, and a primary renews its own.
+pub(super) fn identity(configuration: &Configuration) -> Result<Identity, Problems> {
     let folder = identity_dir(&configuration.data_dir);
     let problem = |code, what: String, remedy: &str| {
         let (place, remedy) = (folder.display().to_string(), remedy.to_string());
@@ -224,11 +221,6 @@ pub(super) fn identity(
         problem(code, error.to_string(), remedy)
     };
     let identity = Identity::read(&folder).map_err(refused)?;
-    match identity.check_time(&folder, now) {
-        // It serves its own people all the same, and a primary renews its own.
-        Ok(()) | Err(IdentityError::Expired { .. }) => {}
-        Err(error) => return Err(refused(error)),
-    }
     let Configuration { tree, name, .. } = configuration;
     if (identity.tree(), identity.name()) != (tree, name) {
         let found = format!("{} of the tree {}", identity.name(), identity.tree());

@@ -26,7 +26,6 @@ use crate::edge::api::{ApiLimits, SocketGroup};
 use crate::edge::import::ImportLimits;
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
-use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::model::view::LimitView;
 use crate::net::{Identity, NetLimits};
@@ -89,10 +88,10 @@ pub fn read(file: &Path) -> (Option<Configuration>, Problems) {
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file.
-pub fn load(file: &Path, now: Timestamp) -> Result<(Configuration, Identity), Problems> {
+pub fn load(file: &Path) -> Result<(Configuration, Identity), Problems> {
     let (configuration, mut problems) = read(file);
     let Some(configuration) = configuration else { return Err(problems) };
-    match judge::identity(&configuration, now) {
+    match judge::identity(&configuration) {
         Ok(identity) if problems.is_empty() => Ok((configuration, identity)),
         Ok(_) => Err(problems),
         Err(more) => {

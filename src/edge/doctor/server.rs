@@ -75,10 +75,14 @@ pub(super) fn look(running: &Running, configuration: Option<&Configuration>) -> 
             "name the folder or the configuration that belongs to it",
         );
     }
+    if let Some(refusal) = &status.attach_refusal {
+        let text = format!("{name} answers; {} ({})", refusal.message, refusal.code);
+        return Finding::bad(about, text, refusal.hint.clone());
+    }
     match parent {
-        Some(parent) if !connected => {
-            let text = format!("{name} answers; it is not connected to {parent}");
-            Finding::warning(about, text, "see parent; it tries again by itself")
+        _ if !connected => {
+            let text = format!("{name} answers; it is not connected to the primary");
+            Finding::warning(about, text, "`lictree status` says where it ends; see parent, too")
         }
         Some(parent) => Finding::ok(about, format!("{name} answers, connected to {parent}")),
         None => Finding::ok(about, format!("{name} answers")),
