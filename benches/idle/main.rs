@@ -7,7 +7,7 @@
 mod measure;
 
 #[path = "../manage/product/mod.rs"]
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code)]
 mod product;
 
 mod cost;

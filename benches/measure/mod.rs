@@ -1,9 +1,13 @@
 //! What all benches share: figures of a run, medians of several, and what `/proc` knows.
 
+pub mod machine;
+pub mod page;
+
+use lictree::model::time::Timestamp;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One run of one row.
 #[derive(Clone, Debug)]
@@ -109,6 +113,23 @@ pub fn memory_kib(process: u32, key: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is ours");
     let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("Linux has this line");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
+}
+
+/// The time of day, as the product has it.
+pub fn now() -> Timestamp {
+    Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
+}
+
+/// Keeps a pace: the next thing is to happen at a moment, whatever else does. Never a wait for
+/// something that could be asked for.
+pub async fn pause_until(at: Instant) {
+    let nothing = tokio::time::timeout_at(at.into(), std::future::pending::<()>()).await;
+    assert!(nothing.is_err());
+}
+
+/// The same for a length of time.
+pub async fn pause(time: Duration) {
+    pause_until(Instant::now() + time).await;
 }
 
 /// A folder on the disk that is built on, so never in memory only; empty, removed at the end.

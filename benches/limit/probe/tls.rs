@@ -39,10 +39,11 @@ pub fn make_certificates(folder: &Path) {
     }
 }
 
-struct Files {
-    authorities: Arc<RootCertStore>,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+/// What one end proves itself with, and whom it believes.
+pub struct Files {
+    pub authorities: Arc<RootCertStore>,
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: PrivateKeyDer<'static>,
 }
 
 fn read(folder: &Path, end: &str) -> Files {
@@ -76,7 +77,12 @@ fn transport() -> TransportConfig {
 }
 
 pub fn server(folder: &Path) -> quinn::ServerConfig {
-    let Files { authorities, chain, key } = read(folder, SERVER);
+    answering(read(folder, SERVER), NAME)
+}
+
+/// Asks every caller for a certificate of one of the authorities.
+pub fn answering(files: Files, protocol: &str) -> quinn::ServerConfig {
+    let Files { authorities, chain, key } = files;
     let verifier = WebPkiClientVerifier::builder_with_provider(authorities, cryptography());
     let mut tls = rustls::ServerConfig::builder_with_provider(cryptography())
         .with_protocol_versions(&[&TLS13])
@@ -84,7 +90,7 @@ pub fn server(folder: &Path) -> quinn::ServerConfig {
         .with_client_cert_verifier(verifier.build().unwrap())
         .with_single_cert(chain, key)
         .unwrap();
-    tls.alpn_protocols = vec![NAME.into()];
+    tls.alpn_protocols = vec![protocol.into()];
     tls.send_tls13_tickets = 0;
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     let crypto = QuicServerConfig::try_from(tls).unwrap();

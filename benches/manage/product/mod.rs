@@ -10,8 +10,8 @@
 //! rows saved every 5 s. A run is long enough for a save to fall into it. In the end the holder
 //! must have counted exactly what was granted.
 
-mod destination;
-mod primary;
+pub mod destination;
+pub mod primary;
 
 pub use primary::{Primary, Site};
 

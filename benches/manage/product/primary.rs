@@ -1,6 +1,6 @@
 //! The holder as a process of its own, and the folder of its tree.
 
-use crate::measure;
+use crate::measure::{self, now};
 use lictree::client::{Client, SOCKET_NAME};
 use lictree::model::count::LicenseCount;
 use lictree::model::license::{License, LicenseTerms, Metric};
@@ -13,15 +13,12 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+pub const TREE: &str = "bench";
 pub const PRIMARY: &str = "hq";
 pub const PRODUCT: &str = "inventory";
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
-
-fn now() -> Timestamp {
-    Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
-}
 
 /// The folder of a tree, its authority and its vendor.
 pub struct Site {
@@ -35,7 +32,7 @@ impl Site {
     pub fn new(destinations: usize) -> Site {
         let site = Site {
             folder: measure::folder(),
-            authority: Authority::create(&"bench".parse().unwrap(), now()).unwrap(),
+            authority: Authority::create(&TREE.parse().unwrap(), now()).unwrap(),
             vendor: VendorKey::generate().unwrap(),
             destinations,
         };
@@ -43,14 +40,20 @@ impl Site {
         site.identity(&PRIMARY.parse().unwrap()).save(&data_dir.join("identity")).unwrap();
         let vendor = site.vendor.public();
         let text = format!(
-            "tree = \"bench\"\nname = \"{PRIMARY}\"\nrole = \"primary\"\ndata_dir = \"{PRIMARY}\"\n\
-             listen = \"127.0.0.1:0\"\nvendor_keys = [\"{vendor}\"]\n"
+            "tree = \"{TREE}\"\nname = \"{PRIMARY}\"\nrole = \"primary\"\n\
+             data_dir = \"{PRIMARY}\"\nlisten = \"127.0.0.1:0\"\nvendor_keys = [\"{vendor}\"]\n"
         );
         fs::write(site.configuration(), text).unwrap();
         site
     }
 
-    fn data_dir(&self) -> PathBuf {
+    /// Adds to the primary's configuration, before it is started.
+    pub fn configure(&self, section: &str) {
+        let text = fs::read_to_string(self.configuration()).unwrap();
+        fs::write(self.configuration(), format!("{text}{section}\n")).unwrap();
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join(PRIMARY)
     }
 
