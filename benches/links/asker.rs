@@ -63,7 +63,7 @@ async fn ask(client: &Client, first_node: u64, stop: &AtomicBool) -> Asked {
     let mut took = Vec::new();
     let mut due = Instant::now();
     while !stop.load(Ordering::Relaxed) || took.is_empty() {
-        tokio::time::sleep_until(due.into()).await;
+        measure::pause_until(due).await;
         let number = DeviceNumber(first_node + took.len() as u64);
         let device = DeviceId { managing_source: PRIMARY.parse().unwrap(), number };
         let done = client.manage(vec![device], None).await.unwrap();

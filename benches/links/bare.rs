@@ -7,9 +7,10 @@
 //!               ◄───────── "LTC1" ──   the caller knows only now that it was let in
 //! ```
 //!
-//! The calling side is the product's own, so both runs pay the same for it. The settings are those of
-//! `src/net`; there are no limits, no Retry, no denials, no name is read from a certificate.
+//! The calling side is the product's own, so both runs pay the same for it. The settings are those
+//! of `src/net`; there are no limits, no Retry, no denials, no name is read from a certificate.
 
+use crate::measure;
 use crate::product::Site;
 use crate::product::primary::PRIMARY;
 use crate::relay::{Callers, Pauses};
@@ -50,7 +51,7 @@ pub async fn storm(site: &Site, callers: &Callers, room: usize) -> Storm {
                     Ok(connection) => return (connection, failed),
                     Err(_) => failed += 1,
                 }
-                tokio::time::sleep(pauses.next()).await;
+                measure::pause(pauses.next()).await;
             }
         });
     }
@@ -84,7 +85,7 @@ pub fn serve_if_asked() -> bool {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    crate::measure::runtime().block_on(serve(folder.as_ref(), room));
+    measure::runtime().block_on(serve(folder.as_ref(), room));
     true
 }
 

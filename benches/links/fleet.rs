@@ -51,7 +51,7 @@ impl Fleet {
 
     /// Nothing but what relays do by themselves.
     pub fn rest(&self, time: Duration) {
-        self.during(async { tokio::time::sleep(time).await });
+        self.during(measure::pause(time));
     }
 
     /// Every relay leaves and stays away.

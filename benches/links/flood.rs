@@ -104,7 +104,7 @@ fn feel(
         let looking = async {
             loop {
                 most_kib = most_kib.max(own_kib(primary));
-                tokio::time::sleep(LOOKS).await;
+                measure::pause(LOOKS).await;
             }
         };
         tokio::select! {
@@ -131,7 +131,7 @@ async fn ask(honest: &mut Destination, time: Duration) -> Vec<f64> {
     let begun = Instant::now();
     let (mut due, mut waits) = (begun, Vec::new());
     while due < begun + time {
-        tokio::time::sleep_until(due.into()).await;
+        measure::pause_until(due).await;
         honest.keep(1, Instant::now()).await;
         waits.push(due.elapsed().as_secs_f64() * 1e3);
         // A verdict that took long holds up those behind it, and they say so once.

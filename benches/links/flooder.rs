@@ -77,7 +77,7 @@ fn flood(target: SocketAddr, rate: u64, enough: &AtomicBool) -> u64 {
     while !enough.load(Ordering::Relaxed) {
         let due = begun.elapsed().as_nanos() as u64 * rate / 1_000_000_000;
         if rate > 0 && sent >= due {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
             continue;
         }
         let packet = hello.packet(sent);

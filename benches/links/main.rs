@@ -5,8 +5,8 @@
 //!
 //! - `LINKS_IDLE`, `LINKS_STORM`: other numbers of relays than 1,000 and 2,000;
 //! - `LINKS_ROUNDS`: other than 3;
-//! - `LINKS_ROOM`, `LINKS_HANDSHAKES`: in storms and floods, other limits `socket_receive_bytes` and
-//!   `handshakes_max` than the product's own.
+//! - `LINKS_ROOM`, `LINKS_HANDSHAKES`: in storms and floods, other limits
+//!   `socket_receive_bytes` and `handshakes_max` than the product's own.
 
 #[path = "../measure/mod.rs"]
 #[allow(dead_code)]

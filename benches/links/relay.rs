@@ -6,10 +6,10 @@
 //!     └─────┘ done at once: what a relay's own disk costs is not asked here
 //! ```
 //!
-//! So everything that a relay says when it comes back is said here: greeting, presence, the offer of
-//! its reports, attaching, and all of that again where no answer comes.
+//! So everything that a relay says when it comes back is said here: greeting, presence, the offer
+//! of its reports, attaching, and all of that again where no answer comes.
 
-use crate::measure::now;
+use crate::measure::{self, now};
 use crate::product::Site;
 use crate::product::primary::{PRIMARY, TREE};
 use lictree::model::command::Founding;
@@ -26,7 +26,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Pauses between calls, as those of `daemon::settings::DaemonLimits`.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -157,7 +157,7 @@ impl Relay {
                 tally.failed += 1;
                 tally.reason = reason;
             });
-            sleep(pauses.next()).await;
+            measure::pause(pauses.next()).await;
         }
     }
 

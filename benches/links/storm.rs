@@ -32,7 +32,7 @@ pub struct Storm {
     pub took_s: f64,
     /// Calls that led to no connection.
     pub failed: usize,
-    /// Processor time of the server, and of all callers together with whatever else this process does.
+    /// Processor time of the server, and of all callers with whatever else this process does.
     pub server_s: f64,
     pub callers_s: f64,
 }
@@ -80,8 +80,8 @@ pub fn configured(limits: &NetLimits) -> String {
     format!("{section}\nsocket_receive_bytes = {room}\nhandshakes_max = {handshakes_max}")
 }
 
-/// Of `limits` the primary is told its room at the socket, which the bare server has too, and how many
-/// handshakes may be under way.
+/// Of `limits` the primary is told its room at the socket, which the bare server has too, and how
+/// many handshakes may be under way.
 pub fn measure(relays: usize, networks: Networks, rounds: usize, limits: &NetLimits) -> Vec<Round> {
     let site = Site::new(relays);
     let room = limits.socket_receive_bytes;

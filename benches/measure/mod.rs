@@ -7,7 +7,7 @@ use lictree::model::time::Timestamp;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One run of one row.
 #[derive(Clone, Debug)]
@@ -118,6 +118,18 @@ pub fn memory_kib(process: u32, key: &str) -> u64 {
 /// The time of day, as the product has it.
 pub fn now() -> Timestamp {
     Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
+}
+
+/// Keeps a pace: the next thing is to happen at a moment, whatever else does. Never a wait for
+/// something that could be asked for.
+pub async fn pause_until(at: Instant) {
+    let nothing = tokio::time::timeout_at(at.into(), std::future::pending::<()>()).await;
+    assert!(nothing.is_err());
+}
+
+/// The same for a length of time.
+pub async fn pause(time: Duration) {
+    pause_until(Instant::now() + time).await;
 }
 
 /// A folder on the disk that is built on, so never in memory only; empty, removed at the end.
