@@ -101,8 +101,8 @@ impl Engine {
 
     // === The primary's end ===
 
-    /// Whether licenses are registered at this server, or about to be: they are of the data set that
-    /// claimed them, and of no other.
+    /// Whether licenses are registered at this server, or about to be: they are of the data set
+    /// that claimed them, and of no other.
     pub(super) fn has_claims(&self, server: &ServerName) -> bool {
         self.state.claims.values().any(|owner| owner == server)
     }
