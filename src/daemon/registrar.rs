@@ -34,6 +34,9 @@ pub struct Registrar {
     own: ServerName,
     life: Duration,
     authorities: Vec<(u32, Authority)>,
+    /// The certificates of those that are believed at present; empty where there never was a
+    /// choice.
+    believed: Vec<Vec<u8>>,
 }
 
 impl Registrar {
@@ -58,7 +61,7 @@ impl Registrar {
             }
         }
         let (tree, own) = (tree.clone(), own.clone());
-        let registrar = Registrar { folder, tree, own, life, authorities };
+        let registrar = Registrar { folder, tree, own, life, authorities, believed: Vec::new() };
         Ok((!registrar.authorities.is_empty()).then_some(registrar))
     }
 
@@ -95,11 +98,12 @@ impl Registrar {
         }
     }
 
-    /// Notes which authority issues from now on.
+    /// Notes whom the tree believes, and which authority issues, from now on.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn believe(&self, trust: &Trust) -> std::io::Result<()> {
+    pub fn believe(&mut self, trust: &Trust) -> std::io::Result<()> {
+        self.believed = trust.authorities.clone();
         let Some(issuer) = trust.authorities.get(trust.issuer as usize) else { return Ok(()) };
         let known = self.authorities.iter().find(|(_, known)| known.certificate() == issuer);
         let Some((number, _)) = known else { return Ok(()) };
@@ -148,7 +152,11 @@ impl Registrar {
         now: Timestamp,
     ) -> Result<(), String> {
         let RenewAsk { certificate, request, signature } = ask;
-        let all: Vec<&[u8]> = self.authorities.iter().map(|(_, a)| a.certificate()).collect();
+        // Of one that was forgotten the key may be in other hands; but not the primary's own.
+        let any = self.believed.is_empty() || *name == self.own;
+        let all = self.authorities.iter().map(|(_, authority)| authority.certificate());
+        let believed = |one: &&[u8]| any || self.believed.iter().any(|known| known == one);
+        let all: Vec<&[u8]> = all.filter(believed).collect();
         // A primary that was off for longer than its certificate lived has nobody else to ask.
         let at = if *name == self.own { None } else { Some(now) };
         let peer = check_signature_of(certificate, &all, request, signature, at)?;
@@ -209,6 +217,35 @@ mod tests {
             Certified::Authorities(authorities) => authorities,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_renewal_with_a_certificate_of_a_forgotten_authority_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, own) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+        Authority::create(&tree, NOW).unwrap().save(&folder.path().join(AUTHORITY)).unwrap();
+        let week = Duration::from_secs(7 * 86_400);
+        let mut registrar = Registrar::open(folder.path(), &tree, &own, week).unwrap().unwrap();
+        let old = Registrar::issuing(folder.path()).unwrap();
+        let identity = old.issue(&"west".parse().unwrap(), NOW, week).unwrap();
+        let asks = |registrar: &mut Registrar| {
+            let request = crate::net::Identity::request().unwrap().request;
+            let ask = RenewAsk {
+                certificate: identity.certificate().to_vec(),
+                signature: identity.signed_by_me(&request),
+                request,
+            };
+            let name = "west".parse().unwrap();
+            let job = CertifyJob::Renew { ask, name, enrolment: 0, issuer: None };
+            registrar.certify(job, NOW)
+        };
+        assert!(matches!(asks(&mut registrar), Certified::Issued(_)));
+        let both = asked(&mut registrar);
+        let trust = |authorities: Vec<Vec<u8>>| Trust { authorities, ..Trust::default() };
+        registrar.believe(&trust(both.clone())).unwrap();
+        assert!(matches!(asks(&mut registrar), Certified::Issued(_)));
+        registrar.believe(&trust(both[1..].to_vec())).unwrap();
+        assert!(matches!(asks(&mut registrar), Certified::Refused(_)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::daemon::renewal::Renewal;
 use crate::daemon::settings::{DaemonLimits, Settings, state_dir};
 use crate::daemon::uplink::{Pauses, Uplink};
 use crate::model::command::Founding;
+use crate::model::enrolment::Trust;
 use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::{Listener, Occupancy};
@@ -50,9 +51,10 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let mut clock = Clock::start();
     let server = recovered_server(&settings, recovered, clock.now())?;
     let DaemonLimits { inbox_max, log_queue_max, stop_grace, .. } = settings.limits;
-    let registrar = registrar(&settings)?;
+    let trust = server.engine().state().trust.trust.clone();
+    let registrar = registrar(&settings, &trust)?;
     let keyring = Arc::new(Keyring::open(&settings.data_dir, settings.identity)?);
-    keyring.believe(&server.engine().state().trust.trust, clock.now())?;
+    keyring.believe(&trust, clock.now())?;
     let listener = match settings.listen {
         Some(address) => {
             let (identity, denials) = (keyring.identity(), keyring.denials());
@@ -183,15 +185,22 @@ fn told(ended: Result<Result<(), DaemonError>, JoinError>) -> Result<(), DaemonE
 }
 
 /// The authority's key, where this server is the primary and has it.
-fn registrar(settings: &Settings) -> Result<Option<Registrar>, DaemonError> {
+fn registrar(settings: &Settings, trust: &Trust) -> Result<Option<Registrar>, DaemonError> {
     if settings.role != Role::Primary {
         return Ok(None);
     }
     let life = settings.tuning.certificate_life;
     let registrar = Registrar::open(&settings.data_dir, &settings.tree, &settings.name, life);
-    let registrar = registrar.map_err(DaemonError::identity)?;
-    if registrar.is_none() {
-        tracing::warn!("the authority of the tree is not here: no server can join or renew");
+    let mut registrar = registrar.map_err(DaemonError::identity)?;
+    match &mut registrar {
+        Some(registrar) => {
+            if let Err(error) = registrar.believe(trust) {
+                tracing::error!("cannot note which authority issues: {error}");
+            }
+        }
+        None => {
+            tracing::warn!("the authority of the tree is not here: no server can join or renew")
+        }
     }
     Ok(registrar)
 }
