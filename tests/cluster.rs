@@ -7,6 +7,7 @@
 //! - `joining`: who comes into a tree by a code, in several tries.
 //! - `licenses`: which license files are taken where.
 //! - `limits`: what is allowed and in use, and who is held up.
+//! - `restored`: a primary that is older than those below.
 //! - `refusals`: what does not start, and says why.
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
@@ -62,6 +63,9 @@ mod refusals;
 
 #[path = "cluster/replay.rs"]
 mod replay;
+
+#[path = "cluster/restored.rs"]
+mod restored;
 
 #[path = "cluster/service.rs"]
 mod service;

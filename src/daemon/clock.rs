@@ -34,7 +34,7 @@ impl Clock {
 }
 
 /// What the system's clock shows; 1970 when it shows something before.
-pub(super) fn wall() -> Timestamp {
+pub fn wall() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::default().after(since_epoch)
 }

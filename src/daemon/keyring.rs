@@ -12,11 +12,20 @@ use crate::daemon::DaemonError;
 use crate::daemon::settings::identity_dir;
 use crate::model::enrolment::{Credentials, KeyPrint, SealedTrust, Trust};
 use crate::model::time::Timestamp;
-use crate::net::{Denials, Identity, authority_print, check_seal};
+use crate::net::{Denials, Identity, Link, authority_print, check_seal};
 use crate::record::enrolment::trust_bytes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
+
+/// Why somebody whose handshake was good is not let in, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotLetIn {
+    Removed,
+    /// Its certificate is of an authority that is believed no more.
+    Forgotten,
+}
 
 /// The identity and the denials of one server; shared by all its tasks.
 pub struct Keyring {
@@ -27,6 +36,8 @@ pub struct Keyring {
     renewals: watch::Sender<u64>,
     /// The authority that issues now, where there is a choice; certificates of others renew soon.
     issuer: watch::Sender<Option<Vec<u8>>>,
+    /// An authority was taken away since the start, so older handshakes prove nothing any more.
+    forgotten: AtomicBool,
 }
 
 impl Keyring {
@@ -39,6 +50,7 @@ impl Keyring {
             denials: Denials::default(),
             renewals: watch::Sender::new(0),
             issuer: watch::Sender::new(None),
+            forgotten: AtomicBool::new(false),
         })
     }
 
@@ -48,6 +60,17 @@ impl Keyring {
 
     pub fn denials(&self) -> &Denials {
         &self.denials
+    }
+
+    /// Why a connection that was made may not stay: its peer is denied since, or the authority
+    /// that has issued its certificate is believed no more.
+    pub fn judge(&self, link: &Link) -> Option<NotLetIn> {
+        if self.denials.is_denied(link.peer()) {
+            return Some(NotLetIn::Removed);
+        }
+        let forgotten = self.forgotten.load(Ordering::Relaxed);
+        let proven = !forgotten || link.is_proven_to(self.identity().authorities());
+        (!proven).then_some(NotLetIn::Forgotten)
     }
 
     /// Tells of every change of the identity from now on.
@@ -121,6 +144,10 @@ impl Keyring {
             let believing = Identity::read(&self.folder)
                 .and_then(|identity| identity.with_authorities(trust.authorities.clone()));
             self.replace(believing.map_err(DaemonError::identity)?)?;
+            let kept = |der: &[u8]| trust.authorities.iter().any(|new| new == der);
+            if !identity.authorities().iter().all(|der| kept(der)) {
+                self.forgotten.store(true, Ordering::Relaxed);
+            }
         }
         let issuer = trust.authorities.get(trust.issuer as usize).cloned();
         self.issuer.send_if_modified(|known| {

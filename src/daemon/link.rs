@@ -119,7 +119,8 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
     let number = LinkId(hall.link_last.fetch_add(1, Ordering::Relaxed) + 1);
     let (peer, what) = (line.peer().clone(), side_word(side));
     let Err(end) = async {
-        if !hall.paces.may_connect(&peer.name, Instant::now()) {
+        // The parent is called from here, at this server's own pace.
+        if side == Side::Below && !hall.paces.may_connect(&peer.name, Instant::now()) {
             return Err(LinkEnd::TooOften);
         }
         sender.try_send(wire::encode_hello(&hall.hello))?;

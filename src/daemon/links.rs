@@ -3,12 +3,13 @@
 //! Sending never waits: a peer that reads more slowly than letters arise is cut off, and what it
 //! missed is said again when it is back.
 
+use crate::daemon::keyring::{Keyring, NotLetIn};
 use crate::daemon::pace::{HeldUp, Paces};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::name::ServerName;
 use crate::model::time::duration_ms;
 use crate::model::view::NeighbourView;
-use crate::net::{CloseCode, Denials, FrameSender, SendError};
+use crate::net::{CloseCode, FrameSender, SendError};
 use crate::server::input::Side;
 use crate::wire;
 use std::collections::BTreeMap;
@@ -38,8 +39,15 @@ pub(super) mod close_code {
     pub(crate) const STOPPING: CloseCode = CloseCode(CloseCode::FIRST_FREE.0 + 7);
 }
 
-/// What a denied peer is told with [`close_code::REMOVED`].
-pub(super) const WHY_REMOVED: &str = "it was removed from the tree";
+/// With what code and words one is cut off who may not stay.
+pub(super) fn farewell(why: NotLetIn) -> (CloseCode, &'static str) {
+    match why {
+        NotLetIn::Removed => (close_code::REMOVED, "it was removed from the tree"),
+        NotLetIn::Forgotten => {
+            (close_code::CERTIFICATE, "the authority of its certificate is believed no more")
+        }
+    }
+}
 
 struct OpenLink {
     peer: ServerName,
@@ -99,15 +107,18 @@ impl Links {
         moved.then(|| now.to_string())
     }
 
-    /// Ends every connection of a peer that is denied.
-    pub(super) fn close_denied(&mut self, denials: &Denials) -> Vec<LinkId> {
-        let denied = |open: &OpenLink| denials.is_denied(open.sender.link().peer());
-        let fallen = self.open.iter().filter(|(_, open)| denied(open)).map(|(link, _)| *link);
-        let fallen: Vec<LinkId> = fallen.collect();
-        for link in &fallen {
-            self.end(*link, close_code::REMOVED, WHY_REMOVED);
+    /// Ends every connection that may not stay.
+    pub(super) fn close_refused(&mut self, keyring: &Keyring) -> Vec<LinkId> {
+        let judged = self.open.iter().filter_map(|(link, open)| {
+            let why = keyring.judge(open.sender.link())?;
+            Some((*link, why))
+        });
+        let fallen: Vec<(LinkId, NotLetIn)> = judged.collect();
+        for (link, why) in &fallen {
+            let (code, words) = farewell(*why);
+            self.end(*link, code, words);
         }
-        fallen
+        fallen.into_iter().map(|(link, _)| link).collect()
     }
 
     /// Ends the connection that this server had so far, if any.

@@ -44,5 +44,6 @@ mod refused;
 mod renewal;
 mod uplink;
 
+pub use clock::wall;
 pub use entropy::fill_random;
 pub use error::DaemonError;

@@ -9,7 +9,7 @@ use crate::daemon::DaemonError;
 use crate::daemon::clock::{Clock, wall};
 use crate::daemon::disk::{Disk, LogJob};
 use crate::daemon::keyring::Keyring;
-use crate::daemon::links::{Links, WHY_REMOVED, close_code};
+use crate::daemon::links::{Links, close_code, farewell};
 use crate::daemon::pace::Paces;
 use crate::daemon::registrar::Registrar;
 use crate::model::enrolment::{Certified, Trust};
@@ -169,11 +169,12 @@ impl Owner {
             Event::Measured(answer) => drop(answer.send(self.usage(now))),
             // Whoever asked may have left.
             Event::Pinged(answer) => drop(answer.send(())),
-            // Its handshake was over before the denial came; what follows on it is of no account.
-            Event::LinkUp { sender, .. } if keyring.denials().is_denied(sender.link().peer()) => {
-                sender.link().close(close_code::REMOVED, WHY_REMOVED);
-            }
             Event::LinkUp { link, peer, side, sender } => {
+                // Its handshake was over before it was shut out; what follows is of no account.
+                if let Some(why) = keyring.judge(sender.link()) {
+                    let (code, words) = farewell(why);
+                    return sender.link().close(code, words);
+                }
                 if let Some(link) = links.displaced_by(&peer, side) {
                     server.handle(now, Input::LinkDown { link });
                 }
@@ -276,7 +277,7 @@ impl Owner {
         {
             tracing::error!("cannot note which authority issues: {error}");
         }
-        self.fallen.extend(links.close_denied(keyring.denials()));
+        self.fallen.extend(links.close_refused(keyring));
         Ok(())
     }
 

@@ -7,6 +7,9 @@
 //!   DIR/authority/issuer               the folder of the one that issues: `.`, `2`, …
 //! ```
 //! Every answer is a function of the job; nothing here remembers who was given what.
+//!
+//! A `ca.key` may be kept elsewhere. What that authority has issued is judged all the same; what
+//! needs its key cannot be done, and says so.
 
 use crate::model::enrolment::{
     Certified, CertifyJob, Issued, JoinAsk, RenewAsk, SealedTrust, Trust,
@@ -33,10 +36,37 @@ pub struct Registrar {
     /// The primary itself.
     own: ServerName,
     life: Duration,
-    authorities: Vec<(u32, Authority)>,
+    authorities: Vec<Kept>,
     /// The certificates of those that are believed at present; empty where there never was a
     /// choice.
     believed: Vec<Vec<u8>>,
+}
+
+/// One authority, and what is here of it.
+struct Kept {
+    number: u32,
+    /// In DER.
+    certificate: Vec<u8>,
+    key: Option<Authority>,
+}
+
+impl Kept {
+    fn of(number: u32, authority: Authority) -> Kept {
+        Kept { number, certificate: authority.certificate().to_vec(), key: Some(authority) }
+    }
+
+    fn read(number: u32, place: &Path) -> Result<Kept, IdentityError> {
+        if place.join("ca.key").exists() {
+            return Ok(Kept::of(number, Authority::load(place)?));
+        }
+        let certificate = Authority::load_certificate(place)?;
+        tracing::warn!(
+            "{} is not here: no server can join, renew its certificate or be shut out by other \
+             servers until it is back and this server was started anew",
+            place.join("ca.key").display()
+        );
+        Ok(Kept { number, certificate, key: None })
+    }
 }
 
 impl Registrar {
@@ -55,7 +85,7 @@ impl Registrar {
         for number in 1..=AUTHORITIES_MAX {
             let place = place(&folder, number);
             if place.join("ca.pem").exists() {
-                authorities.push((number, Authority::load(&place)?));
+                authorities.push(Kept::read(number, &place)?);
             } else if number > 1 {
                 break;
             }
@@ -105,8 +135,8 @@ impl Registrar {
     pub fn believe(&mut self, trust: &Trust) -> std::io::Result<()> {
         self.believed = trust.authorities.clone();
         let Some(issuer) = trust.authorities.get(trust.issuer as usize) else { return Ok(()) };
-        let known = self.authorities.iter().find(|(_, known)| known.certificate() == issuer);
-        let Some((number, _)) = known else { return Ok(()) };
+        let known = self.authorities.iter().find(|known| known.certificate == *issuer);
+        let Some(Kept { number, .. }) = known else { return Ok(()) };
         // Aside first: an empty file would name the first authority.
         let (file, aside) = (self.folder.join(ISSUER_FILE), self.folder.join("issuer.partial"));
         std::fs::write(&aside, format!("{number}\n"))?;
@@ -117,10 +147,11 @@ impl Registrar {
     fn authority(&self, issuer: Option<&[u8]>) -> Result<&Authority, Certified> {
         let found = match issuer {
             None => self.authorities.first(),
-            Some(wanted) => self.authorities.iter().find(|(_, a)| a.certificate() == wanted),
+            Some(wanted) => self.authorities.iter().find(|kept| kept.certificate == wanted),
         };
-        let missing = || Certified::Unable("the authority that issues is not here".to_string());
-        found.map(|(_, authority)| authority).ok_or_else(missing)
+        let missing = |what: &str| Certified::Unable(format!("{what} is not at this server"));
+        let found = found.ok_or_else(|| missing("the authority that issues"))?;
+        found.key.as_ref().ok_or_else(|| missing("the key of the authority that issues"))
     }
 
     fn issue(
@@ -154,7 +185,7 @@ impl Registrar {
         let RenewAsk { certificate, request, signature } = ask;
         // Of one that was forgotten the key may be in other hands; but not the primary's own.
         let any = self.believed.is_empty() || *name == self.own;
-        let all = self.authorities.iter().map(|(_, authority)| authority.certificate());
+        let all = self.authorities.iter().map(|kept| kept.certificate.as_slice());
         let believed = |one: &&[u8]| any || self.believed.iter().any(|known| known == one);
         let all: Vec<&[u8]> = all.filter(believed).collect();
         // A primary that was off for longer than its certificate lived has nobody else to ask.
@@ -184,15 +215,15 @@ impl Registrar {
     /// before a crash, has made it and it is not in use yet.
     fn make_another(&mut self, now: Timestamp) -> Result<Vec<Vec<u8>>, IdentityError> {
         let issuer = issuer_of(&self.folder);
-        if self.authorities.iter().all(|(number, _)| *number <= issuer) {
-            let (last, _) = self.authorities.last().expect("a registrar has an authority");
-            let number = last + 1;
+        if self.authorities.iter().all(|kept| kept.number <= issuer) {
+            let last = self.authorities.last().expect("a registrar has an authority");
+            let number = last.number + 1;
             let authority = Authority::create(&self.tree, now)?;
             authority.save(&place(&self.folder, number))?;
-            self.authorities.push((number, authority));
+            self.authorities.push(Kept::of(number, authority));
         }
-        let both = self.authorities.iter().filter(|(number, _)| *number >= issuer).take(2);
-        Ok(both.map(|(_, authority)| authority.certificate().to_vec()).collect())
+        let both = self.authorities.iter().filter(|kept| kept.number >= issuer).take(2);
+        Ok(both.map(|kept| kept.certificate.clone()).collect())
     }
 }
 
@@ -246,6 +277,25 @@ mod tests {
         assert!(matches!(asks(&mut registrar), Certified::Issued(_)));
         registrar.believe(&trust(both[1..].to_vec())).unwrap();
         assert!(matches!(asks(&mut registrar), Certified::Refused(_)));
+    }
+
+    #[test]
+    fn without_its_key_an_authority_still_says_whom_it_has_issued() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tree, own) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+        let place = folder.path().join(AUTHORITY);
+        Authority::create(&tree, NOW).unwrap().save(&place).unwrap();
+        let week = Duration::from_secs(7 * 86_400);
+        let open = || Registrar::open(folder.path(), &tree, &own, week).unwrap().unwrap();
+        let seal = || CertifyJob::Seal { trust: Trust::default(), issuer: None };
+        let elsewhere = folder.path().join("ca.key");
+        std::fs::rename(place.join("ca.key"), &elsewhere).unwrap();
+        let mut registrar = open();
+        let Certified::Unable(why) = registrar.certify(seal(), NOW) else { panic!("sealed") };
+        assert!(why.contains("key"), "{why}");
+        assert_eq!(registrar.authorities.len(), 1);
+        std::fs::rename(&elsewhere, place.join("ca.key")).unwrap();
+        assert!(matches!(open().certify(seal(), NOW), Certified::Sealed(_)));
     }
 
     #[test]

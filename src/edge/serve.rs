@@ -14,6 +14,7 @@
 use crate::client::SOCKET_NAME;
 use crate::daemon::DaemonError;
 use crate::daemon::start::{Running, start};
+use crate::daemon::wall;
 use crate::edge::api::{Access, Api, ApiParts, ApiSocket, GroupRefused, NotOpened};
 use crate::edge::codes;
 use crate::edge::config::{self, Configuration};
@@ -29,7 +30,7 @@ use rustix::process::{
 };
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What a process ends with when its configuration is bad.
@@ -51,7 +52,7 @@ pub enum Doing {
 /// Runs a server by the configuration in `file`, or judges it only; the process' exit code.
 pub fn serve(file: &Path, doing: Doing) -> u8 {
     keep_private();
-    let now = now();
+    let now = wall();
     let (configuration, identity) = match config::load(file) {
         Ok(read) => read,
         Err(problems) => {
@@ -249,11 +250,6 @@ fn warn_of_expiry(identity: &Identity, now: Timestamp) {
 /// The version people see.
 pub fn software() -> &'static str {
     concat!("lictree ", env!("CARGO_PKG_VERSION"))
-}
-
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::default().after(since_epoch)
 }
 
 /// Whoever closed the other end does not want to know.

@@ -156,7 +156,8 @@ impl Engine {
     }
 
     fn send_heard(&mut self, link: LinkId, now: Timestamp) {
-        self.send_neighbour(link, Body::Heard { clock: now, open: self.reaches_primary() });
+        let (open, trust) = (self.reaches_primary(), self.state.trust.trust.version);
+        self.send_neighbour(link, Body::Heard { clock: now, open, trust });
     }
 
     pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
@@ -439,15 +440,19 @@ impl Engine {
                 self.sources_above = known.collect();
                 self.sources_changed = true;
             }
-            (Body::Heard { clock, open }, None) => {
+            (Body::Heard { clock, open, trust }, None) => {
                 self.clock_ahead_ms = Some(ahead_ms(now, clock));
+                // A parent with an older one was restored; this is what it forgot.
+                if trust < self.state.trust.trust.version {
+                    self.send_trust(link);
+                }
                 match (open, self.way_up_open) {
                     (true, false) => self.way_up_opens(now),
                     (false, true) => self.way_up_closes(now),
                     _ => {}
                 }
             }
-            (Body::Trust(sealed), None) => self.trust_came(sealed),
+            (Body::Trust(sealed), _) => self.trust_came(sealed),
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);
             }

@@ -6,6 +6,8 @@
 //!      believed here at once ──► Seal (the authority's key)
 //!      Trust sealed, durable ──── Trust{version, seal} ──► higher than mine? durable, believed,
 //!                                                          passed on at once
+//!   restored from an older copy?  ◄── Trust{version, seal} ── higher than my parent's
+//!      believed again, with what was denied here since
 //! ```
 //! Invariants
 //! - A version is used once: what is believed changes only with a higher one.
@@ -227,28 +229,68 @@ impl Engine {
         self.certify(job, Purpose::Seal);
     }
 
-    /// Takes a sealed trust: at the primary the seal of the present one, at a relay a higher one.
+    /// Takes a sealed trust: a higher one than the present, or the seal of that.
     pub(super) fn take_trust(&mut self, sealed: &SealedTrust) {
         let present = &self.state.trust.trust;
-        let fits = match self.state.is_primary() {
-            true => sealed.trust == *present,
-            false => self.is_news(&sealed.trust, present),
-        };
-        if !fits {
-            return;
-        }
-        let before = std::mem::replace(&mut self.state.trust, sealed.clone()).trust.denied;
-        self.state.touch(RowKey::Trust);
-        if !self.state.is_primary() {
-            let news = |(name, denial): &(&ServerName, &Denial)| {
-                before.get(*name).is_none_or(|before| before.upto < denial.upto)
-            };
-            let denied = sealed.trust.denied.iter().filter(news);
-            denied.for_each(|(name, _)| self.forget_streams(name));
-            self.deeds.push(Deed::Believe(sealed.trust.clone()));
+        let news = self.is_news(&sealed.trust, present);
+        match self.state.is_primary() {
+            true if sealed.trust == *present => drop(self.hold_trust(sealed)),
+            true if news => self.regain_trust(sealed),
+            false if news => {
+                let before = self.hold_trust(sealed).denied;
+                let news = |(name, denial): &(&ServerName, &Denial)| {
+                    before.get(*name).is_none_or(|before| before.upto < denial.upto)
+                };
+                let denied = sealed.trust.denied.iter().filter(news);
+                denied.for_each(|(name, _)| self.forget_streams(name));
+                self.deeds.push(Deed::Believe(sealed.trust.clone()));
+            }
+            _ => return,
         }
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_trust(link));
+    }
+
+    /// What was held before.
+    fn hold_trust(&mut self, sealed: &SealedTrust) -> Trust {
+        self.state.touch(RowKey::Trust);
+        std::mem::replace(&mut self.state.trust, sealed.clone()).trust
+    }
+
+    /// Primary: a server below holds a newer trust, sealed here and not remembered: this server
+    /// was restored from an older copy. Who was shut out stays so, before the copy and since.
+    fn regain_trust(&mut self, sealed: &SealedTrust) {
+        let mine = self.hold_trust(sealed);
+        self.deeds.push(Deed::Believe(sealed.trust.clone()));
+        let mut denied = sealed.trust.denied.clone();
+        for (name, denial) in mine.denied {
+            let all = denied.entry(name).or_default();
+            let (upto, until) = (all.upto.max(denial.upto), all.until.max(denial.until));
+            *all = Denial { upto, until };
+        }
+        for (name, denial) in &denied {
+            self.shut_out(name, denial.upto);
+        }
+        if denied != sealed.trust.denied {
+            self.change_trust(Trust { denied, ..sealed.trust.clone() });
+        }
+        let (old, new) = (mine.version, sealed.trust.version);
+        let text = format!("a server below holds version {new}, this primary had {old}");
+        self.note("trust.regained", format!("{text}: it was restored from an older copy"));
+    }
+
+    /// Nothing is given any more to a member whose enrolments are denied; what it has stays
+    /// counted.
+    fn shut_out(&mut self, name: &ServerName, upto: u64) {
+        let Some(met) = self.state.met.get_mut(name) else { return };
+        if met.enrolment.standing != Standing::Member || met.enrolment.number > upto {
+            return;
+        }
+        met.enrolment.standing = Standing::Removed;
+        self.state.touch(RowKey::Met(name.clone()));
+        self.limit_targets(name);
+        self.heard.remove(name);
+        self.sources_changed = true;
     }
 
     fn is_news(&self, trust: &Trust, present: &Trust) -> bool {
@@ -259,7 +301,7 @@ impl Engine {
         trust.version > present.version
     }
 
-    /// Tells a neighbour below what is believed, when there is anything to tell.
+    /// Tells a neighbour what is believed, when there is anything to tell.
     pub(super) fn send_trust(&mut self, link: LinkId) {
         let sealed = &self.state.trust;
         if sealed.trust.version > 0 && !sealed.seal.is_empty() {
@@ -267,7 +309,7 @@ impl Engine {
         }
     }
 
-    /// Relay: the parent says what is believed.
+    /// A neighbour says what is believed.
     pub(super) fn trust_came(&mut self, sealed: SealedTrust) {
         if self.is_news(&sealed.trust, &self.state.trust.trust) {
             self.propose(Command::Enrolment(EnrolmentCommand::Trust(sealed)));

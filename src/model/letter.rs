@@ -69,11 +69,13 @@ pub enum Body {
     Presence(Presence),
     /// Down, to a neighbour: the way up is open again; say what has no answer yet.
     Resume,
-    /// Down, to a neighbour: what the clock shows here, and whether the way up is open. An answer
-    /// to each presence; said too when the way is lost.
+    /// Down, to a neighbour: what the clock shows here, whether the way up is open, and which
+    /// version of the trust is held here. An answer to each presence; said too when the way is
+    /// lost.
     Heard {
         clock: Timestamp,
         open: bool,
+        trust: u64,
     },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),

@@ -12,7 +12,7 @@
 use crate::model::enrolment::KeyPrint;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::{Timestamp, duration_ms};
-use crate::net::certificate::{self, DNS_NAME};
+use crate::net::certificate::{self, AuthorityCertificate, DNS_NAME};
 use crate::net::identity::Identity;
 use crate::net::private_file::{self, Readers};
 use crate::net::{Fingerprint, IdentityError, request, signature};
@@ -163,22 +163,17 @@ impl Authority {
         private_file::write(&folder.join(CERTIFICATE_FILE), &certificate, Readers::Everyone)
     }
 
+    /// Reads the certificate (DER) alone, of one whose key is kept elsewhere.
+    pub fn load_certificate(folder: &Path) -> Result<Vec<u8>, IdentityError> {
+        private_file::check_folder(folder)?;
+        Ok(read_certificate(&folder.join(CERTIFICATE_FILE))?.0.to_vec())
+    }
+
     /// Reads both files; refuses a key or folder that others can reach.
     pub fn load(folder: &Path) -> Result<Authority, IdentityError> {
         private_file::check_folder(folder)?;
         let (path, key_path) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
-        let unreadable = |why: String| IdentityError::Unreadable {
-            path: path.clone(),
-            what: "certificate of an authority",
-            why,
-        };
-        let text = private_file::read(&path, Readers::Everyone)?;
-        let certificate = CertificateDer::from_pem_slice(text.as_bytes())
-            .map_err(|error| unreadable(error.to_string()))?;
-        let found = certificate::read_authority(&certificate).map_err(unreadable)?;
-        if found.public_key.p256_point().is_none() {
-            return Err(unreadable("its key is of another kind than ECDSA P-256".to_string()));
-        }
+        let (certificate, found) = read_certificate(&path)?;
         let key =
             KeyPair::from_pem(&private_file::read(&key_path, Readers::Us)?).map_err(|error| {
                 IdentityError::Unreadable {
@@ -193,6 +188,24 @@ impl Authority {
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(making)?;
         Ok(Authority { tree: found.tree, print: found.public_key.print(), certificate, issuer })
     }
+}
+
+fn read_certificate(
+    path: &Path,
+) -> Result<(CertificateDer<'static>, AuthorityCertificate), IdentityError> {
+    let unreadable = |why: String| IdentityError::Unreadable {
+        path: path.to_path_buf(),
+        what: "certificate of an authority",
+        why,
+    };
+    let text = private_file::read(path, Readers::Everyone)?;
+    let certificate = CertificateDer::from_pem_slice(text.as_bytes())
+        .map_err(|error| unreadable(error.to_string()))?;
+    let found = certificate::read_authority(&certificate).map_err(unreadable)?;
+    if found.public_key.p256_point().is_none() {
+        return Err(unreadable("its key is of another kind than ECDSA P-256".to_string()));
+    }
+    Ok((certificate, found))
 }
 
 /// The print of the key of an authority's certificate (DER); nothing when it is none.

@@ -14,8 +14,9 @@ use crate::net::error::{code_and_reason, plain_text};
 use crate::net::frame::{FrameBatch, FrameBuffer};
 use crate::net::neighbourhood::canonical;
 use crate::net::queue::Queue;
-use crate::net::{CloseCode, Closed, FrameSender, NetLimits, ReceiveError};
+use crate::net::{CloseCode, Closed, FrameSender, NetLimits, ReceiveError, greeting, signature};
 use quinn::{ReadError, RecvStream, SendStream};
+use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,6 +87,16 @@ impl Link {
     /// Who has proven to be at the other end.
     pub fn peer(&self) -> &Peer {
         &self.0.peer
+    }
+
+    /// Whether what the peer has shown still proves it to one who believes these authorities:
+    /// they may be others than at the handshake.
+    pub fn is_proven_to(&self, authorities: &[CertificateDer<'_>]) -> bool {
+        let expires = self.peer().expires;
+        greeting::chain(&self.0.quic).is_ok_and(|chain| {
+            let Some((leaf, between)) = chain.split_first() else { return false };
+            signature::check_issued(leaf, between, authorities, expires).is_ok()
+        })
     }
 
     /// Where the peer is now; a child may move to another address while it is connected.

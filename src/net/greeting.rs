@@ -21,11 +21,16 @@ use rustls::pki_types::CertificateDer;
 /// The first bytes of each direction.
 pub(crate) const GREETING: [u8; 4] = *b"LTC1";
 
-/// Who the peer has proven to be; refuses one of another tree.
-pub(crate) fn proven_peer(quic: &quinn::Connection, tree: &TreeName) -> Result<Peer, Refusal> {
+/// The certificates that the peer has shown, its own first.
+pub(crate) fn chain(quic: &quinn::Connection) -> Result<Vec<CertificateDer<'static>>, Refusal> {
     let shown = quic.peer_identity().ok_or(Refusal::NoCertificate)?;
     let chain = shown.downcast::<Vec<CertificateDer<'static>>>();
-    let chain = chain.map_err(|_| Refusal::NoCertificate)?;
+    chain.map(|chain| *chain).map_err(|_| Refusal::NoCertificate)
+}
+
+/// Who the peer has proven to be; refuses one of another tree.
+pub(crate) fn proven_peer(quic: &quinn::Connection, tree: &TreeName) -> Result<Peer, Refusal> {
+    let chain = chain(quic)?;
     let leaf = chain.first().ok_or(Refusal::NoCertificate)?;
     let peer = certificate::read_server(leaf).map_err(Refusal::NoName)?.peer;
     if peer.tree != *tree {

@@ -125,6 +125,8 @@ pub struct HeardForm {
     clock_ms: u64,
     #[prost(bool, tag = "2")]
     open: bool,
+    #[prost(uint64, tag = "3")]
+    trust: u64,
 }
 
 /// How far one table goes; an item of a list.
@@ -243,8 +245,8 @@ impl BodyForm {
         match body {
             Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
             Body::Resume => BodyForm::Resume(true),
-            Body::Heard { clock, open } => {
-                BodyForm::Heard(HeardForm { clock_ms: clock.0, open: *open })
+            Body::Heard { clock: Timestamp(clock_ms), open, trust } => {
+                BodyForm::Heard(HeardForm { clock_ms: *clock_ms, open: *open, trust: *trust })
             }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::AttachHello => BodyForm::AttachHello(true),
@@ -381,7 +383,8 @@ impl BodyForm {
 
 impl HeardForm {
     fn value(self) -> Body {
-        Body::Heard { clock: Timestamp(self.clock_ms), open: self.open }
+        let HeardForm { clock_ms, open, trust } = self;
+        Body::Heard { clock: Timestamp(clock_ms), open, trust }
     }
 }
 

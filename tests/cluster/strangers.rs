@@ -7,10 +7,15 @@ use lictree::model::request::Doing;
 use lictree::net::{Closed, Connection, Denials, Dialer, Identity, NetLimits, ReceiveError};
 use lictree::wire::{Hello, encode_hello};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub async fn connected(identity: &Identity, address: SocketAddr) -> Connection {
-    let limits =
-        NetLimits { frame_bytes_max: 2 << 20, send_window_bytes: 4 << 20, ..NetLimits::default() };
+    let limits = NetLimits {
+        frame_bytes_max: 2 << 20,
+        send_window_bytes: 4 << 20,
+        keep_alive_interval: Duration::from_millis(500),
+        ..NetLimits::default()
+    };
     let dialer = Dialer::toward(address, identity, &Denials::default(), limits).unwrap();
     let expected: ServerName = "hq".parse().unwrap();
     dialer.dial(address, &expected).await.unwrap()
@@ -70,6 +75,23 @@ fn who_is_shut_out_between_handshake_and_greeting_is_not_let_in() {
         assert!(last_word(connection).await.contains("removed from the tree"));
     });
     assert_eq!(run(server.client().servers()).unwrap().servers.len(), 1);
+    server.stop();
+}
+
+#[test]
+fn a_connection_of_an_authority_that_is_forgotten_since_ends() {
+    let site = Site::new();
+    let config = site.primary("hq");
+    site.authority.save(&site.data_dir("hq").join("authority")).unwrap();
+    let server = Process::start(&config);
+    run(async {
+        let connection = connected(&site.identity("west"), server.address()).await;
+        let west = "west".parse().unwrap();
+        let hello = Hello::of("acme".parse().unwrap(), west, 1, "test".to_string());
+        connection.sender.try_send(encode_hello(&hello)).unwrap();
+        server.client().rotate_authority(Doing::Do).await.unwrap();
+        assert!(last_word(connection).await.contains("believed no more"));
+    });
     server.stop();
 }
 

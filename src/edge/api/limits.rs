@@ -1,15 +1,14 @@
 //! Every limit of the configuration, with what counts against it now.
 
+use crate::daemon::wall;
 use crate::edge::api::Api;
 use crate::edge::api::failure::Failure;
-use crate::model::time::Timestamp;
 use crate::model::view::{LimitView, LimitsView};
 use crate::net::Occupied;
 use axum::Json;
 use axum::extract::State;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) async fn show(State(api): State<Api>) -> Result<Json<LimitsView>, Failure> {
     let usage = api.0.port.usage().await?;
@@ -31,7 +30,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<LimitsView>, Fai
     let with_use =
         |limit: &LimitView| LimitView { in_use: levels.get(&limit.name).copied(), ..limit.clone() };
     let limits = api.0.stated.iter().map(with_use).collect();
-    Ok(Json(LimitsView { as_of: now(), limits, neighbours: usage.neighbours }))
+    Ok(Json(LimitsView { as_of: wall(), limits, neighbours: usage.neighbours }))
 }
 
 fn at_the_door(api: &Api) -> Vec<(&'static str, usize)> {
@@ -51,9 +50,4 @@ fn at_the_socket(api: &Api) -> [(&'static str, usize); 2] {
     let imports = api.0.limits.imports_max.saturating_sub(api.0.imports.available_permits());
     let connections = api.0.connections.load(Ordering::Relaxed);
     [("connections_max", connections), ("imports_max", imports)]
-}
-
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::default().after(since_epoch)
 }

@@ -80,7 +80,11 @@ fn attaching() -> impl Strategy<Value = Body> {
     prop_oneof![
         presence(),
         Just(Body::Resume),
-        any::<(u64, bool)>().prop_map(|(ms, open)| Body::Heard { clock: Timestamp(ms), open }),
+        any::<(u64, bool, u64)>().prop_map(|(ms, open, trust)| Body::Heard {
+            clock: Timestamp(ms),
+            open,
+            trust
+        }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),

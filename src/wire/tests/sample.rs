@@ -69,7 +69,7 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let request = Body::AttachRequest { nonce: 0xabcd, incarnation: 0xfeed_f00d, edges };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
-    let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true };
+    let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true, trust: 7 };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
     vec![
         ("presence", up(Address::Primary, Body::Presence(presence()))),
