@@ -37,11 +37,12 @@ pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<In
     if life.is_zero() || life > longest {
         return Err(unlikely_life(life_s, longest));
     }
+    let pins = api.pins()?;
     // Without a lock: whoever invites the same name at the same moment is told of none.
     let replaced = open_of(&api, &name).await?;
     let drawn: [u8; 8] = random()?;
     let secret: [u8; SECRET_LEN] = random()?;
-    let (invite, pins) = (InviteId(u64::from_be_bytes(drawn)), api.pins()?);
+    let invite = InviteId(u64::from_be_bytes(drawn));
     let invitation = Invitation {
         id: invite,
         name,
@@ -71,13 +72,15 @@ fn unlikely_life(life_s: u64, longest: Duration) -> Failure {
 
 /// The invitation of this name that a new one makes void.
 async fn open_of(api: &Api, name: &ServerName) -> Result<Option<InviteView>, Failure> {
-    match api.ask(Request::Invitations).await? {
-        Answer::Invitations(all) => Ok(all.into_iter().find(|one| {
-            let open = ["open", "waits for approval", "approved"].contains(&one.state.as_str());
-            one.name == *name && open
-        })),
-        _ => Err(Failure::Unexpected),
-    }
+    let all = match api.ask(Request::Invitations).await {
+        Ok(Answer::Invitations(all)) => all,
+        // Whoever may not look may not invite; that is said of the invitation itself.
+        Err(Failure::Refused(_)) => return Ok(None),
+        Ok(_) => return Err(Failure::Unexpected),
+        Err(failure) => return Err(failure),
+    };
+    let open = |state: &str| ["open", "waits for approval", "approved"].contains(&state);
+    Ok(all.into_iter().find(|one| one.name == *name && open(&one.state)))
 }
 
 pub(super) async fn invitations(State(api): State<Api>) -> Result<Json<InviteList>, Failure> {

@@ -244,7 +244,8 @@ mod tests {
     fn the_port_is_that_of_the_configuration_at_hand() {
         let folder = tempfile::tempdir().unwrap();
         let of = |listen: &str, parent: &str| {
-            let text = format!("tree = \"t\"\nname = \"hq\"\nrole = \"primary\"\n{listen}\n");
+            let whose = "tree = \"t\"\nname = \"hq\"\nrole = \"primary\"\ndata_dir = \".\"";
+            let text = format!("{whose}\n{listen}\n");
             std::fs::write(folder.path().join(CONFIG_NAME), text).unwrap();
             guessed(&parent.parse().unwrap(), folder.path())
         };
