@@ -92,6 +92,12 @@ fn hour_s() -> u64 {
 pub struct Invited {
     pub code: String,
     pub invitation: InviteView,
+    /// Whether an operator must approve before a certificate is given.
+    #[serde(default)]
+    pub approval: bool,
+    /// The invitation of the same name that is void by this one.
+    #[serde(default)]
+    pub replaced: Option<InviteView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

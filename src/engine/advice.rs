@@ -30,11 +30,20 @@ impl Engine {
         advice
     }
 
+    /// A server that was shut out hears that from its parent's refusal, which the doctor asks for;
+    /// rarely the news comes first.
     fn advise_way(&self, advice: &mut Vec<Advice>) {
-        if !self.reaches_primary() {
+        let name = self.state.name();
+        if self.state.trust.trust.is_denied(name, self.credentials.enrolment) {
+            let sentence = "this server was removed from the tree: have a code made at the \
+                            primary, and join in this folder";
+            advice.push(say(sentence, format!("lictree server invite {name} --parent …")));
+        } else if !self.reaches_primary() {
             let sentence = match self.links.parent() {
                 Some(parent) => format!("{parent} is connected, but not to the primary"),
-                None => "the parent is not connected".to_string(),
+                None => "the parent is not connected; why, and how to come back if it refuses \
+                         this server, says"
+                    .to_string(),
             };
             advice.push(say(sentence, "lictree doctor"));
         }

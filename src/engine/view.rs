@@ -146,18 +146,41 @@ impl Engine {
         figures.granted_seen.saturating_sub(figures.returned) > self.outstanding(server, product)
     }
 
-    /// A sharing source's view: itself and the managing sources with an account in its ledger.
+    /// A sharing source's view: itself, the managing sources with an account in its ledger, and
+    /// those below it that share with it and never used a license.
     fn own_range(&self, product: &ProductName, now: Timestamp) -> RangeView {
         let me = self.state.name();
         let ledger = self.state.ledgers.get(product);
         let origins = ledger.into_iter().flat_map(|ledger| ledger.accounts());
-        let destinations = origins.map(|(account, _)| account.origin.clone());
-        let range = range::Range {
-            source: me.clone(),
-            destinations: destinations.filter(|origin| origin != me).collect(),
-        };
+        let mut destinations: BTreeSet<ServerName> =
+            origins.map(|(account, _)| account.origin.clone()).collect();
+        destinations.extend(self.heard.keys().filter(|name| self.shares(name, product)).cloned());
+        destinations.remove(me);
+        let range =
+            range::Range { source: me.clone(), destinations: destinations.into_iter().collect() };
         let Figures { held, used, .. } = self.own_figures_now(product);
         range_view(product, range, held, used, LicenseCount::ZERO, Some(now))
+    }
+
+    /// Whether no server on the way from one below up to this one holds, itself included: who
+    /// holds has taken its uses out of the ledger here.
+    fn shares(&self, name: &ServerName, product: &ProductName) -> bool {
+        let ledger = self.state.ledgers.get(product);
+        let holds = |name: &ServerName| {
+            let out = ledger.and_then(|ledger| ledger.below.get(name)).is_some_and(|b| b.out);
+            out || self.figures_of(name, product).phase != Phase::Sharing
+        };
+        let mut at = name;
+        for _ in 0..=self.tuning.depth_max {
+            if at == self.state.name() {
+                return true;
+            }
+            match self.heard.get(at) {
+                Some(heard) if !holds(at) => at = &heard.presence.parent,
+                _ => return false,
+            }
+        }
+        false
     }
 
     // === Servers ===

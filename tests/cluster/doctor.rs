@@ -172,6 +172,26 @@ fn an_expired_identity_is_bad_and_the_parent_is_not_called_with_it() {
     assert_eq!(report.exit, 1);
 }
 
+/// Without a valid certificate nobody can be asked whose the port is; it is the server's all the
+/// same.
+#[test]
+fn a_port_is_not_judged_by_a_certificate_that_has_ended() {
+    let site = Site::new();
+    let config = lasting(&site, "hq", site.primary("hq"));
+    let port = with_port(&config);
+    let hq = Process::start(&config);
+    let long_ago = lictree::model::time::Timestamp(now().0 - 1_000 * 86_400_000);
+    let old = site.authority.issue(&"hq".parse().unwrap(), long_ago, 10 * DAY).unwrap();
+    keep(&old, &site, "hq");
+    let report = Report::of(&config);
+    report.is("certificate", "bad", "expired at");
+    report.is("port", "skipped", &format!("{port} is held while the server runs"));
+    hq.stop();
+    let stopped = Report::of(&config);
+    stopped.is("port", "ok", "is free for the server");
+    assert!(!stopped.about("clock").contains("parent"), "{}", stopped.about("clock"));
+}
+
 #[test]
 fn a_parent_that_is_away_unknown_or_somebody_else_is_told_apart() {
     let site = Site::new();

@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Refused(Refusal),
     /// The request makes no sense.
     Unreadable(String),
+    /// The request is understood, and a value in it is not one of those allowed.
+    OutOfBounds(Refusal),
     NoSuchPath(String),
     /// Whoever asks may not use the socket.
     NotAdmitted,
@@ -45,7 +47,7 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Failure::Refused(_) => StatusCode::CONFLICT,
-            Failure::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Failure::Unreadable(_) | Failure::OutOfBounds(_) => StatusCode::BAD_REQUEST,
             Failure::NoSuchPath(_) => StatusCode::NOT_FOUND,
             Failure::NotAdmitted => StatusCode::FORBIDDEN,
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -59,11 +61,11 @@ impl Failure {
 
     fn refusal(self) -> Refusal {
         match self {
-            Failure::Refused(refusal) => refusal,
+            Failure::Refused(refusal) | Failure::OutOfBounds(refusal) => refusal,
             Failure::Unreadable(why) => Refusal::new(
                 codes::REQUEST_UNREADABLE,
                 why,
-                "src/edge/api lists what each path takes; is the program of another version?",
+                "correct what the message names; is the program that asks of another version?",
             ),
             Failure::NoSuchPath(path) => Refusal::new(
                 codes::NO_SUCH_PATH,

@@ -4,6 +4,7 @@ use crate::client::contract::{DeviceList, DeviceOutcomes};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
 use crate::model::device::{DeviceId, DeviceState};
+use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, NodeFilter, Request};
 use crate::model::view::{NodePage, NodeView};
 use axum::Json;
@@ -38,9 +39,34 @@ pub(super) async fn list(
     let NodesQuery { managing_source, state, text, after, limit } = read::query(query)?;
     let names = managing_source.split(',').filter(|name| !name.is_empty());
     let managing_sources = names.map(read::part).collect::<Result<_, _>>()?;
+    let unknown = match &after {
+        Some(after) => unknown(&api, after).await?,
+        None => None,
+    };
     let filter = NodeFilter { managing_sources, state, text, after, limit };
+    let page = page(&api, filter).await?;
+    match unknown {
+        // One that was deleted since it ended a page still says where the next one begins.
+        Some(refusal) if page.nodes.is_empty() => Err(Failure::Refused(refusal)),
+        _ => Ok(Json(page)),
+    }
+}
+
+/// Why there is no such node, where there is none; refused where its server is not in sight.
+async fn unknown(api: &Api, id: &DeviceId) -> Result<Option<Refusal>, Failure> {
+    let refusal = match api.ask(Request::Node(id.clone())).await {
+        Ok(_) => return Ok(None),
+        Err(Failure::Refused(refusal)) => refusal,
+        Err(failure) => return Err(failure),
+    };
+    let managing_sources = vec![id.managing_source.clone()];
+    page(api, NodeFilter { managing_sources, limit: 1, ..NodeFilter::default() }).await?;
+    Ok(Some(refusal))
+}
+
+async fn page(api: &Api, filter: NodeFilter) -> Result<NodePage, Failure> {
     match api.ask(Request::Nodes(filter)).await? {
-        Answer::Nodes(page) => Ok(Json(page)),
+        Answer::Nodes(page) => Ok(page),
         _ => Err(Failure::Unexpected),
     }
 }

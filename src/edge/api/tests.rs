@@ -8,10 +8,11 @@ use crate::edge::import::ImportLimits;
 use crate::engine::permission::{self, Method, Operation, TABLE};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceState;
+use crate::model::holding::Role;
 use crate::model::refusal::Refusal;
-use crate::model::request::{Answer, DeviceOutcome, NodeFilter, Request};
+use crate::model::request::{Answer, DeviceOutcome, Doing, NodeFilter, Request};
 use crate::model::time::Timestamp;
-use crate::model::view::{EventView, NodePage, RangesView};
+use crate::model::view::{EventView, NodeCounts, NodePage, RangesView, RotationView, StatusView};
 use crate::wire::license_file::{VendorKey, VendorKeys};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -84,6 +85,11 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
     };
     let page = NodePage { as_of: Timestamp(7), nodes: vec![], total: 9, next: None };
     let (answer, ()) = tokio::join!(stage.client.nodes(&filter), async {
+        let known = |request| {
+            assert_eq!(request, Request::Node("d:17".parse().unwrap()));
+            Answer::Done
+        };
+        stage.twin.answer(known).await.unwrap();
         let judge = |request| {
             assert_eq!(request, Request::Nodes(filter.clone()));
             Answer::Nodes(page.clone())
@@ -91,6 +97,101 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
         stage.twin.answer(judge).await.unwrap();
     });
     assert_eq!(answer.unwrap(), page);
+}
+
+/// Nothing behind a node that is not there would look like the end of the list.
+#[tokio::test]
+async fn a_page_behind_an_unknown_node_is_refused() {
+    let mut stage = usual();
+    let filter = NodeFilter { after: Some("d:99".parse().unwrap()), ..NodeFilter::default() };
+    let empty = NodePage { as_of: Timestamp(7), nodes: vec![], total: 9, next: None };
+    let no_node = Answer::Refused(Refusal::new("LT0306", "no node", "look"));
+    let no_server = Answer::Refused(Refusal::new("LT0207", "no server", "look"));
+    let found = Answer::Nodes(empty);
+    for (answers, code) in [
+        (vec![no_node.clone(), found.clone(), found], "LT0306"),
+        (vec![no_node, no_server], "LT0207"),
+    ] {
+        let (answer, ()) = tokio::join!(stage.client.nodes(&filter), async {
+            for one in answers {
+                stage.twin.answer(|_| one).await.unwrap();
+            }
+        });
+        assert_eq!(answer.unwrap_err().code(), code);
+    }
+}
+
+#[tokio::test]
+async fn a_primary_that_is_to_remove_itself_is_told_that_it_is_one() {
+    let mut stage = usual();
+    let name = "hq".parse().unwrap();
+    let removal = stage.client.remove_server(&name, Doing::Preview);
+    let (answer, ()) = tokio::join!(removal, async {
+        let no = Refusal::new("LT0207", "no server named hq", "look");
+        stage.twin.answer(|_| Answer::Refused(no)).await.unwrap();
+        stage.twin.answer(|_| Answer::Status(status("hq"))).await.unwrap();
+    });
+    assert_eq!(answer.unwrap_err().code(), "LT0435");
+    let other = "west".parse().unwrap();
+    let removal = stage.client.remove_server(&other, Doing::Preview);
+    let (answer, ()) = tokio::join!(removal, async {
+        let no = Refusal::new("LT0207", "no server named west", "look");
+        stage.twin.answer(|_| Answer::Refused(no)).await.unwrap();
+        stage.twin.answer(|_| Answer::Status(status("hq"))).await.unwrap();
+    });
+    assert_eq!(answer.unwrap_err().code(), "LT0207");
+}
+
+fn status(primary: &str) -> StatusView {
+    StatusView {
+        as_of: Timestamp(7),
+        tree: "acme".parse().unwrap(),
+        name: primary.parse().unwrap(),
+        role: Role::Primary,
+        software: String::new(),
+        connected: true,
+        parent: None,
+        cut_off_since: None,
+        clock_ahead_ms: None,
+        attach_refusal: None,
+        servers_online: 1,
+        servers_offline: 0,
+        products: Vec::new(),
+        nodes: NodeCounts::default(),
+        waiting: 0,
+        report_lag: 0,
+        advice: Vec::new(),
+    }
+}
+
+/// The answer to the ask comes before the authority is made; that to the person does not.
+#[tokio::test]
+async fn a_change_of_authority_is_answered_when_it_is_booked_or_its_time_is_over() {
+    let view = |trust, phase: &str| RotationView {
+        as_of: Timestamp(7),
+        phase: phase.to_string(),
+        trust,
+        authorities: Vec::new(),
+        waits_for: Vec::new(),
+    };
+    let mut one = usual();
+    let rotation = one.client.rotate_authority(Doing::Do);
+    let (answer, ()) = tokio::join!(rotation, async {
+        for trust in [3, 3, 3, 4] {
+            let phase = if trust == 4 { "spreading" } else { "none" };
+            one.twin.answer(|_| Answer::Rotation(view(trust, phase))).await.unwrap();
+        }
+    });
+    assert_eq!(answer.unwrap(), view(4, "spreading"));
+
+    let mut other = stage(ApiLimits::default(), Duration::from_millis(200));
+    let rotation = other.client.rotate_authority(Doing::Do);
+    tokio::select! {
+        answer = rotation => assert_eq!(answer.unwrap(), view(3, "none")),
+        _ = async {
+            while other.twin.answer(|_| Answer::Rotation(view(3, "none"))).await.is_some() {}
+        } => unreachable!("the port is open"),
+    }
 }
 
 #[tokio::test]

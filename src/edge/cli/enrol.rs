@@ -1,10 +1,12 @@
 //! `lictree server invite|invitations|uninvite|approve|remove|rename`: who is in the tree.
 
 use crate::client::contract::{InviteBody, Invited};
+use crate::edge::cli::value;
+use crate::edge::config;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
-use crate::edge::founding::PORT;
+use crate::edge::founding::{CONFIG_NAME, PORT};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
 use crate::model::name::ServerName;
@@ -12,7 +14,9 @@ use crate::model::request::Doing;
 use crate::model::time::Timestamp;
 use crate::model::view::InviteView;
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
+use std::path::Path;
 
 #[derive(Debug, Args)]
 pub(super) struct Invite {
@@ -22,37 +26,96 @@ pub(super) struct Invite {
     #[arg(long, value_name = "SERVER")]
     parent: ServerName,
     /// How long the code lives, in minutes.
-    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = value::minutes)]
     life: u64,
     /// Let the new server wait until `server approve` was said.
     #[arg(long)]
     approve: bool,
-    /// Where the parent is reached, for the line that is printed.
+    /// Where the parent is reached, for the line that is printed. When left out: the parent's
+    /// name, with the port of its configuration where that is in the folder of `--data`.
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
 }
 
 pub(super) async fn invite(invite: Invite, terminal: &Terminal) -> Result<(), Failure> {
     let Invite { name, parent, life, approve, address } = invite;
-    let to = address.unwrap_or_else(|| format!("{parent}:{PORT}"));
+    let client = terminal.client()?;
+    let (to, known) = match address {
+        Some(address) => (address, Known::Given),
+        None => guessed(&parent, terminal.data_dir()?),
+    };
     let life_s = life.saturating_mul(60);
     let body = InviteBody { name, parent, life_s, approval: approve };
-    let invited = terminal.client()?.invite(&body).await?;
-    terminal.show(&invited, |invited, _| line(invited, &to, approve))
+    let invited = client.invite(&body).await?;
+    let answer = Answer { invited, to, port_assumed: known == Known::Assumed };
+    terminal.show(&answer, |answer, _| line(answer, known))
 }
 
-fn line(invited: &Invited, to: &str, approve: bool) -> String {
-    let InviteView { name, parent, expires, .. } = &invited.invitation;
+/// What is told of an invitation.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    invited: Invited,
+    to: String,
+    port_assumed: bool,
+}
+
+/// Where the address in the line is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Given,
+    /// Its port stands in the parent's configuration.
+    Configured,
+    /// The parent's configuration says that it does not listen.
+    Deaf,
+    /// Nothing here knows the parent's port.
+    Assumed,
+}
+
+/// Where the parent may be reached: its configuration is at hand only where it is asked itself.
+fn guessed(parent: &ServerName, data_dir: &Path) -> (String, Known) {
+    let (configuration, _) = config::read(&data_dir.join(CONFIG_NAME));
+    let listen = configuration.filter(|known| known.name == *parent).map(|known| known.listen);
+    match listen {
+        Some(Some(listen)) if listen.port() != 0 => {
+            (format!("{parent}:{}", listen.port()), Known::Configured)
+        }
+        Some(None) => (format!("{parent}:{PORT}"), Known::Deaf),
+        _ => (format!("{parent}:{PORT}"), Known::Assumed),
+    }
+}
+
+fn line(answer: &Answer, known: Known) -> String {
+    let Answer { invited: Invited { code, invitation, approval, replaced }, to, .. } = answer;
+    let InviteView { name, parent, expires, .. } = invitation;
     let until = age::moment(*expires);
-    let approval = match approve {
-        true => format!("It then waits for: lictree server approve {name}\n"),
-        false => String::new(),
+    let mut text = match replaced {
+        Some(before) => format!(
+            "The code of {name} from before, {} until {}, is void by this one.\n\n",
+            before.state,
+            age::moment(before.expires)
+        ),
+        None => String::new(),
     };
-    format!(
+    text.push_str(&format!(
         "At the machine of {name}, until {until} and once, with the address of {parent} behind \
-         --to:\n\n  lictree join {} --to {to}\n\n{approval}",
-        invited.code
-    )
+         --to:\n\n  lictree join {code} --to {to}\n\n"
+    ));
+    match known {
+        Known::Given | Known::Configured => {}
+        Known::Deaf => text.push_str(&format!(
+            "{parent} does not listen: give it `listen` in its configuration and start it again \
+             before {name} joins.\n"
+        )),
+        Known::Assumed => text.push_str(&format!(
+            "The port {PORT} is assumed: `listen` in the configuration of {parent} says which it \
+             is.\n"
+        )),
+    }
+    if *approval {
+        text.push_str(&format!("It then waits for: lictree server approve {name}\n"));
+    }
+    text
 }
 
 pub(super) async fn invitations(terminal: &Terminal) -> Result<(), Failure> {
@@ -128,9 +191,75 @@ pub(super) async fn rename(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     terminal.client()?.entitle(&name, &title).await?;
-    said(terminal, format!("done: {name} is called {title:?}; commands still name it {name}\n"))
+    said(terminal, renamed(&name, &title))
+}
+
+fn renamed(name: &ServerName, title: &str) -> String {
+    match title {
+        "" => format!("done: {name} has no other name any more; it is shown as {name}\n"),
+        _ => format!("done: {name} is called {title:?}; commands still name it {name}\n"),
+    }
 }
 
 fn said(terminal: &Terminal, text: String) -> Result<(), Failure> {
     terminal.show(&json!({ "done": true }), |_, _| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(state: &str) -> InviteView {
+        InviteView {
+            id: "1".to_string(),
+            name: "west".parse().unwrap(),
+            parent: "hq".parse().unwrap(),
+            expires: Timestamp(3_600_000),
+            state: state.to_string(),
+            key: None,
+            failures: 0,
+        }
+    }
+
+    fn answer(approval: bool, replaced: Option<InviteView>) -> Answer {
+        let (code, invitation) = ("LTJ1-x".to_string(), view("open"));
+        let invited = Invited { code, invitation, approval, replaced };
+        Answer { invited, to: "hq:4747".to_string(), port_assumed: true }
+    }
+
+    #[test]
+    fn an_assumed_port_an_approval_and_a_void_code_are_told() {
+        let plain = line(&answer(false, None), Known::Given);
+        assert!(plain.ends_with("--to hq:4747\n\n"), "{plain}");
+        let all = line(&answer(true, Some(view("waits for approval"))), Known::Assumed);
+        assert!(all.starts_with("The code of west from before, waits for approval"), "{all}");
+        assert!(all.contains("The port 4747 is assumed"), "{all}");
+        assert!(all.ends_with("lictree server approve west\n"), "{all}");
+        let json = serde_json::to_value(answer(true, Some(view("open")))).unwrap();
+        assert_eq!((&json["approval"], &json["port_assumed"]), (&true.into(), &true.into()));
+        assert_eq!(json["replaced"]["state"], "open");
+    }
+
+    #[test]
+    fn the_port_is_that_of_the_configuration_at_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |listen: &str, parent: &str| {
+            let whose = "tree = \"t\"\nname = \"hq\"\nrole = \"primary\"\ndata_dir = \".\"";
+            let text = format!("{whose}\n{listen}\n");
+            std::fs::write(folder.path().join(CONFIG_NAME), text).unwrap();
+            guessed(&parent.parse().unwrap(), folder.path())
+        };
+        let listens = "listen = \"127.0.0.1:5151\"";
+        assert_eq!(of(listens, "hq"), ("hq:5151".to_string(), Known::Configured));
+        assert_eq!(of("", "hq"), ("hq:4747".to_string(), Known::Deaf));
+        assert_eq!(of("listen = \"127.0.0.1:0\"", "hq").1, Known::Assumed);
+        assert_eq!(of(listens, "west"), ("west:4747".to_string(), Known::Assumed));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_away_is_not_quoted() {
+        let west = "west".parse().unwrap();
+        assert!(renamed(&west, "").contains("no other name any more"));
+        assert!(renamed(&west, "West").contains("is called \"West\""));
+    }
 }

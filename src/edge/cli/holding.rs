@@ -25,7 +25,7 @@ pub(super) struct Consent {
     /// Do it without a question.
     #[arg(long)]
     pub(super) yes: bool,
-    /// Do it even if it makes or deepens a shortage.
+    /// Do it even if it makes or deepens a shortage, or if nobody knows the product yet.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -61,17 +61,45 @@ impl Wanted {
         }
     }
 
-    /// The option that gives way: a relay has one for each product.
-    fn gives_way(&self, outcome: &HoldingOutcome) -> Option<String> {
+    /// The option that gives way, a relay having one for each product, and what of it comes when.
+    fn gives_way(&self, outcome: &HoldingOutcome, relay_is: Relay) -> Option<String> {
         let HoldingOutcome { product, relay, count_before, .. } = outcome;
+        let when = relay_is.when(relay);
         match (self.verb, outcome.option_before) {
-            (HoldingVerb::Authorize, HoldingOption::Distributed) => {
-                Some(format!("the {count_before} distributed to {relay} go back to the primary\n"))
-            }
+            (HoldingVerb::Authorize, HoldingOption::Distributed) => Some(format!(
+                "at once: {relay} is given no more of {product}\n\
+                 {when}: it may register, and of the {count_before} distributed to it the free \
+                 ones go back; those in use follow as they come free, or as licenses are \
+                 registered there. Until then they are counted at {relay}\n"
+            )),
             (HoldingVerb::Distribute(_), HoldingOption::Registered) => {
-                Some(format!("{relay} may no longer register licenses of {product}\n"))
+                Some(format!("{when}: it may no longer register licenses of {product}\n"))
             }
+            _ if relay_is == Relay::Away => Some(format!(
+                "{relay} is not connected: this is ordered at once, and comes about {when}\n"
+            )),
             _ => None,
+        }
+    }
+}
+
+/// Whether the relay hears of a change now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relay {
+    Here,
+    Away,
+}
+
+impl Relay {
+    async fn of(client: &Client, relay: &ServerName) -> Result<Relay, Failure> {
+        let server = client.server(relay).await?;
+        Ok(if server.online { Relay::Here } else { Relay::Away })
+    }
+
+    fn when(self, relay: &ServerName) -> String {
+        match self {
+            Relay::Here => format!("when {relay} has heard of it"),
+            Relay::Away => format!("when {relay} is back"),
         }
     }
 }
@@ -94,12 +122,13 @@ pub(super) async fn change(
         return Err(refusal.into());
     }
     let described = wanted.described(&preview);
-    terminal.say(&wanted.gives_way(&preview).unwrap_or_default())?;
+    let relay_is = Relay::of(&client, &preview.relay).await?;
+    terminal.say(&wanted.gives_way(&preview, relay_is).unwrap_or_default())?;
     if !consent.yes {
         terminal.agree(&format!("{described}?"))?;
     }
     let outcome = done(&client, &wanted, consent).await?;
-    terminal.show(&outcome, |outcome, _| in_words(&described, outcome))
+    terminal.show(&outcome, |outcome, _| in_words(&described, outcome, relay_is))
 }
 
 async fn done(
@@ -115,14 +144,17 @@ async fn done(
     }
 }
 
-fn in_words(described: &str, outcome: &HoldingOutcome) -> String {
+fn in_words(described: &str, outcome: &HoldingOutcome, relay_is: Relay) -> String {
     let HoldingOutcome { relay, in_transit, .. } = outcome;
     if *in_transit == LicenseCount::ZERO {
         return format!("done: {described}\n");
     }
+    let when = match relay_is {
+        Relay::Away => format!("it is booked as soon as {relay} is back"),
+        Relay::Here => format!("it is booked as {relay} answers and as uses there come free"),
+    };
     format!(
-        "ordered: {described}\nin transit {in_transit}; it is booked as soon as {relay} answers: \
-         `lictree server show {relay}`\n"
+        "ordered: {described}\nin transit {in_transit}; {when}: `lictree server show {relay}`\n"
     )
 }
 
@@ -135,7 +167,7 @@ mod tests {
     #[test]
     fn an_option_that_gives_way_is_named() {
         let nothing = || RangesView { as_of: Timestamp(0), ranges: Vec::new() };
-        let said = |verb, option_before| {
+        let said = |verb, option_before, relay_is| {
             let outcome = HoldingOutcome {
                 product: "cad".parse().unwrap(),
                 relay: "c".parse().unwrap(),
@@ -148,13 +180,23 @@ mod tests {
                 in_transit: LicenseCount::ZERO,
             };
             let relay = outcome.relay.clone();
-            Wanted { product: None, relay, verb }.gives_way(&outcome).unwrap_or_default()
+            let wanted = Wanted { product: None, relay, verb };
+            wanted.gives_way(&outcome, relay_is).unwrap_or_default()
         };
-        let back = said(HoldingVerb::Authorize, HoldingOption::Distributed);
-        assert_eq!(back, "the 20 distributed to c go back to the primary\n");
-        let ends = said(HoldingVerb::Distribute(LicenseCount(5)), HoldingOption::Registered);
-        assert_eq!(ends, "c may no longer register licenses of cad\n");
-        assert_eq!(said(HoldingVerb::Authorize, HoldingOption::None), "");
+        let back = |relay_is| said(HoldingVerb::Authorize, HoldingOption::Distributed, relay_is);
+        for (relay_is, when) in [(Relay::Here, "when c has heard"), (Relay::Away, "when c is back")]
+        {
+            let back = back(relay_is);
+            assert!(back.starts_with("at once: c is given no more of cad\n"), "{back}");
+            let later = format!("\n{when}");
+            assert!(back.contains(&later) && back.contains("the 20 distributed"), "{back}");
+        }
+        let fewer = HoldingVerb::Distribute(LicenseCount(5));
+        let ends = said(fewer, HoldingOption::Registered, Relay::Away);
+        assert_eq!(ends, "when c is back: it may no longer register licenses of cad\n");
+        assert_eq!(said(HoldingVerb::Authorize, HoldingOption::None, Relay::Here), "");
+        let away = said(fewer, HoldingOption::Distributed, Relay::Away);
+        assert!(away.starts_with("c is not connected: this is ordered at once"), "{away}");
     }
 
     #[test]

@@ -6,15 +6,15 @@ use crate::edge::codes;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
-use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::terminal::{Form, Terminal};
 use crate::model::count::LicenseCount;
 use crate::model::name::{ProductName, ServerName, TreeName};
 use crate::model::request::HoldingVerb;
 use crate::model::view::LicenseView;
 use crate::wire::license_file::LICENSE_FILE_LEN_MAX;
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +74,7 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
 
 async fn register(files: &[PathBuf], terminal: &Terminal) -> Result<(), Failure> {
     let client = terminal.client()?;
-    let (mut registered, mut failed) = (Vec::new(), None);
+    let (mut registered, mut refused, mut failed) = (Vec::new(), Vec::new(), None);
     for path in files {
         let outcome = match read_bytes(path, LICENSE_FILE_LEN_MAX as u64) {
             Ok(bytes) => client.register_license(bytes).await.map_err(Failure::from),
@@ -87,15 +87,26 @@ async fn register(files: &[PathBuf], terminal: &Terminal) -> Result<(), Failure>
                 registered.push(license);
             }
             Err(mut failure) => {
+                refused.push(refused_file(path, &failure));
                 failure.message = format!("{}: {}", path.display(), failure.message);
-                if let Some(earlier) = failed.replace(failure) {
+                // The last one ends the command; a script finds all of them in the document.
+                if let Some(earlier) = failed.replace(failure)
+                    && terminal.form == Form::Text
+                {
                     terminal.note(&earlier.text());
                 }
             }
         }
     }
-    terminal.show(&json!({ "licenses": registered }), |_, _| String::new())?;
+    let answer = json!({ "licenses": registered, "refused": refused });
+    terminal.show(&answer, |_, _| String::new())?;
     failed.map_or(Ok(()), Err)
+}
+
+fn refused_file(path: &Path, failure: &Failure) -> Value {
+    let Failure { code, message, hint, .. } = failure;
+    let file = path.display().to_string();
+    json!({ "file": file, "code": code, "message": message, "hint": hint })
 }
 
 /// The bytes of a file, or of standard input for `-`, at most one more than `bytes_max`: whoever

@@ -143,7 +143,7 @@ fn named_by_environment(noun: &Noun, named: Option<OsString>) -> Option<PathBuf>
 fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let done = match noun {
         // A server says itself how it ends.
-        Noun::Serve(arguments) => return Ok(serve::run(arguments)),
+        Noun::Serve(arguments) => return serve::run(arguments, terminal),
         Noun::Doctor(arguments) => return doctor::run(arguments, terminal),
         Noun::Topology(verb) => topology::run(verb, terminal),
         Noun::Vendor(verb) => vendor::run(verb, terminal),
@@ -199,10 +199,7 @@ fn tell(failure: &Failure, terminal: &Terminal) {
 fn not_understood(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && wants_json {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::new(Exit::Usage, codes::USAGE, message, "see `lictree --help`");
-        eprintln!("{}", failure.json());
+        eprintln!("{}", misunderstood(&error.to_string()).json());
     } else {
         // Nowhere is left to say that this failed.
         let _ = error.print();
@@ -210,10 +207,38 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS }
 }
 
+/// What clap says in several lines, as one sentence and the next step: the sentence ends with the
+/// first empty line, a tip behind it is the better hint.
+fn misunderstood(text: &str) -> Failure {
+    let said = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = said.collect::<Vec<&str>>().join(" ");
+    let message = message.trim_start_matches("error: ");
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    Failure::usage(message, tip.unwrap_or("see `lictree --help`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn what_was_not_understood_is_one_sentence_with_everything_in_it() {
+        let told = |words: &[&str]| {
+            let words = std::iter::once(&"lictree").chain(words);
+            let failure = misunderstood(&Arguments::try_parse_from(words).unwrap_err().to_string());
+            assert_eq!((failure.exit, failure.code.as_str()), (Exit::Usage, "LT0139"));
+            (failure.message, failure.hint)
+        };
+        let (message, hint) = told(&["license", "distribute", "cad", "5"]);
+        assert!(message.ends_with("not provided: --to <SERVER>"), "{message}");
+        assert_eq!(hint, "see `lictree --help`");
+        let (message, hint) = told(&["servr"]);
+        assert!(message.contains("'servr'") && !message.contains("Usage"), "{message}");
+        assert!(hint.contains("server"), "{hint}");
+        let (message, _) = told(&["server", "invite", "b", "--parent", "a", "--life", "0"]);
+        assert!(message.contains("from 1 on"), "{message}");
+    }
 
     #[test]
     fn a_whole_tree_does_not_come_to_lie_in_the_folder_of_a_server() {

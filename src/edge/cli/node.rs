@@ -1,7 +1,7 @@
 //! `lictree node`: the machines that scans and imports found, and what becomes of them.
 
-use crate::client::Client;
 use crate::client::contract::{ImportFormat, ImportOutcome};
+use crate::client::{Client, ClientError};
 use crate::edge::cli::license::read_bytes;
 use crate::edge::cli::value;
 use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
@@ -14,6 +14,7 @@ use crate::edge::terminal::failure::Failure;
 use crate::model::count::counted;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
 use crate::model::request::{DeviceOutcome, NodeFilter};
 use crate::model::view::{NodePage, NodeView};
 use clap::{Args, Subcommand};
@@ -126,12 +127,16 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
         }
         Verb::Show { id } => terminal.show(&client.node(&id).await?, node_text),
         Verb::Manage(manage) => manage_nodes(&client, manage, terminal).await,
-        Verb::Ignore { ids } => show_outcomes(client.ignore(ids).await?, terminal),
+        Verb::Ignore { ids } => {
+            let outcomes = client.ignore(ids.clone()).await;
+            show_done(outcomes, &client, Vec::new(), &ids, terminal).await
+        }
         Verb::Delete { ids, yes } => {
             if !yes {
                 terminal.agree(&forgetting(&client, &ids).await?)?;
             }
-            show_outcomes(client.delete(ids).await?, terminal)
+            let outcomes = client.delete(ids.clone()).await;
+            show_done(outcomes, &client, Vec::new(), &ids, terminal).await
         }
         Verb::Import { file, format } => {
             let bytes = read_bytes(&file, ImportLimits::default().bytes_max)?;
@@ -173,9 +178,66 @@ async fn manage_nodes(client: &Client, manage: Manage, terminal: &Terminal) -> R
     };
     let mut outcomes = Vec::new();
     for some in ids.chunks(NODES_PER_REQUEST_MAX) {
-        outcomes.extend(client.manage(some.to_vec(), product.clone()).await?);
+        match client.manage(some.to_vec(), product.clone()).await {
+            Ok(more) => outcomes.extend(more),
+            Err(error) => {
+                let rest = ids.get(outcomes.len()..).unwrap_or_default();
+                return show_done(Err(error), client, outcomes, rest, terminal).await;
+            }
+        }
     }
     show_outcomes(outcomes, terminal)
+}
+
+/// Shows what became of each node. A request that is refused because of one of its nodes changed
+/// none of them: those of earlier requests are `done`, the `rest` is as it was.
+async fn show_done(
+    answer: Result<Vec<DeviceOutcome>, ClientError>,
+    client: &Client,
+    done: Vec<DeviceOutcome>,
+    rest: &[DeviceId],
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let refusal = match answer {
+        Ok(outcomes) => return show_outcomes(outcomes, terminal),
+        Err(ClientError::Refused(refusal)) if done.len() + rest.len() > 1 => refusal,
+        Err(error) => return Err(error.into()),
+    };
+    let mut outcomes = done;
+    let before = outcomes.len();
+    for id in rest.iter().take(NODES_PER_REQUEST_MAX) {
+        outcomes.push(as_it_was(client, id, &refusal).await?);
+    }
+    terminal.show(&json!({ "devices": outcomes }), |_, ink| outcomes_text(&outcomes, ink))?;
+    let mut failure = Failure::from(refusal);
+    failure.message.push_str(&untouched(before as u64, rest.len() as u64));
+    Err(failure)
+}
+
+/// A node of a request that was refused: its state, and why it is still that.
+async fn as_it_was(
+    client: &Client,
+    id: &DeviceId,
+    refusal: &Refusal,
+) -> Result<DeviceOutcome, Failure> {
+    let (state, refusal) = match client.node(id).await {
+        Ok(node) => {
+            let message = format!("nothing was done, because: {}", refusal.message);
+            let refusal = Refusal::new(&refusal.code, message, refusal.hint.clone());
+            (Some(node.state), refusal)
+        }
+        Err(ClientError::Refused(unknown)) => (None, unknown),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(DeviceOutcome { id: id.clone(), state, refusal: Some(refusal) })
+}
+
+/// The end of the sentence that says why a request was refused.
+fn untouched(done: u64, rest: u64) -> String {
+    match done {
+        0 => format!("; nothing was done for any of the {}", counted(rest, "node")),
+        _ => format!("; {} before it were done, {rest} were not", counted(done, "node")),
+    }
 }
 
 /// Shows what became of each, and fails if any did not become what was asked for.
@@ -201,7 +263,8 @@ fn outcomes_text(outcomes: &[DeviceOutcome], ink: Ink) -> String {
     for outcome in outcomes {
         let why = outcome.refusal.as_ref().map_or(String::new(), |refusal| refusal.to_string());
         let why = Cell::new(why, Tone::Bad);
-        let state = outcome.state.map_or(Cell::new("deleted", Tone::Faint), state_cell);
+        let gone = if outcome.refusal.is_some() { "not known" } else { "deleted" };
+        let state = outcome.state.map_or(Cell::new(gone, Tone::Faint), state_cell);
         table.row(vec![Cell::plain(&outcome.id), state, why]);
     }
     table.text(ink)
@@ -293,7 +356,6 @@ fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::refusal::Refusal;
     use crate::model::time::Timestamp;
 
     fn node(waiting: Option<&str>) -> NodeView {
@@ -343,6 +405,14 @@ mod tests {
         assert_eq!(heading(std::slice::from_ref(&good)), "node  state");
         let refusal = Some(Refusal::new("LT0301", "full", ""));
         let bad = DeviceOutcome { refusal, ..good.clone() };
-        assert_eq!(heading(&[good, bad]), "node  state    refused");
+        assert_eq!(heading(&[good, bad.clone()]), "node  state    refused");
+        let unknown = outcomes_text(&[DeviceOutcome { state: None, ..bad }], Ink::Plain);
+        assert!(unknown.contains("not known") && !unknown.contains("deleted"), "{unknown}");
+    }
+
+    #[test]
+    fn a_refused_request_says_what_was_done_and_what_was_not() {
+        assert_eq!(untouched(0, 3), "; nothing was done for any of the 3 nodes");
+        assert_eq!(untouched(500, 3), "; 500 nodes before it were done, 3 were not");
     }
 }

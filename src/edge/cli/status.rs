@@ -52,10 +52,17 @@ fn way_up(status: &StatusView, ink: Ink) -> String {
     if status.connected {
         return format!("{parent}, {}", ink.paint("connected", Tone::Good));
     }
-    let since = status.cut_off_since.map_or(String::new(), |since| {
-        let length = age::length(status.as_of.since(since));
-        format!(" for {length}, since {}", age::moment(since))
-    });
+    let since = match (status.cut_off_since, &status.parent) {
+        (Some(since), _) => {
+            let length = age::length(status.as_of.since(since));
+            format!(" for {length}, since {}", age::moment(since))
+        }
+        // Nothing was lost here: there was no connection yet.
+        (None, None) => " since before this start".to_string(),
+        (None, Some(parent)) => {
+            format!(" since a moment not known here; {parent} is connected, the cut is further up")
+        }
+    };
     let state = ink.paint("NOT connected to the primary", Tone::Bad);
     format!("{parent}, {state}{since}")
 }
@@ -99,8 +106,13 @@ mod tests {
                         since 1970-01-01 00:05:00Z, lictree 1";
         assert_eq!(first_line(&cut_off), expected);
         let never = StatusView { parent: None, cut_off_since: None, ..cut_off.clone() };
-        let expected = "e: relay of t, NOT connected to the primary, lictree 1";
+        let expected = "e: relay of t, NOT connected to the primary since before this start, \
+                        lictree 1";
         assert_eq!(first_line(&never), expected);
+        let further_up = StatusView { cut_off_since: None, ..cut_off.clone() };
+        let expected = "e: relay of t below c, NOT connected to the primary since a moment not \
+                        known here; c is connected, the cut is further up, lictree 1";
+        assert_eq!(first_line(&further_up), expected);
         let there = StatusView { connected: true, cut_off_since: None, ..cut_off };
         assert_eq!(first_line(&there), "e: relay of t below c, connected, lictree 1");
     }

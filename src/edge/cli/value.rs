@@ -13,6 +13,12 @@ pub(super) fn some(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)
 }
 
+/// A time that something lives; none would be over at once.
+pub(super) fn minutes(text: &str) -> Result<u64, String> {
+    let wrong = || "write whole minutes from 1 on, such as 60".to_string();
+    text.parse().ok().filter(|minutes| *minutes > 0).ok_or_else(wrong)
+}
+
 pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write a moment such as 2026-01-31T00:00:00Z".to_string())
 }
@@ -31,6 +37,7 @@ mod tests {
     fn what_is_written_wrongly_is_shown_rightly() {
         assert_eq!((count("0"), some("3")), (Ok(0), Ok(3)));
         assert!(some("0").unwrap_err().contains("such as 25"));
+        assert!(minutes("0").unwrap_err().contains("such as 60"));
         assert!(count("many").unwrap_err().contains("such as 25"));
         assert!(moment("2026-01-31T00:00:00Z").is_ok());
         assert!(moment("tomorrow").unwrap_err().contains("2026-01-31T00:00:00Z"));

@@ -119,26 +119,15 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
         confirm_within_days: issue.confirm_within,
         note: issue.note,
     };
-    let license = License::try_from(terms).map_err(|error| {
-        Failure::new(
-            Exit::Refused,
-            codes::LICENSE_NOT_ISSUED,
-            error.to_string(),
-            "correct it and issue again",
-        )
-    })?;
+    let license = License::try_from(terms)
+        .map_err(|error| not_issued(&error, "correct the option and issue again"))?;
     let file = license_file::issue(&license, &key);
     match issue.out {
         None => terminal.print(&file),
         Some(path) => {
             write_new(&path, &file).map_err(|error| {
-                let message = format!("cannot write {}: {error}", path.display());
-                Failure::new(
-                    Exit::Refused,
-                    codes::LICENSE_NOT_ISSUED,
-                    message,
-                    "name another `--out FILE`",
-                )
+                let why = format!("{} cannot be written: {error}", path.display());
+                not_issued(&why, "name another `--out FILE`; one that is there is kept")
             })?;
             let (count, product) = (license.count, &license.product);
             let serial = license.serial.to_string();
@@ -148,6 +137,12 @@ fn run_issue(issue: Issue, terminal: &Terminal) -> Result<(), Failure> {
             terminal.show(&answer, |_, _| text)
         }
     }
+}
+
+/// Said so that it is told apart from a key that could not be read or written.
+fn not_issued(why: &dyn std::fmt::Display, hint: &str) -> Failure {
+    let message = format!("no license file was issued: {why}");
+    Failure::new(Exit::Refused, codes::LICENSE_NOT_ISSUED, message, hint)
 }
 
 /// Nothing lies before 1970.

@@ -28,7 +28,13 @@ const REMEDY: &str = "let a time service set the clock: `timedatectl`, `chronyc 
 const REMEDY_TWO: &str = "see which of the two is wrong, here and at the parent: `timedatectl`; \
                           let a time service set both";
 
-pub(super) fn look(now: Timestamp, running: &Running, data_dir: &Path) -> Finding {
+/// `role` is that of the configuration: a server that does not run says nothing of itself.
+pub(super) fn look(
+    now: Timestamp,
+    running: &Running,
+    role: Option<Role>,
+    data_dir: &Path,
+) -> Finding {
     let seen = match running {
         Running::Answers { status, newest, .. } => {
             let event = newest.unwrap_or_default();
@@ -36,9 +42,10 @@ pub(super) fn look(now: Timestamp, running: &Running, data_dir: &Path) -> Findin
         }
         _ => ("the last change of its state", changed(&state_dir(data_dir)).unwrap_or_default()),
     };
-    let parent = match running.status() {
-        Some(status) if status.role == Role::Primary => Parent::Nobody,
-        status => {
+    let status = running.status();
+    let parent = match status.map(|status| status.role).or(role) {
+        Some(Role::Primary) => Parent::Nobody,
+        _ => {
             status.and_then(|status| status.clock_ahead_ms).map_or(Parent::Unknown, Parent::Behind)
         }
     };
@@ -150,10 +157,19 @@ mod tests {
         let file = std::fs::File::create(folder.path().join("b")).unwrap();
         file.set_modified(at).unwrap();
         assert_eq!(changed(folder.path()), Some(Timestamp(4_000_000_000_000)));
-        assert_eq!(
-            look(Timestamp(1_800_000_000_000), &Running::Not, &nest(folder)).state,
-            State::Bad
-        );
+        let found = look(Timestamp(1_800_000_000_000), &Running::Not, None, &nest(folder));
+        assert_eq!(found.state, State::Bad);
+    }
+
+    #[test]
+    fn a_primary_that_does_not_run_has_no_parent_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp(1_800_000_000_000);
+        let said = |role| look(now, &Running::Not, role, folder.path()).text;
+        assert!(!said(Some(Role::Primary)).contains("parent"), "{}", said(Some(Role::Primary)));
+        for role in [Some(Role::Relay), None] {
+            assert!(said(role).ends_with("the parent's is not known"), "{}", said(role));
+        }
     }
 
     /// The same files where a data folder has them.

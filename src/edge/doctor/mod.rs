@@ -66,7 +66,8 @@ pub async fn examine(place: &Place, now: Timestamp) -> Vec<Finding> {
     let mut found = configuration::look(&place.file, configuration, &problems);
     found.extend(permissions::look(place));
     found.push(certificate::look(&identity, configuration, now));
-    found.push(clock::look(now, &running, data_dir));
+    let role = configuration.map(|known| known.role);
+    found.push(clock::look(now, &running, role, data_dir));
     found.push(disk::space(data_dir));
     found.push(disk::sync(data_dir));
     found.push(port::look(configuration, known, status, &limits).await);

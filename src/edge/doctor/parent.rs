@@ -3,7 +3,8 @@
 use crate::daemon::settings::Parent;
 use crate::edge::config::{Configuration, Limits};
 use crate::edge::doctor::{About, Finding, line};
-use crate::net::{Identity, NetError, Refusal};
+use crate::model::name::ServerName;
+use crate::net::{Identity, NetError, Refusal, Side};
 use crate::wire::Hello;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +37,8 @@ pub(super) async fn look(
         }
     };
     let Some(identity) = identity else {
-        let text = format!("{text} is {address}; not called without an identity: see certificate");
+        let called = if *text == address.to_string() { "" } else { &format!(" is {address}") };
+        let text = format!("{text}{called}; not called without an identity: see certificate");
         return (Finding::skipped(about, text), None);
     };
     match line::call(address, name, identity, limits).await {
@@ -47,7 +49,7 @@ pub(super) async fn look(
         }
         Err(error) => {
             let text = format!("{name} at {address}: {error}");
-            (Finding::bad(about, text, remedy(&error)), None)
+            (Finding::bad(about, text, remedy(&error, &configuration.name)), None)
         }
     }
 }
@@ -61,21 +63,60 @@ async fn address(text: &str) -> Result<SocketAddr, String> {
     found.map_err(|error| error.to_string())?.next().ok_or_else(|| "no address".to_string())
 }
 
-fn remedy(error: &NetError) -> &'static str {
-    match error {
+fn remedy(error: &NetError, me: &ServerName) -> String {
+    let again = |why: &str| {
+        format!(
+            "{why}: at the primary `lictree server invite {me} --parent SERVER`, then stop this \
+             server and `lictree join CODE --to HOST:PORT --at` its data folder; what it holds \
+             stays"
+        )
+    };
+    let plain = match error {
         NetError::Unreachable { .. } | NetError::TooSlow { .. } => {
             "does the parent run, and does it listen there? Let UDP pass on the way"
         }
         NetError::Refused { why: Refusal::OtherName { .. }, .. } => {
             "another server of the tree answers there: correct `name` or `address` in [parent]"
         }
-        NetError::Refused { why: Refusal::OtherAuthority | Refusal::OtherTree { .. }, .. } => {
+        NetError::Refused { why: Refusal::Denied, by: Side::Peer } => {
+            return again("this server was removed from the tree, or has joined anew elsewhere");
+        }
+        NetError::Refused { why: Refusal::Denied, by: Side::Here } => {
+            "the parent was removed from the tree, or has joined anew and not been started since"
+        }
+        NetError::Refused { why: Refusal::OtherTree { .. }, .. } => {
             "the two are of different trees: have an identity of the parent's tree issued, or \
              correct `address` in [parent]"
         }
-        NetError::Refused { why: Refusal::Expired, .. } => {
-            "have the identity of the refused one issued anew, or put both clocks right"
+        NetError::Refused { why: Refusal::OtherAuthority, .. } => {
+            return again(
+                "the two are of different trees: correct `address` in [parent]; or this server was \
+                 left behind when the authority changed: it joins again",
+            );
+        }
+        NetError::Refused { why: Refusal::Expired, by: Side::Peer } => {
+            return again("put both clocks right; if its certificate has ended, it joins again");
+        }
+        NetError::Refused { why: Refusal::Expired, by: Side::Here } => {
+            "put both clocks right; if the parent's certificate has ended, it has to join again"
         }
         _ => "look at the parent's log, and at this machine's network",
+    };
+    plain.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_shut_out_or_left_behind_is_told_how_to_come_back() {
+        let told = |by, why| remedy(&NetError::Refused { by, why }, &"west".parse().unwrap());
+        for why in [Refusal::Denied, Refusal::OtherAuthority, Refusal::Expired] {
+            let told = told(Side::Peer, why);
+            assert!(told.contains("lictree server invite west"), "{told}");
+            assert!(told.contains("lictree join CODE"), "{told}");
+        }
+        assert!(told(Side::Here, Refusal::Denied).starts_with("the parent was removed"));
     }
 }

@@ -3,8 +3,8 @@
 use crate::edge::config::{Configuration, Limits};
 use crate::edge::doctor::{About, Finding, line};
 use crate::model::view::StatusView;
-use crate::net::Identity;
-use std::io::{self, ErrorKind};
+use crate::net::{Identity, NetError, Refusal};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 pub(super) async fn look(
@@ -31,36 +31,55 @@ pub(super) async fn look(
             Finding::bad(about, text, remedy)
         }
         Ok(_) => Finding::ok(about, format!("{listen} is free for the server")),
-        Err(error) => held(listen, error, configuration, identity.filter(|_| runs), limits).await,
+        Err(error) if error.kind() != ErrorKind::AddrInUse => {
+            let remedy = "correct `listen`: an address of this machine, `ip addr`";
+            Finding::bad(about, format!("{listen} cannot be had: {error}"), remedy)
+        }
+        Err(_) if !runs => {
+            let text =
+                format!("{listen} is held by another program, or by a server without a socket");
+            Finding::bad(about, text, who_holds(listen))
+        }
+        Err(_) => match identity {
+            Some(identity) => held(listen, configuration, identity, limits).await,
+            None => unproven(listen),
+        },
     }
 }
 
-/// The port cannot be had. That is right where a call there is answered by this very server.
+fn who_holds(listen: SocketAddr) -> String {
+    format!("see who holds it: `ss -ulpn 'sport = :{}'`", listen.port())
+}
+
+/// The server runs and the port is held; that the two belong together shows only to whoever may
+/// call with an identity that is valid.
+fn unproven(listen: SocketAddr) -> Finding {
+    let text = format!(
+        "{listen} is held while the server runs, most likely by it; it is not called without a \
+         valid identity: see certificate"
+    );
+    Finding::skipped(About::Port, text)
+}
+
+/// The port is held. That is right where a call there is answered by this very server.
 async fn held(
     listen: SocketAddr,
-    error: io::Error,
     configuration: &Configuration,
-    identity: Option<&Identity>,
+    identity: &Identity,
     limits: &Limits,
 ) -> Finding {
     let about = About::Port;
-    if error.kind() != ErrorKind::AddrInUse {
-        let text = format!("{listen} cannot be had: {error}");
-        return Finding::bad(
-            about,
-            text,
-            "correct `listen`: an address of this machine, `ip addr`",
-        );
-    }
-    let who = format!("see who holds it: `ss -ulpn 'sport = :{}'`", listen.port());
-    let Some(identity) = identity else {
-        let text = format!("{listen} is held by another program, or by a server without a socket");
-        return Finding::bad(about, text, who);
-    };
-    match line::call(reachable(listen), &configuration.name, identity, limits).await {
-        Ok(_) => Finding::ok(about, format!("{} answers at {listen}", configuration.name)),
+    let name = &configuration.name;
+    match line::call(reachable(listen), name, identity, limits).await {
+        Ok(_) => Finding::ok(about, format!("{name} answers at {listen}")),
+        // Whoever judges certificates of this tree is one of its servers.
+        Err(NetError::Refused { by, why: why @ (Refusal::Expired | Refusal::Denied) }) => {
+            let text = format!("a server of this tree answers at {listen}, but {by}: {why}");
+            Finding::bad(about, text, "see certificate and parent")
+        }
         Err(error) => {
-            Finding::bad(about, format!("{listen} is held, but not by this server: {error}"), who)
+            let text = format!("{listen} is held, but not by this server: {error}");
+            Finding::bad(about, text, who_holds(listen))
         }
     }
 }
