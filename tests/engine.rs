@@ -105,3 +105,8 @@ fn products_and_how_options_give_way() {
 fn relays_that_are_away_or_not_taken() {
     check("away.txt");
 }
+
+#[test]
+fn who_falls_silent_below_a_relay_is_offline_in_time() {
+    check("silence.txt");
+}

@@ -105,6 +105,8 @@ pub struct Engine {
     way_up_open: bool,
     /// Who was above, and since when the way there is cut off.
     cut_off: Option<(ServerName, Timestamp)>,
+    /// Since when letters do not get to the primary, if they did in this start.
+    way_cut_since: Option<Timestamp>,
     /// How far the clock here is ahead of the parent's.
     clock_ahead_ms: Option<i64>,
     sources_above: BTreeMap<ProductName, ServerName>,
@@ -176,6 +178,7 @@ impl Engine {
             absences: absence::Absences::default(),
             way_up_open: false,
             cut_off: None,
+            way_cut_since: None,
             clock_ahead_ms: None,
             sources_above: BTreeMap::new(),
             sources_sent: Vec::new(),

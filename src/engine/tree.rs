@@ -38,14 +38,20 @@ pub struct Heard {
     pub presence: Presence,
     /// The way it came, its author first.
     route: Vec<ServerName>,
+    /// When it spoke, by the clock here: the time for which others kept it is taken off.
     pub at: Timestamp,
 }
 
 impl Heard {
+    /// Whether two intervals have passed since it spoke.
+    fn is_silent(&self, now: Timestamp) -> bool {
+        let interval_ms = self.presence.interval_ms.min(INTERVAL_MS_MAX);
+        now.since(self.at).as_millis() > 2 * u128::from(interval_ms)
+    }
+
     /// How far its clock is ahead of ours; the way of the message is in it.
     pub fn clock_ahead_ms(&self) -> i64 {
-        let said = self.presence.clock.0.saturating_add(self.presence.kept_ms);
-        ahead_ms(Timestamp(said), self.at)
+        ahead_ms(self.presence.clock, self.at)
     }
 }
 
@@ -143,6 +149,7 @@ impl Engine {
     /// The parent says that letters get to the primary.
     fn way_up_opens(&mut self, now: Timestamp) {
         self.way_up_open = true;
+        self.way_cut_since = None;
         self.resume(now);
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
@@ -150,7 +157,9 @@ impl Engine {
 
     /// Letters do not get to the primary any more; those below are told, so that they can say so.
     fn way_up_closes(&mut self, now: Timestamp) {
-        self.way_up_open = false;
+        if std::mem::replace(&mut self.way_up_open, false) {
+            self.way_cut_since = Some(now);
+        }
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_heard(link, now));
     }
@@ -175,7 +184,7 @@ impl Engine {
         let interval = self.tuning.presence_interval;
         let fresh = self.heard.values().filter(|heard| now.since(heard.at) <= 2 * interval);
         let kept = |heard: &Heard| {
-            let kept_ms = heard.presence.kept_ms.saturating_add(duration_ms(now.since(heard.at)));
+            let kept_ms = duration_ms(now.since(heard.at));
             let mut route = heard.route.clone();
             route.push(self.state.name().clone());
             (route, Presence { kept_ms, ..heard.presence.clone() })
@@ -249,7 +258,14 @@ impl Engine {
     fn hear(&mut self, link: LinkId, route: &[ServerName], presence: &Presence, now: Timestamp) {
         let known = self.heard.contains_key(&presence.name);
         let full = !known && self.heard.len() >= self.tuning.servers_max;
-        if full || presence.name == *self.state.name() || !self.has_place(link, presence, now) {
+        let at = Timestamp(now.0.saturating_sub(presence.kept_ms));
+        let heard = Heard { presence: presence.clone(), route: route.to_vec(), at };
+        // A word kept for so long says nothing of now.
+        if full
+            || heard.is_silent(now)
+            || presence.name == *self.state.name()
+            || !self.has_place(link, presence, now)
+        {
             return;
         }
         self.links.ways.insert(presence.name.clone(), link);
@@ -260,7 +276,6 @@ impl Engine {
         if route.len() == 1 {
             self.tell_again(link, presence);
         }
-        let heard = Heard { presence: presence.clone(), route: route.to_vec(), at: now };
         self.watch(&heard);
         self.heard.insert(presence.name.clone(), heard);
     }
@@ -327,10 +342,7 @@ impl Engine {
 
     /// Whether a server below is there: strictly after two silent intervals it is offline.
     pub fn is_online(&self, name: &ServerName, now: Timestamp) -> bool {
-        self.heard.get(name).is_some_and(|heard| {
-            let interval_ms = heard.presence.interval_ms.min(INTERVAL_MS_MAX);
-            now.since(heard.at).as_millis() <= 2 * u128::from(interval_ms)
-        })
+        self.heard.get(name).is_some_and(|heard| !heard.is_silent(now))
     }
 
     // === Sources ===

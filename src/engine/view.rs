@@ -420,7 +420,10 @@ impl Engine {
             software: self.software.clone(),
             connected: self.reaches_primary(),
             parent: self.parent(),
-            cut_off_since: self.cut_off.as_ref().map(|(_, since)| *since),
+            cut_off_since: self
+                .way_cut_since
+                .or(self.cut_off.as_ref().map(|(_, since)| *since))
+                .filter(|_| !self.reaches_primary()),
             clock_ahead_ms: self.clock_ahead_ms,
             attach_refusal: self.attach_refusal.clone(),
             servers_online: online,

@@ -264,7 +264,8 @@ impl<'a> Section<'a> {
                 let nearest = nearest(name, &self.asked);
                 let remedy = match nearest {
                     Some(known) => format!("did you mean `{known}`?"),
-                    None => "remove it; config/primary.toml shows every key".to_string(),
+                    None => "remove it; config/primary.toml and config/relay.toml show every key"
+                        .to_string(),
                 };
                 let (at, what) = (key.span().start, "no such key is known");
                 self.complain(codes::CONFIG_UNKNOWN, at, name, what, &remedy);
