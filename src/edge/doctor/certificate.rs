@@ -1,9 +1,11 @@
 //! Whether this server's certificate proves what it must, and for how long.
 
+use crate::daemon::registrar::Registrar;
 use crate::daemon::settings::identity_dir;
 use crate::edge::config::Configuration;
 use crate::edge::doctor::{About, Finding};
 use crate::edge::draw::age;
+use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::{Identity, IdentityError};
 use std::path::Path;
@@ -13,6 +15,9 @@ const RENEWED_BY: f64 = 0.8;
 const RENEW: &str = "see why it was not renewed: `lictree cert renew`, and the server's log";
 const ISSUE: &str = "at the primary `lictree server invite NAME`, and join in this folder; a \
                      primary renews its own when it is started";
+
+const AUTHORITY: &str = "put its `ca.key` back while servers join, are removed or renew (each does \
+                         within 7 days), and start the primary anew";
 
 /// The identity in the data folder, as the server would load it.
 pub(super) fn load(data_dir: &Path, now: Timestamp) -> Result<Identity, IdentityError> {
@@ -55,6 +60,16 @@ pub(super) fn look(
     }
 }
 
+/// Whether the authority of the tree can be used, at a primary; nothing where it can.
+pub(super) fn authority(data_dir: &Path, role: Option<Role>) -> Option<Finding> {
+    if role != Some(Role::Primary) {
+        return None;
+    }
+    let error = Registrar::issuing(data_dir).err()?;
+    let text = format!("the tree's authority can neither issue nor shut out: {error}");
+    Some(Finding::warning(About::Certificate, text, AUTHORITY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +104,19 @@ mod tests {
         let over = found(folder.path(), NOW.after(102 * DAY));
         assert_eq!(over.state, State::Bad);
         assert!(over.text.contains("expired at"), "{}", over.text);
+    }
+
+    #[test]
+    fn a_primary_without_its_authoritys_key_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("authority");
+        authority().save(&place).unwrap();
+        assert!(super::authority(folder.path(), Some(Role::Primary)).is_none());
+        std::fs::remove_file(place.join("ca.key")).unwrap();
+        assert!(super::authority(folder.path(), Some(Role::Relay)).is_none());
+        let found = super::authority(folder.path(), Some(Role::Primary)).unwrap();
+        assert_eq!(found.state, State::Warning);
+        assert!(found.text.contains("ca.key"), "{}", found.text);
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub async fn examine(place: &Place, now: Timestamp) -> Vec<Finding> {
     found.extend(permissions::look(place));
     found.push(certificate::look(&identity, configuration, now));
     let role = configuration.map(|known| known.role);
+    found.extend(certificate::authority(data_dir, role));
     found.push(clock::look(now, &running, role, data_dir));
     found.push(disk::space(data_dir));
     found.push(disk::sync(data_dir));
