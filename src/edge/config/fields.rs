@@ -58,6 +58,7 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
     times.time("answer_wait_ms", &mut tuning.answer_wait, 10..=600_000);
     times.time("checkpoint_interval_ms", &mut tuning.checkpoint_interval, 10..=HOUR_S * 1_000);
     times.time("certificate_life_s", &mut tuning.certificate_life, 10..=366 * 24 * HOUR_S);
+    times.time("renewal_interval_ms", &mut tuning.renewal_interval, 1..=60_000);
     times.time(
         "refusals_noted_interval_ms",
         &mut tuning.refusals_noted_interval,
