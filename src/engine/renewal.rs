@@ -4,10 +4,10 @@
 //!   ask ─► one made lately? ── no ───────────────────────► to the authority's key
 //!              │ yes
 //!              ├─ the same ask: the certificate that was made, as soon as it is durable
-//!              └─ another: nothing is said; it is repeated, and gets through when its time has come
+//!              └─ another: nothing is said; it is repeated, and gets through after a while
 //! ```
-//! Each certificate costs a signature, a durable change and letters, and whoever has one may ask for
-//! the next: without a pace, one server keeps the primary busy with nothing else.
+//! Each certificate costs a signature, a durable change and letters, and whoever has one may ask
+//! for the next: without a pace, one server keeps the primary busy with nothing else.
 //!
 //! Volatile, and only of the last `renewal_interval`. What the authority's key refuses is forgotten
 //! at once: it holds up no ask after it. A new enrolment and another issuer are served at once.

@@ -12,7 +12,8 @@ pub struct Occupied {
     pub handshakes: usize,
     pub handshakes_of_one_network: usize,
     pub connections: usize,
-    /// Calls to join under way, those of the address that has most, and addresses that called lately.
+    /// Calls to join under way, those of the address that has most, and addresses that called
+    /// lately.
     pub joins: usize,
     pub joins_of_one_address: usize,
     pub join_addresses: usize,

@@ -49,8 +49,8 @@ const FOR_GOOD: [&str; 3] = ["LT0413", "LT0414", "LT0416"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The code that `server invite` printed; `-` reads it from standard input, so that it stands in
-    /// no list of processes.
+    /// The code that `server invite` printed; `-` reads it from standard input, so that it stands
+    /// in no list of processes.
     code: String,
     /// Where the parent listens.
     #[arg(long, value_name = "HOST:PORT")]

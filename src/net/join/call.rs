@@ -8,9 +8,9 @@
 //! The answer may have to come from the top of the tree, and gets its time. The request is all up
 //! to the caller, and one who keeps silent must not keep a place for as long.
 //!
-//! Invariants: at most `joins_max` such tasks, and `joins_per_address_max` of one caller; none lives
-//! longer than `join_timeout` after its handshake, nor than `join_request_timeout` without a
-//! request, whatever the caller does or does not do.
+//! Invariants: at most `joins_max` such tasks, and `joins_per_address_max` of one caller; none
+//! lives longer than `join_timeout` after its handshake, nor than `join_request_timeout` without
+//! a request, whatever the caller does or does not do.
 
 use crate::net::join::frame::{self, Fault};
 use crate::net::join::places::{Full, Place, Places};

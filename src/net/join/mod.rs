@@ -10,8 +10,8 @@
 //! ```
 //!
 //! - `ask`: the side that joins. `call`: the side that is asked.
-//! - `rate`: how often one address may call. `places`: how many call at once. `frame`: the one frame
-//!   each way.
+//! - `rate`: how often one address may call. `places`: how many call at once.
+//! - `frame`: the one frame each way.
 //!
 //! Invariants: a server that has not proven to be of the tree learns nothing of the request; a
 //! caller costs a bounded piece of memory for a bounded time.
