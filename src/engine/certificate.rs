@@ -263,10 +263,11 @@ mod tests {
         let reply = ReplyTo { server: "west".parse().unwrap(), ticket: u64::from(key) };
         engine.certificate_asked(CertificateAsk::Renew(ask), reply, Timestamp(at_ms));
         let deeds = std::mem::take(&mut engine.deeds);
-        deeds.into_iter().find_map(|deed| match deed {
-            Deed::Certify { ticket, .. } => Some(ticket),
-            other => panic!("{other:?}"),
-        })
+        match deeds.as_slice() {
+            [] => None,
+            [Deed::Certify { ticket, .. }] => Some(*ticket),
+            others => panic!("{others:?}"),
+        }
     }
 
     /// The authority's key has done its work, and what follows is durable.
