@@ -8,9 +8,11 @@
 //!   somebody ◄── chain ── CertificateAnswer{7} ◄──┘
 //! ```
 //! A certificate is said only when the command that makes it known is durable. An ask is repeated
-//! until its answer comes: the same key gets the same certificate again, another key gets none.
+//! until its answer comes: the same key gets the same certificate again, another key gets none for
+//! a join, and for a renewal one after a while (`renewal`).
 
 use super::Engine;
+use super::renewal::Turn;
 use super::waiting::Hope;
 use crate::model::command::Command;
 use crate::model::enrolment::{
@@ -117,6 +119,9 @@ impl Engine {
             CertificateAsk::Renew(ask) => self.prepare_renewal(ask, &reply),
         };
         match prepared {
+            Ok((job, Purpose::Renew { name, enrolment, reply })) => {
+                self.renew_in_turn(job, (name, enrolment, reply), now);
+            }
             Ok((job, purpose)) => self.certify(job, purpose),
             Err(refusal) => {
                 self.note_refusal("join.refused", &refusal, now);
@@ -125,6 +130,32 @@ impl Engine {
         }
     }
 
+    /// A server's new certificate, unless it has had one just now.
+    fn renew_in_turn(
+        &mut self,
+        job: CertifyJob,
+        (name, enrolment, reply): (ServerName, u64, ReplyTo),
+        now: Timestamp,
+    ) {
+        let interval = self.tuning.renewal_interval;
+        // The primary repeats no ask, and who is at its socket can keep it busy anyway.
+        let own = name == *self.state.name();
+        let turn = if own { Turn::Certify } else { self.renewals.turn(&name, &job, now, interval) };
+        match turn {
+            Turn::Wait => {}
+            Turn::Again(certificate) => {
+                let grant = self.renewed_grant(&name, enrolment, certificate);
+                self.send_certificate(&reply, grant);
+            }
+            Turn::Certify => {
+                let purpose = Purpose::Renew { name: name.clone(), enrolment, reply };
+                self.certify(job.clone(), purpose);
+                self.renewals.asked(name, (self.ticket_last, job), now, interval);
+            }
+        }
+    }
+
+    /// Asks the authority's key for something, under the next number.
     pub(super) fn certify(&mut self, job: CertifyJob, purpose: Purpose) {
         self.ticket_last += 1;
         let ticket = self.ticket_last;
@@ -140,10 +171,12 @@ impl Engine {
                 self.join_certified(invite, enrolment, reply, result, now);
             }
             (Purpose::Renew { name, enrolment, reply }, Certified::Issued(issued)) => {
+                self.renewals.made(&name, ticket, issued.key);
                 let command = EnrolmentCommand::Renewed { name, enrolment, issued, reply };
                 self.propose(Command::Enrolment(command));
             }
-            (Purpose::Renew { reply, .. }, result) => {
+            (Purpose::Renew { name, reply, .. }, result) => {
+                self.renewals.refused(&name, ticket);
                 let refusal = refused_by_authority(&result);
                 self.note_refusal("certificate.refused", &refusal, now);
                 self.send_certificate(&reply, CertificateAnswer::Refused(refusal));
@@ -213,16 +246,79 @@ mod tests {
     use super::*;
     use crate::engine::Deed;
     use crate::engine::state::State;
-    use crate::model::command::Founding;
+    use crate::model::command::{CommandBatch, Founding};
+    use crate::model::enrolment::{Issued, KeyPrint, RenewAsk};
     use crate::model::holding::Role;
     use crate::model::tuning::Tuning;
 
-    #[test]
-    fn a_flood_of_refusals_leaves_a_line_a_second_at_first_and_then_one_a_minute() {
+    fn primary() -> Engine {
         let (tree, name) = ("acme".parse().unwrap(), "hq".parse().unwrap());
         let founding = Founding { tree, name, role: Role::Primary, incarnation: 1 };
-        let state = State::new(founding);
-        let mut engine = Engine::new(state, Tuning::default(), "test".to_string(), 1);
+        Engine::new(State::new(founding), Tuning::default(), "test".to_string(), 1)
+    }
+
+    /// Asks for a certificate of west's with this key; the job for the authority's key, if any.
+    fn renew(engine: &mut Engine, key: u8, at_ms: u64) -> Option<u64> {
+        let ask = RenewAsk { certificate: vec![1], request: vec![key], signature: vec![2] };
+        let reply = ReplyTo { server: "west".parse().unwrap(), ticket: u64::from(key) };
+        engine.certificate_asked(CertificateAsk::Renew(ask), reply, Timestamp(at_ms));
+        let deeds = std::mem::take(&mut engine.deeds);
+        match deeds.as_slice() {
+            [] => None,
+            [Deed::Certify { ticket, .. }] => Some(*ticket),
+            others => panic!("{others:?}"),
+        }
+    }
+
+    /// The authority's key has done its work, and what follows is durable.
+    fn certified(engine: &mut Engine, ticket: u64, result: Certified, at_ms: u64) {
+        engine.certified(ticket, result, Timestamp(at_ms));
+        let proposed =
+            std::mem::take(&mut engine.deeds).into_iter().filter_map(|deed| match deed {
+                Deed::Propose(command) => Some(command),
+                _ => None,
+            });
+        let commands: Vec<Command> = proposed.collect();
+        engine.apply(&CommandBatch { at: Timestamp(at_ms), commands });
+        engine.deeds.clear();
+    }
+
+    fn issued(key: u8) -> Certified {
+        let key = KeyPrint([key; 32]);
+        Certified::Issued(Issued { key, expires: Timestamp(9_000_000), certificate: vec![7] })
+    }
+
+    #[test]
+    fn a_server_that_asks_without_end_gets_a_certificate_every_three_seconds() {
+        let mut engine = primary();
+        let mut made = 0;
+        for ask in 0..240 {
+            let at_ms = 1_000_000 + 50 * ask;
+            if let Some(ticket) = renew(&mut engine, ask as u8, at_ms) {
+                certified(&mut engine, ticket, issued(ask as u8), at_ms);
+                made += 1;
+            }
+        }
+        // In twelve seconds; and each has left its line.
+        assert_eq!(made, 4);
+        let lines = engine.state.events.values().filter(|row| row.kind == "certificate.renewed");
+        assert_eq!(lines.count(), 4);
+        assert!(renew(&mut engine, 250, 1_012_000).is_some());
+        assert!(renew(&mut engine, 251, 1_012_000).is_none());
+    }
+
+    #[test]
+    fn a_refused_renewal_holds_up_no_right_one() {
+        let mut engine = primary();
+        let ticket = renew(&mut engine, 1, 1_000_000).unwrap();
+        assert_eq!(renew(&mut engine, 2, 1_000_000), None);
+        certified(&mut engine, ticket, Certified::Refused("forged".to_string()), 1_000_000);
+        assert!(renew(&mut engine, 2, 1_000_001).is_some());
+    }
+
+    #[test]
+    fn a_flood_of_refusals_leaves_a_line_a_second_at_first_and_then_one_a_minute() {
+        let mut engine = primary();
         let refusal = Refusal::new("LT0415", "wrong", "again");
         let mut lines = |from: u64, seconds: u64| {
             // Four of them in each second.

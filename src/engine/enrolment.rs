@@ -450,19 +450,26 @@ impl Engine {
         if self.standing(name) != (enrolment, Standing::Member) {
             return;
         }
-        let parent = match self.state.met.get_mut(name) {
-            Some(met) => {
-                met.enrolment.key = Some(issued.key);
-                met.enrolment.expires = issued.expires;
-                met.parent.clone()
-            }
-            // The primary's own.
-            None => name.clone(),
-        };
+        if let Some(met) = self.state.met.get_mut(name) {
+            met.enrolment.key = Some(issued.key);
+            met.enrolment.expires = issued.expires;
+        }
         self.state.touch(RowKey::Met(name.clone()));
         self.note("certificate.renewed", format!("{name} has a new certificate"));
-        let grant = self.grant(name, &parent, enrolment, issued.certificate.clone());
+        self.renewals.durable(name, issued);
+        let grant = self.renewed_grant(name, enrolment, issued.certificate.clone());
         self.send_certificate(reply, grant);
+    }
+
+    pub(super) fn renewed_grant(
+        &self,
+        name: &ServerName,
+        enrolment: u64,
+        certificate: Vec<u8>,
+    ) -> CertificateAnswer {
+        // The primary is in no row, and below nobody.
+        let parent = self.state.met.get(name).map_or(name, |met| &met.parent);
+        self.grant(name, parent, enrolment, certificate)
     }
 
     /// Whether a server belongs to the tree: it was met or enrolled, and was not removed since.

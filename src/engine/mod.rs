@@ -32,6 +32,7 @@ pub mod mirror;
 pub mod permission;
 pub mod product;
 pub mod registration;
+pub mod renewal;
 pub mod report;
 pub mod request;
 pub mod state;
@@ -145,6 +146,8 @@ pub struct Engine {
     discovered: BTreeMap<u64, device::Discovered>,
     /// What the authority's key was asked for, by ticket.
     certifying: BTreeMap<u64, certificate::Purpose>,
+    /// Primary: who was given a new certificate lately.
+    renewals: renewal::Renewals,
     /// Answers about certificates for requests made here, by ticket.
     certificates: BTreeMap<u64, CertificateAnswer>,
     ticket_last: u64,
@@ -202,6 +205,7 @@ impl Engine {
             refusals: BTreeMap::new(),
             discovered: BTreeMap::new(),
             certifying: BTreeMap::new(),
+            renewals: renewal::Renewals::default(),
             certificates: BTreeMap::new(),
             ticket_last: 0,
             credentials: Credentials::default(),

@@ -74,6 +74,8 @@ pub struct Tuning {
     pub invites_max: usize,
     /// How long a certificate of a relay is valid. 7 days.
     pub certificate_life: Duration,
+    /// A relay that was given a new certificate is given another one only after this. 3 s.
+    pub renewal_interval: Duration,
     /// How often a relay may begin to attach at once, and in which time it may once more. 20 and
     /// 1 s.
     pub attaches_burst: u32,
@@ -124,6 +126,7 @@ impl Default for Tuning {
             path_bytes_max: 4_096,
             invites_max: 1_000,
             certificate_life: Duration::from_secs(7 * 86_400),
+            renewal_interval: Duration::from_secs(3),
             attaches_burst: 20,
             attach_interval: Duration::from_secs(1),
             refusals_noted_interval: Duration::from_secs(1),

@@ -50,6 +50,11 @@ pub struct NetLimits {
     pub join_bytes_max: u32,
     /// Calls to join under way at once; further ones are refused. Default 16.
     pub joins_max: usize,
+    /// The same of one IPv4 address or IPv6 /64, so that one who keeps silent keeps nobody else
+    /// out. Default 4.
+    pub joins_per_address_max: usize,
+    /// From the end of the handshake until the request of one who joins has come. Default 3 s.
+    pub join_request_timeout: Duration,
     /// From the end of the handshake to the end of a call to join. Default 30 s.
     pub join_timeout: Duration,
     /// Calls to join from one IPv4 address or IPv6 /64: so many at once, and so many come back
@@ -81,6 +86,8 @@ impl Default for NetLimits {
             send_queue_bytes_max: 4 * 1024 * 1024,
             join_bytes_max: 16 * 1024,
             joins_max: 16,
+            joins_per_address_max: 4,
+            join_request_timeout: Duration::from_secs(3),
             join_timeout: Duration::from_secs(30),
             joins_per_address_per_minute: 5,
             join_addresses_max: 4_096,
@@ -99,6 +106,7 @@ impl NetLimits {
             (self.frame_bytes_max == 0, "frame_bytes_max must be at least 1"),
             (self.join_bytes_max == 0, "join_bytes_max must be at least 1"),
             (self.joins_max == 0, "joins_max must be at least 1"),
+            (self.joins_per_address_max == 0, "joins_per_address_max must be at least 1"),
             (
                 self.joins_per_address_per_minute == 0,
                 "joins_per_address_per_minute must be at least 1",

@@ -12,8 +12,10 @@ pub struct Occupied {
     pub handshakes: usize,
     pub handshakes_of_one_network: usize,
     pub connections: usize,
-    /// Calls to join under way, and addresses that called lately.
+    /// Calls to join under way, those of the address that has most, and addresses that called
+    /// lately.
     pub joins: usize,
+    pub joins_of_one_address: usize,
     pub join_addresses: usize,
 }
 
@@ -29,8 +31,15 @@ pub struct Occupancy {
 impl Occupancy {
     pub fn now(&self) -> Occupied {
         let (handshakes, handshakes_of_one_network) = self.networks.all_and_most();
-        let (joins, join_addresses) = self.joins.occupied();
+        let (joins, joins_of_one_address, join_addresses) = self.joins.occupied();
         let connections = self.connections_max.saturating_sub(self.slots.available_permits());
-        Occupied { handshakes, handshakes_of_one_network, connections, joins, join_addresses }
+        Occupied {
+            handshakes,
+            handshakes_of_one_network,
+            connections,
+            joins,
+            joins_of_one_address,
+            join_addresses,
+        }
     }
 }

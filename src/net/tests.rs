@@ -41,7 +41,8 @@ fn issue(authority: &Authority, server: &str) -> Identity {
 
 /// The defaults, with patience for a machine that is busy with other tests.
 fn limits() -> NetLimits {
-    NetLimits { handshake_timeout: Duration::from_secs(20), ..NetLimits::default() }
+    let patient = Duration::from_secs(20);
+    NetLimits { handshake_timeout: patient, join_request_timeout: patient, ..NetLimits::default() }
 }
 
 impl Listener {

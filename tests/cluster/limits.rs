@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// The limits that are levels of the whole server.
-const LEVELS: [&str; 24] = [
+const LEVELS: [&str; 25] = [
     "api.connections_max",
     "api.imports_max",
     "children_max",
@@ -26,6 +26,7 @@ const LEVELS: [&str; 24] = [
     "network.handshakes_per_network_max",
     "network.join_addresses_max",
     "network.joins_max",
+    "network.joins_per_address_max",
     "network.send_queue_bytes_max",
     "network.send_queue_frames_max",
     "packs_gathered_max",

@@ -35,14 +35,14 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<LimitsView>, Fai
 
 fn at_the_door(api: &Api) -> Vec<(&'static str, usize)> {
     let Some(occupancy) = &api.0.occupancy else { return Vec::new() };
-    let Occupied { handshakes, handshakes_of_one_network, connections, joins, join_addresses } =
-        occupancy.now();
+    let now: Occupied = occupancy.now();
     vec![
-        ("handshakes_max", handshakes),
-        ("handshakes_per_network_max", handshakes_of_one_network),
-        ("connections_max", connections),
-        ("joins_max", joins),
-        ("join_addresses_max", join_addresses),
+        ("handshakes_max", now.handshakes),
+        ("handshakes_per_network_max", now.handshakes_of_one_network),
+        ("connections_max", now.connections),
+        ("joins_max", now.joins),
+        ("joins_per_address_max", now.joins_of_one_address),
+        ("join_addresses_max", now.join_addresses),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! `lictree init`: the folders of new servers, with identities and commented configurations.
 
 use crate::daemon::registrar::Registrar;
+use crate::daemon::settings::identity_dir;
 use crate::edge::cli::value;
 use crate::edge::codes;
 use crate::edge::founding::{self, CONFIG_NAME, PORT, ServerPlan};
@@ -124,8 +125,34 @@ fn free_folder(folder: &Path) -> Result<PathBuf, Failure> {
     if empty {
         return Ok(folder.to_path_buf());
     }
-    let message = format!("{} is not an empty folder", folder.display());
-    Err(Failure::new(Exit::Refused, codes::NOT_FOUNDED, message, "name another: `--at DIR`"))
+    let shown = folder.display();
+    let (message, hint) = if is_unfinished(folder) {
+        // It is not for this command to tell a beginning from a copy of an authority.
+        let hint = format!(
+            "no server has ever run there: unless you put it there yourself, as a copy of an \
+             authority, remove what is in {shown} and give the same line again"
+        );
+        (format!("{shown} is what an `init` left that was cut off"), hint)
+    } else if folder.join(CONFIG_NAME).exists() {
+        let config = folder.join(CONFIG_NAME);
+        let hint = format!(
+            "start it: lictree serve --config {}; or name another folder: `--at DIR`",
+            config.display()
+        );
+        (format!("{shown} is the folder of a server already"), hint)
+    } else {
+        (format!("{shown} is not an empty folder"), "name another: `--at DIR`".to_string())
+    };
+    Err(Failure::new(Exit::Refused, codes::NOT_FOUNDED, message, hint))
+}
+
+/// Whether there is nothing but what comes before the configuration, which is written last, and so
+/// nothing that a server has ever kept.
+fn is_unfinished(folder: &Path) -> bool {
+    let partial = folder.join(format!("{CONFIG_NAME}.partial"));
+    let parts = [founding::authority_dir(folder), identity_dir(folder), partial];
+    let Ok(mut entries) = std::fs::read_dir(folder) else { return false };
+    entries.all(|entry| entry.is_ok_and(|entry| parts.contains(&entry.path())))
 }
 
 fn refused(error: IdentityError) -> Failure {
@@ -135,4 +162,32 @@ fn refused(error: IdentityError) -> Failure {
         error.to_string(),
         "put that right and try again",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::settings::state_dir;
+    use std::fs::{create_dir, write};
+
+    #[test]
+    fn a_folder_in_use_is_told_from_one_where_an_init_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let said = || format!("{:?}", free_folder(at).unwrap_err());
+        assert_eq!(free_folder(at).unwrap(), at);
+        for part in [founding::authority_dir(at), identity_dir(at)] {
+            create_dir(part).unwrap();
+            assert!(said().contains("cut off") && said().contains("remove"), "{}", said());
+        }
+        // Whatever a server keeps, and whatever else is there, is not to be removed.
+        create_dir(state_dir(at)).unwrap();
+        assert!(!said().contains("remove"), "{}", said());
+        write(at.join(CONFIG_NAME), "").unwrap();
+        assert!(said().contains("lictree serve --config"), "{}", said());
+        let other = tempfile::tempdir().unwrap();
+        write(other.path().join("thesis.txt"), "").unwrap();
+        let said = format!("{:?}", free_folder(other.path()).unwrap_err());
+        assert!(said.contains("is not an empty folder") && !said.contains("remove"), "{said}");
+    }
 }

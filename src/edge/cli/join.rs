@@ -29,13 +29,18 @@ use crate::wire::license_file::VendorPublicKey;
 use clap::Args;
 use serde_json::json;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{BufRead, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SAME_LINE: &str = "put that right, and give the same line again";
 const WHOM_TO_CALL: &str = "check --to, and that the parent runs and is the one the code is for";
+
+/// What is read of a code that comes over standard input; a code has fewer bytes.
+const CODE_BYTES_MAX: u64 = 4_096;
+/// In place of a code: it comes over standard input.
+const FROM_INPUT: &str = "-";
 
 /// How often a server that waits for approval asks again: no more often than one address may.
 const ASK_AGAIN: Duration = Duration::from_secs(20);
@@ -44,7 +49,8 @@ const FOR_GOOD: [&str; 3] = ["LT0413", "LT0414", "LT0416"];
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The code that `server invite` printed.
+    /// The code that `server invite` printed; `-` reads it from standard input, so that it stands
+    /// in no list of processes.
     code: String,
     /// Where the parent listens.
     #[arg(long, value_name = "HOST:PORT")]
@@ -70,10 +76,10 @@ struct Joined {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(), Failure> {
-    let code: JoinCode = arguments.code.parse().map_err(|error| {
-        let message = format!("this is no code: {error}");
-        refused(codes::JOIN_CODE, message, "paste the whole line that `server invite` printed")
-    })?;
+    let code = match arguments.code.as_str() {
+        FROM_INPUT => parsed(&first_line(std::io::stdin().lock())?)?,
+        code => parsed(code)?,
+    };
     if let Some(folder) = &arguments.at {
         check_named_place(folder)?;
     }
@@ -121,6 +127,33 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
          {config}\n"
     );
     terminal.show(&answer, |_, _| text)
+}
+
+fn parsed(code: &str) -> Result<JoinCode, Failure> {
+    code.parse().map_err(|error| {
+        let message = format!("this is no code: {error}");
+        refused(codes::JOIN_CODE, message, "paste the whole line that `server invite` printed")
+    })
+}
+
+/// The first line, without the space around it.
+fn first_line(input: impl BufRead) -> Result<String, Failure> {
+    let no_code = |message: String| {
+        let hint = "give the code alone on one line: lictree join - --to HOST:PORT < FILE";
+        refused(codes::JOIN_CODE, message, hint)
+    };
+    let mut line = Vec::new();
+    let read = input.take(CODE_BYTES_MAX + 1).read_until(b'\n', &mut line);
+    read.map_err(|error| no_code(format!("cannot read a code from standard input: {error}")))?;
+    if line.len() as u64 > CODE_BYTES_MAX {
+        let message =
+            format!("the first line of standard input has more than {CODE_BYTES_MAX} bytes");
+        return Err(no_code(message));
+    }
+    match String::from_utf8_lossy(&line).trim() {
+        "" => Err(no_code("there is no code on standard input: its first line is empty".into())),
+        code => Ok(code.to_string()),
+    }
 }
 
 /// Why there is no certificate.
@@ -287,4 +320,24 @@ fn moved(config: &Path, parent: &ServerName, to: &str) -> String {
 
 fn refused(code: &'static str, message: String, hint: &str) -> Failure {
     Failure::new(Exit::Refused, code, message, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_first_line_of_the_input_and_no_more_is_read_than_a_code_may_have() {
+        let read = |input: &[u8]| first_line(input).map_err(|failure| format!("{failure:?}"));
+        assert_eq!(read(b" LTJ1-abc \r\nmore\n").unwrap(), "LTJ1-abc");
+        assert_eq!(read(b"LTJ1-abc").unwrap(), "LTJ1-abc");
+        for nothing in [&b""[..], b"\n", b"  \t\nLTJ1-abc\n"] {
+            let said = read(nothing).unwrap_err();
+            assert!(said.contains(codes::JOIN_CODE) && said.contains("empty"), "{said}");
+        }
+        assert!(read(&[b'x'; 4_097]).unwrap_err().contains("4096"));
+        // It ends however much there is.
+        let endless = std::io::BufReader::new(std::io::repeat(b'x'));
+        assert!(first_line(endless).is_err());
+    }
 }

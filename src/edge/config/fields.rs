@@ -58,6 +58,7 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
     times.time("answer_wait_ms", &mut tuning.answer_wait, 10..=600_000);
     times.time("checkpoint_interval_ms", &mut tuning.checkpoint_interval, 10..=HOUR_S * 1_000);
     times.time("certificate_life_s", &mut tuning.certificate_life, 10..=366 * 24 * HOUR_S);
+    times.time("renewal_interval_ms", &mut tuning.renewal_interval, 1..=60_000);
     times.time(
         "refusals_noted_interval_ms",
         &mut tuning.refusals_noted_interval,
@@ -75,6 +76,7 @@ fn daemon_times(times: &mut Section<'_>, daemon: &mut DaemonLimits) {
 
 fn net_times(times: &mut Section<'_>, net: &mut NetLimits) {
     times.time("handshake_timeout_ms", &mut net.handshake_timeout, 100..=600_000);
+    times.time("join_request_timeout_ms", &mut net.join_request_timeout, 100..=600_000);
     times.time("join_timeout_ms", &mut net.join_timeout, 100..=600_000);
     times.time("idle_timeout_ms", &mut net.idle_timeout, 100..=HOUR_S * 1_000);
     times.time("keep_alive_interval_ms", &mut net.keep_alive_interval, 10..=HOUR_S * 1_000);
@@ -147,6 +149,7 @@ fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {
 fn join_limits(network: &mut Section<'_>, net: &mut NetLimits) {
     network.number("join_bytes_max", &mut net.join_bytes_max, 4 * KIB..=64 * KIB);
     network.number("joins_max", &mut net.joins_max, 1..=1_024);
+    network.number("joins_per_address_max", &mut net.joins_per_address_max, 1..=1_024);
     let per_minute = &mut net.joins_per_address_per_minute;
     network.number("joins_per_address_per_minute", per_minute, 1..=60_000);
     network.number("join_addresses_max", &mut net.join_addresses_max, 1..=MILLION);

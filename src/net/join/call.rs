@@ -1,14 +1,19 @@
 //! The server's side of joining: one call of somebody who has no certificate yet.
 //!
 //! ```text
-//!   handshake ─► rate, slot ─► [request read] ─► JoinCall ─► whoever accepts ─► answer
-//!                              └──────────── one task, within join_timeout ─────────────┘
+//!   handshake ─► rate, place ─► [request read] ─► JoinCall ─► whoever accepts ─► answer
+//!                               └ join_request_timeout ┘
+//!                               └──────────── one task, within join_timeout ─────────────┘
 //! ```
+//! The answer may have to come from the top of the tree, and gets its time. The request is all up
+//! to the caller, and one who keeps silent must not keep a place for as long.
 //!
-//! Invariants: at most `joins_max` such tasks; none lives longer than `join_timeout` after its
-//! handshake, whatever the caller does or does not do.
+//! Invariants: at most `joins_max` such tasks, and `joins_per_address_max` of one caller; none
+//! lives longer than `join_timeout` after its handshake, nor than `join_request_timeout` without
+//! a request, whatever the caller does or does not do.
 
 use crate::net::join::frame::{self, Fault};
+use crate::net::join::places::{Full, Place, Places};
 use crate::net::join::rate::Rate;
 use crate::net::join::{EXPORTER_BYTES, exporter};
 use crate::net::{
@@ -16,9 +21,9 @@ use crate::net::{
 };
 use quinn::{ConnectionError, RecvStream, SendStream, StoppedError, WriteError};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 /// Somebody wants to join and waits for an answer.
@@ -49,9 +54,11 @@ impl JoinCall {
 /// Who may begin to join, of those whose handshake has ended.
 pub(crate) struct JoinDoor {
     rate: Mutex<Rate>,
-    slots: Arc<Semaphore>,
+    places: Places,
     joins_max: usize,
-    join_timeout: Duration,
+    joins_per_address_max: usize,
+    request_timeout: Duration,
+    timeout: Duration,
     join_bytes_max: u32,
 }
 
@@ -60,17 +67,20 @@ impl JoinDoor {
         let per_minute = limits.joins_per_address_per_minute;
         JoinDoor {
             rate: Mutex::new(Rate::new(per_minute, limits.join_addresses_max)),
-            slots: Arc::new(Semaphore::new(limits.joins_max)),
+            places: Places::new(limits.joins_max, limits.joins_per_address_max),
             joins_max: limits.joins_max,
-            join_timeout: limits.join_timeout,
+            joins_per_address_max: limits.joins_per_address_max,
+            request_timeout: limits.join_request_timeout.min(limits.join_timeout),
+            timeout: limits.join_timeout,
             join_bytes_max: limits.join_bytes_max,
         }
     }
 
-    /// Calls under way, and addresses that called lately.
-    pub(crate) fn occupied(&self) -> (usize, usize) {
+    /// Calls under way in all and of the busiest caller, and callers of lately.
+    pub(crate) fn occupied(&self) -> (usize, usize, usize) {
+        let (all, most) = self.places.all_and_most();
         let rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.joins_max.saturating_sub(self.slots.available_permits()), rate.callers())
+        (all, most, rate.callers())
     }
 
     /// Lets a caller begin, or says why not. The handshake has proven that they are at `remote`.
@@ -87,17 +97,23 @@ impl JoinDoor {
             return Err(greeting::refuse(&quic, Refusal::TooOften));
         }
         drop(rate);
-        let Ok(slot) = self.slots.clone().try_acquire_owned() else {
-            let why = Refusal::Busy(format!("{} calls to join", self.joins_max));
-            return Err(greeting::refuse(&quic, why));
-        };
+        let place = self.places.take(caller).map_err(|full| {
+            let why = match full {
+                Full::All => format!("{} calls to join", self.joins_max),
+                Full::OfThisCaller => {
+                    format!("{} calls to join from one address", self.joins_per_address_max)
+                }
+            };
+            greeting::refuse(&quic, Refusal::Busy(why))
+        })?;
         Ok(Joining {
             quic,
             remote,
-            until: now + self.join_timeout,
-            after: self.join_timeout,
+            began: now,
+            request_timeout: self.request_timeout,
+            timeout: self.timeout,
             join_bytes_max: self.join_bytes_max,
-            _slot: slot,
+            _place: place,
         })
     }
 }
@@ -106,11 +122,13 @@ impl JoinDoor {
 pub(crate) struct Joining {
     quic: quinn::Connection,
     remote: SocketAddr,
-    until: Instant,
-    after: Duration,
+    /// When its handshake ended; both times count from then.
+    began: Instant,
+    request_timeout: Duration,
+    timeout: Duration,
     join_bytes_max: u32,
-    /// Counts against `joins_max`.
-    _slot: OwnedSemaphorePermit,
+    /// Counts against `joins_max` and `joins_per_address_max`.
+    _place: Place,
 }
 
 impl Joining {
@@ -123,18 +141,18 @@ impl Joining {
     pub(crate) async fn carry(self, arrived: mpsc::Sender<Arrival>) -> Result<(), NetError> {
         // Streams that are dropped tell the caller of an end; the reason must be there before.
         let mut streams = None;
-        let served = timeout_at(self.until, self.serve(&mut streams, arrived)).await;
+        let served = within(self.began, self.timeout, self.serve(&mut streams, arrived)).await;
         match served {
-            Ok(Ok(())) => {
+            Ok(()) => {
                 self.quic.close(CloseCode::DONE.0.into(), b"answered");
                 Ok(())
             }
-            Ok(Err(End::Refused(why))) => Err(greeting::refuse(&self.quic, why)),
-            Ok(Err(End::Lost(error))) => {
-                Err(NetError::from_handshake(error, self.remote, self.after))
+            Err(End::Refused(why)) => Err(greeting::refuse(&self.quic, why)),
+            Err(End::Lost(error)) => {
+                Err(NetError::from_handshake(error, self.remote, self.timeout))
             }
-            Err(_) => {
-                let slow = NetError::TooSlow { address: self.remote, after: self.after };
+            Err(End::Slow(after)) => {
+                let slow = NetError::TooSlow { address: self.remote, after };
                 self.quic.close(CloseCode::TOO_SLOW.0.into(), slow.to_string().as_bytes());
                 Err(slow)
             }
@@ -146,7 +164,9 @@ impl Joining {
         streams: &mut Option<(SendStream, RecvStream)>,
         arrived: mpsc::Sender<Arrival>,
     ) -> Result<(), End> {
-        let (send, receive) = streams.insert(self.quic.accept_bi().await.map_err(End::Lost)?);
+        let opened = async { self.quic.accept_bi().await.map_err(End::Lost) };
+        let opened = within(self.began, self.request_timeout, opened).await?;
+        let (send, receive) = streams.insert(opened);
         tokio::select! {
             biased;
             answered = self.answer(send, receive, arrived) => answered,
@@ -160,7 +180,8 @@ impl Joining {
         receive: &mut RecvStream,
         arrived: mpsc::Sender<Arrival>,
     ) -> Result<(), End> {
-        let request = frame::read(receive, self.join_bytes_max).await?;
+        let request = async { Ok(frame::read(receive, self.join_bytes_max).await?) };
+        let request = within(self.began, self.request_timeout, request).await?;
         let exporter = exporter(&self.quic).map_err(End::bad)?;
         let (answer, answered) = oneshot::channel();
         let (remote, join_bytes_max) = (self.remote, self.join_bytes_max);
@@ -205,6 +226,17 @@ impl Joining {
 enum End {
     Refused(Refusal),
     Lost(ConnectionError),
+    /// Its time, so much, is over.
+    Slow(Duration),
+}
+
+/// What comes of `work`, if it is done so long after the beginning.
+async fn within<T>(
+    began: Instant,
+    after: Duration,
+    work: impl Future<Output = Result<T, End>>,
+) -> Result<T, End> {
+    timeout_at(began + after, work).await.unwrap_or(Err(End::Slow(after)))
 }
 
 impl End {

@@ -5,12 +5,13 @@
 //!     ── TLS 1.3, no certificate ────────────────────►
 //!     ◄── its certificate, and its authorities ───────  is one of them pinned? did it issue
 //!     │                                                 that certificate? else: the end
-//!     ── one stream: request ────────────────────────►  rate per address, few at once
+//!     ── one stream: request, soon ──────────────────►  rate per address, few at once
 //!     ◄───────────────────────────────────── answer ──  whoever accepts gives it
 //! ```
 //!
 //! - `ask`: the side that joins. `call`: the side that is asked.
-//! - `rate`: how often one address may call. `frame`: the one frame each way.
+//! - `rate`: how often one address may call. `places`: how many call at once.
+//! - `frame`: the one frame each way.
 //!
 //! Invariants: a server that has not proven to be of the tree learns nothing of the request; a
 //! caller costs a bounded piece of memory for a bounded time.
@@ -18,6 +19,7 @@
 mod ask;
 mod call;
 mod frame;
+mod places;
 mod rate;
 
 pub use ask::{JoinReply, join};

@@ -100,16 +100,26 @@ async fn a_second_stream_of_either_kind_is_refused_at_any_time() {
     }
 }
 
+const SHORT: Duration = Duration::from_millis(1_000);
+
 /// The family's limits, with a short time for a call and one call at once.
 fn hurried() -> NetLimits {
-    NetLimits { join_timeout: Duration::from_millis(1_000), joins_max: 1, ..limits() }
+    NetLimits { join_timeout: SHORT, joins_max: 1, ..limits() }
+}
+
+/// The same, but it is the request that has little time.
+fn hurried_to_ask() -> NetLimits {
+    NetLimits { join_request_timeout: SHORT, joins_max: 1, ..limits() }
+}
+
+#[track_caller]
+fn assert_too_slow(error: &NetError) {
+    assert!(matches!(error, NetError::TooSlow { after, .. } if *after == SHORT), "{error}");
 }
 
 /// The next refusal is that the call took too long; its place is free again.
 async fn assert_cut_off(family: &mut Family, quic: quinn::Connection) {
-    let error = family.listener.refused().await.error;
-    let join_timeout = family.limits.join_timeout;
-    assert!(matches!(error, NetError::TooSlow { after, .. } if after == join_timeout), "{error}");
+    assert_too_slow(&family.listener.refused().await.error);
     assert_eq!(closed_with(quic.closed().await), CloseCode::TOO_SLOW);
     let asker = family.asker().with(limits());
     let answered = async { family.listener.joining().await.answer("welcome") };
@@ -120,15 +130,52 @@ async fn assert_cut_off(family: &mut Family, quic: quinn::Connection) {
 
 #[tokio::test]
 async fn one_who_says_nothing_is_cut_off() {
-    let mut family = Family::new(hurried());
+    for hurried in [hurried_to_ask(), hurried()] {
+        let mut family = Family::new(hurried);
+        let quic = raw_call(&family, LOOPBACK).await;
+        assert_cut_off(&mut family, quic).await;
+    }
+}
+
+#[tokio::test]
+async fn silent_ones_in_all_places_are_gone_before_a_call_may_end() {
+    let mut family = Family::new(NetLimits { join_request_timeout: SHORT, ..limits() });
+    let mut silent = Vec::new();
+    for stranger in 0..family.limits.joins_max {
+        let address = Ipv4Addr::new(127, 0, 1, 1 + (stranger / 4) as u8);
+        silent.push(raw_call(&family, SocketAddr::from((address, 0))).await);
+    }
+    for _ in &silent {
+        assert_too_slow(&family.listener.refused().await.error);
+    }
+    let asker = family.asker();
+    let answered = async { family.listener.joining().await.answer("welcome") };
+    let (reply, answered) = tokio::join!(asker.ask(), answered);
+    assert_eq!((reply.unwrap().bytes.as_slice(), answered), (&b"welcome"[..], Ok(())));
+    assert_eq!(family.listener.refused_count(), silent.len() as u64);
+}
+
+#[tokio::test]
+async fn an_answer_has_its_time_however_short_that_of_a_request() {
+    let mut family = Family::new(hurried_to_ask());
     let quic = raw_call(&family, LOOPBACK).await;
-    assert_cut_off(&mut family, quic).await;
+    let (mut send, mut receive) = quic.open_bi().await.unwrap();
+    send.write_all(&[1, 0, 0, 0, 7]).await.unwrap();
+    send.finish().unwrap();
+    let call = family.listener.joining().await;
+    // As long as a stranger that came later is kept.
+    let second = NetLimits { join_request_timeout: SHORT, ..limits() };
+    let mut other = Family::new(second);
+    let silent = raw_call(&other, LOOPBACK).await;
+    assert_cut_off(&mut other, silent).await;
+    call.answer([9]).unwrap();
+    assert_eq!(receive.read_to_end(10).await.unwrap(), [1, 0, 0, 0, 9]);
 }
 
 #[tokio::test]
 async fn one_who_stops_within_a_frame_or_never_ends_it_is_cut_off() {
     for bytes in [&[3][..], &[3, 0, 0, 0, 7], &[3, 0, 0, 0, 7, 8, 9]] {
-        let mut family = Family::new(hurried());
+        let mut family = Family::new(hurried_to_ask());
         let quic = raw_call(&family, LOOPBACK).await;
         let (mut send, _receive) = quic.open_bi().await.unwrap();
         send.write_all(bytes).await.unwrap();
@@ -221,6 +268,26 @@ async fn calls_at_once_are_bounded_and_a_freed_place_is_given_again() {
     let (asked, answered) = tokio::join!(asker.ask(), answered);
     assert_eq!((asked.unwrap().bytes, answered), (vec![1], Ok(())));
     drop(second);
+}
+
+#[tokio::test]
+async fn one_address_keeps_some_places_and_another_gets_one() {
+    let mut family = Family::new(NetLimits { joins_per_address_max: 2, ..limits() });
+    let address = SocketAddr::from((Ipv4Addr::new(127, 0, 1, 1), 0));
+    let first = raw_call(&family, address).await;
+    let _second = raw_call(&family, address).await;
+    let third = raw_call(&family, address).await;
+    let busy = Refusal::Busy("2 calls to join from one address".to_string());
+    assert_eq!(refusal(family.listener.refused().await.error), (Side::Here, busy));
+    assert_eq!(closed_with(third.closed().await), CloseCode::BUSY);
+    let now = family.listener.occupancy().now();
+    assert_eq!((now.joins, now.joins_of_one_address), (2, 2));
+    let asker = family.asker();
+    let answered = async { family.listener.joining().await.answer([1]) };
+    assert_eq!(tokio::join!(asker.ask(), answered).0.unwrap().bytes, [1]);
+    first.close(CloseCode::DONE.0.into(), b"");
+    family.listener.refused().await;
+    assert_eq!(family.listener.occupancy().now().joins_of_one_address, 1);
 }
 
 #[tokio::test]
