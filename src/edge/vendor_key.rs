@@ -80,8 +80,12 @@ pub fn read_key(path: &Path) -> Result<VendorKey, Failure> {
     VendorKey::from_pkcs8(&bytes).map_err(|error| no_key(error.to_string()))
 }
 
-/// A public key: the line itself, or the path of a file with nothing but that line.
-pub fn read_public_key(text: &str) -> Result<VendorPublicKey, Failure> {
+/// Public keys: each the line itself, or the path of a file with nothing but that line.
+pub fn read_public_keys(texts: &[String]) -> Result<Vec<VendorPublicKey>, Failure> {
+    texts.iter().map(|text| read_public_key(text)).collect()
+}
+
+fn read_public_key(text: &str) -> Result<VendorPublicKey, Failure> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }

@@ -8,6 +8,7 @@ use crate::edge::founding::{self, CONFIG_NAME, PORT, ServerPlan};
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::vendor_key::read_public_keys;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Authority, IdentityError};
@@ -51,15 +52,30 @@ pub(super) struct Place {
     /// Address and UDP port where servers below are to call; a relay without one has none below.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = value::listen)]
     listen: Option<std::net::SocketAddr>,
-    /// A vendor's public key, as `vendor keygen` wrote it into FILE.pub.
+    /// A vendor's public key: the line itself, or the file FILE.pub that `vendor keygen` wrote.
     #[arg(long, value_name = "KEY")]
-    vendor_key: Vec<VendorPublicKey>,
+    vendor_key: Vec<String>,
+}
+
+/// The same with the vendor's keys read: nothing is made where one is wrong.
+struct Founding {
+    at: PathBuf,
+    listen: Option<std::net::SocketAddr>,
+    vendor_keys: Vec<VendorPublicKey>,
+}
+
+impl Place {
+    fn read(self) -> Result<Founding, Failure> {
+        let Place { at, listen, vendor_key } = self;
+        Ok(Founding { at, listen, vendor_keys: read_public_keys(&vendor_key)? })
+    }
 }
 
 pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
     let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
     match verb {
         Verb::Primary { name, tree, place } => {
+            let place = place.read()?;
             let folder = free_folder(&place.at)?;
             let authority = founding::authority(&folder, &tree, now).map_err(refused)?;
             make(&authority, name, None, place, now, terminal)
@@ -70,6 +86,7 @@ pub(super) fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
                 let hint = "name the primary's folder: `--data DIR`; identities are made there";
                 Failure::new(Exit::Refused, codes::NOT_FOUNDED, error.to_string(), hint)
             })?;
+            let place = place.read()?;
             free_folder(&place.at)?;
             let address = parent_address.unwrap_or_else(|| format!("{parent}:{PORT}"));
             make(&authority, name, Some((parent, address)), place, now, terminal)
@@ -81,7 +98,7 @@ fn make(
     authority: &Authority,
     name: ServerName,
     parent: Option<(ServerName, String)>,
-    place: Place,
+    place: Founding,
     now: Timestamp,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
@@ -95,7 +112,7 @@ fn make(
         name,
         listen,
         parent,
-        vendor_keys: place.vendor_key,
+        vendor_keys: place.vendor_keys,
     };
     let config = folder.join(CONFIG_NAME);
     private_file::create(&config, &plan.configuration()).map_err(|error| {

@@ -18,6 +18,7 @@ use crate::edge::joining::JoiningKey;
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
+use crate::edge::vendor_key::read_public_keys;
 use crate::model::enrolment::{CertificateAnswer, Grant};
 use crate::model::name::ServerName;
 use crate::net::{Identity, NetError, NetLimits, join as call};
@@ -25,7 +26,6 @@ use crate::wire::WireLimits;
 use crate::wire::join::{
     JoinCode, JoinRequest, decode_join_reply, encode_join_request, proof, proof_key,
 };
-use crate::wire::license_file::VendorPublicKey;
 use clap::Args;
 use serde_json::json;
 use std::fs;
@@ -61,9 +61,9 @@ pub(super) struct Arguments {
     /// Address and UDP port where servers below are to call; a relay without one has none below.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// A vendor's public key, as `vendor keygen` wrote it into FILE.pub.
+    /// A vendor's public key: the line itself, or the file FILE.pub that `vendor keygen` wrote.
     #[arg(long, value_name = "KEY")]
-    vendor_key: Vec<VendorPublicKey>,
+    vendor_key: Vec<String>,
     /// How long to wait for approval, in minutes.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     wait: u64,
@@ -80,6 +80,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         FROM_INPUT => parsed(&first_line(std::io::stdin().lock())?)?,
         code => parsed(code)?,
     };
+    let vendor_keys = read_public_keys(&arguments.vendor_key)?;
     if let Some(folder) = &arguments.at {
         check_named_place(folder)?;
     }
@@ -103,7 +104,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         name: name.clone(),
         listen: arguments.listen.map(|listen| listen.to_string()),
         parent: Some((parent.clone(), arguments.to.clone())),
-        vendor_keys: arguments.vendor_key,
+        vendor_keys,
     };
     let config = folder.join(CONFIG_NAME);
     joined

@@ -8,11 +8,11 @@ use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::license_refusal::refusal;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
-use crate::edge::vendor_key::read_public_key;
+use crate::edge::vendor_key::read_public_keys;
 use crate::model::license::{License, Validity};
 use crate::model::time::Timestamp;
 use crate::wire::license_file::{
-    self, Inspected, LICENSE_FILE_LEN_MAX, LicenseFileError, Proof, VendorKeyId, VendorPublicKey,
+    self, Inspected, LICENSE_FILE_LEN_MAX, LicenseFileError, Proof, VendorKeyId,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,7 @@ struct Answer<'a> {
 
 pub(super) fn run(arguments: Arguments, terminal: &Terminal) -> Result<(), Failure> {
     let Arguments { file, key } = arguments;
-    let keys: Vec<VendorPublicKey> =
-        key.iter().map(|text| read_public_key(text)).collect::<Result<_, _>>()?;
+    let keys = read_public_keys(&key)?;
     let bytes = read_bytes(&file, LICENSE_FILE_LEN_MAX as u64)?;
     let found = license_file::inspect(&bytes, &keys).map_err(|error| refused(&file, &error))?;
     let validity = found.license.validity(super::moment(jiff::Timestamp::now()));
