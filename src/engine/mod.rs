@@ -102,7 +102,7 @@ pub struct Engine {
     links: tree::Links,
     heard: BTreeMap<ServerName, tree::Heard>,
     absences: absence::Absences,
-    way_up_open: bool,
+    way_up: tree::WayUp,
     /// Who was above, and since when the way there is cut off.
     cut_off: Option<(ServerName, Timestamp)>,
     /// How far the clock here is ahead of the parent's.
@@ -174,7 +174,7 @@ impl Engine {
             links: tree::Links::default(),
             heard: BTreeMap::new(),
             absences: absence::Absences::default(),
-            way_up_open: false,
+            way_up: tree::WayUp::Unsaid,
             cut_off: None,
             clock_ahead_ms: None,
             sources_above: BTreeMap::new(),
