@@ -3,6 +3,7 @@
 //!
 //! - `case`: the texts. `tree`: the servers of a case. `disks`: what they write to.
 //! - `cuts`: the worked example with the power gone at every sync of every server.
+//! - `greeting`: what a relay says when it is connected.
 //! - `claims`: the same while relays claim serials; letters that claim what they should not.
 
 #[path = "engine/case.rs"]
@@ -19,6 +20,9 @@ mod disks;
 
 #[path = "engine/enrolment.rs"]
 mod enrolment;
+
+#[path = "engine/greeting.rs"]
+mod greeting;
 
 #[path = "engine/tree.rs"]
 mod tree;

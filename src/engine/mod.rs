@@ -103,7 +103,7 @@ pub struct Engine {
     links: tree::Links,
     heard: BTreeMap<ServerName, tree::Heard>,
     absences: absence::Absences,
-    way_up_open: bool,
+    way_up: tree::WayUp,
     /// Who was above, and since when the way there is cut off.
     cut_off: Option<(ServerName, Timestamp)>,
     /// Since when letters do not get to the primary, if they did in this start.
@@ -179,7 +179,7 @@ impl Engine {
             links: tree::Links::default(),
             heard: BTreeMap::new(),
             absences: absence::Absences::default(),
-            way_up_open: false,
+            way_up: tree::WayUp::Unsaid,
             cut_off: None,
             way_cut_since: None,
             clock_ahead_ms: None,

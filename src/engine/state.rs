@@ -125,14 +125,11 @@ impl State {
         }
     }
 
-    /// Every product this server has anything of.
+    /// Every product this server has anything of. Licenses and edges are not gone through: each has
+    /// a ledger, and a primary asks this at every presence of every child.
     pub fn products(&self) -> BTreeSet<ProductName> {
-        let licensed = self.licenses.values().map(|l| l.license.product.clone());
-        let edged = self.edges.keys().map(|(product, _)| product.clone());
-        let ledgers = self.ledgers.keys().cloned();
-        let figures = self.own_figures.keys().cloned();
-        let held = self.holdings.keys().cloned();
-        licensed.chain(edged).chain(ledgers).chain(figures).chain(held).collect()
+        let (ledgers, held) = (self.ledgers.keys(), self.holdings.keys());
+        ledgers.chain(held).chain(self.own_figures.keys()).cloned().collect()
     }
 
     /// The ledger of a product, made when it is first needed.
@@ -307,7 +304,9 @@ impl State {
                 *self.managed.entry(product.clone()).or_default() += 1;
             }
         }
-        let products: Vec<ProductName> = self.products().into_iter().collect();
+        let mut products = self.products();
+        products.extend(self.licenses.values().map(|row| row.license.product.clone()));
+        products.extend(self.edges.keys().map(|(product, _)| product.clone()));
         for product in products {
             self.count_registered(&product);
             self.count_given(&product);

@@ -26,6 +26,15 @@ pub struct Links {
     ways: BTreeMap<ServerName, LinkId>,
 }
 
+/// What the parent said, over the link there is, of the way from it to the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WayUp {
+    /// Nothing yet.
+    Unsaid,
+    Closed,
+    Open,
+}
+
 /// The longest interval of presences that is believed: an hour.
 const INTERVAL_MS_MAX: u64 = 3_600_000;
 
@@ -93,11 +102,13 @@ impl Links {
 }
 
 impl Engine {
-    /// A connection to the parent. Everything without an answer is said again.
+    /// A connection to the parent. It learns who is there; what goes further up waits for its
+    /// word on the way, which comes at once, so that all of that is said once.
     pub fn uplink_up(&mut self, link: LinkId, parent: ServerName, now: Timestamp) {
         self.links.uplink = Some((link, parent));
         self.cut_off = None;
-        self.resume(now);
+        self.way_up = WayUp::Unsaid;
+        self.greet_parent(now);
     }
 
     /// A connection from a child. It learns whether the way up is open.
@@ -128,36 +139,57 @@ impl Engine {
 
     /// Whether letters get to the primary, as far as is known here.
     pub fn reaches_primary(&self) -> bool {
-        self.state.is_primary() || self.way_up_open
+        self.state.is_primary() || self.way_up == WayUp::Open
     }
 
-    /// The way up is open (again): attach anew, and repeat what has no answer.
-    fn resume(&mut self, now: Timestamp) {
+    /// What the parent needs of a new connection: who is there, and the question what it has of
+    /// their reports.
+    fn greet_parent(&mut self, now: Timestamp) {
         self.send_presences(now);
-        if self.links.uplink().is_none() {
-            return;
-        }
-        self.ask_attach();
-        let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
-        products.iter().for_each(|product| self.resume_wishes(product));
-        self.repeat_turns();
-        self.repeat_claims();
         self.reports.uplink_down();
         self.offer_reports();
     }
 
-    /// The parent says that letters get to the primary.
+    /// Says again what a holder above has not answered; it may be nearer than the primary.
+    fn ask_holders(&mut self) {
+        let products: Vec<ProductName> = self.state.open.keys().cloned().collect();
+        products.iter().for_each(|product| self.resume_wishes(product));
+        self.repeat_turns();
+    }
+
+    /// The parent says that letters get to the primary: attach anew, and repeat what has no answer.
     fn way_up_opens(&mut self, now: Timestamp) {
-        self.way_up_open = true;
+        // What was said when the connection was made came to nobody beyond a way that was closed.
+        if self.way_up != WayUp::Unsaid {
+            self.greet_parent(now);
+        }
+        self.way_up = WayUp::Open;
         self.way_cut_since = None;
-        self.resume(now);
+        if self.links.uplink().is_some() {
+            self.ask_attach();
+            self.ask_holders();
+            self.repeat_claims();
+        }
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
     }
 
+    /// The parent's answer to a presence.
+    fn parent_heard(&mut self, open: bool, now: Timestamp) {
+        match (open, self.way_up) {
+            (true, WayUp::Unsaid | WayUp::Closed) => self.way_up_opens(now),
+            (false, WayUp::Open) => self.way_up_closes(now),
+            (false, WayUp::Unsaid) => {
+                self.way_up = WayUp::Closed;
+                self.ask_holders();
+            }
+            (true, WayUp::Open) | (false, WayUp::Closed) => {}
+        }
+    }
+
     /// Letters do not get to the primary any more; those below are told, so that they can say so.
     fn way_up_closes(&mut self, now: Timestamp) {
-        if std::mem::replace(&mut self.way_up_open, false) {
+        if std::mem::replace(&mut self.way_up, WayUp::Closed) == WayUp::Open {
             self.way_cut_since = Some(now);
         }
         let links: Vec<LinkId> = self.links.downlinks().collect();
@@ -458,11 +490,7 @@ impl Engine {
                 if trust < self.state.trust.trust.version {
                     self.send_trust(link);
                 }
-                match (open, self.way_up_open) {
-                    (true, false) => self.way_up_opens(now),
-                    (false, true) => self.way_up_closes(now),
-                    _ => {}
-                }
+                self.parent_heard(open, now);
             }
             (Body::Trust(sealed), _) => self.trust_came(sealed),
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
