@@ -411,7 +411,11 @@ impl Engine {
 
     pub(super) fn status(&self, now: Timestamp) -> StatusView {
         let servers = self.servers(now).servers;
-        let online = servers.iter().filter(|server| server.online).count() as u64;
+        let count = |online| {
+            // Who was shut out, or has not come yet, is not missed.
+            let of = |server: &&ServerView| server.online == online && server.standing == "member";
+            servers.iter().filter(of).count() as u64
+        };
         StatusView {
             as_of: now,
             tree: self.state.server.founding.tree.clone(),
@@ -426,8 +430,8 @@ impl Engine {
                 .filter(|_| !self.reaches_primary()),
             clock_ahead_ms: self.clock_ahead_ms,
             attach_refusal: self.attach_refusal.clone(),
-            servers_online: online,
-            servers_offline: servers.len() as u64 - online,
+            servers_online: count(true),
+            servers_offline: count(false),
             products: self.holdings_of(self.state.name()),
             nodes: self.node_counts(self.state.name()),
             waiting: self.state.open.values().map(|open| open.len() as u64).sum(),
