@@ -3,8 +3,9 @@
 //!
 //! - `case`: the texts. `tree`: the servers of a case. `disks`: what they write to.
 //! - `cuts`: the worked example with the power gone at every sync of every server.
-//! - `greeting`: what a relay says when it is connected.
 //! - `claims`: the same while relays claim serials; letters that claim what they should not.
+//! - `greeting`: what a relay says when it is connected.
+//! - `turns`: uses on their way while connections come and go.
 
 #[path = "engine/case.rs"]
 mod case;
@@ -23,6 +24,9 @@ mod enrolment;
 
 #[path = "engine/greeting.rs"]
 mod greeting;
+
+#[path = "engine/turns.rs"]
+mod turns;
 
 #[path = "engine/tree.rs"]
 mod tree;

@@ -204,8 +204,10 @@ impl Engine {
     pub(super) fn own_part(&self, link: LinkId, mut part: PackPart) -> PackPart {
         let Pack { product, relay, accounts, below, .. } = &mut part.piece;
         let ledger = self.state.ledgers.get(product);
+        let child = self.links.child(link);
         let elsewhere = |server: &ServerName| match self.links.way_down(server) {
-            Some(way) => way != link,
+            // An older connection of the same child is no other place.
+            Some(way) => self.links.child(way) != child,
             None => {
                 let route = ledger.and_then(|ledger| ledger.route_of(server));
                 server == self.state.name() || route.is_some_and(|route| !route.contains(relay))
