@@ -110,8 +110,11 @@ impl Engine {
             let edge = self.state.edges.get(&(product.clone(), server.clone()));
             let set = edge.is_some_and(|edge| edge.level.option != HoldingOption::None);
             let figures = self.figures_of(server, product);
-            set || self.outstanding(server, product) > 0
-                || figures.phase != Phase::Sharing && !self.is_outdated(server, &figures, product)
+            // What is registered there stays there, however much of the rest came back already.
+            let stays = figures.registered > LicenseCount::ZERO;
+            let known = || stays || !self.is_outdated(server, &figures, product);
+            let holding = figures.phase != Phase::Sharing && known();
+            set || self.outstanding(server, product) > 0 || holding
         };
         let tree = self.tree();
         let me = self.state.name();

@@ -6,6 +6,7 @@ use crate::model::name::ServerName;
 use crate::model::request::{Answer, Doing, Request, RequestId};
 use crate::simulator::joiners::LIFE;
 use crate::simulator::keyring::Proof;
+use crate::simulator::moment::Moment;
 use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::truth::Truth;
 use crate::simulator::violation::Findings;
@@ -43,6 +44,8 @@ pub struct Enrolments {
     removed: BTreeMap<ServerName, Option<u64>>,
     /// The highest version of trust that each server was seen with.
     versions: Vec<u64>,
+    /// When that of the primary rose last.
+    risen_at: Moment,
     found: Vec<String>,
 }
 
@@ -126,10 +129,18 @@ impl Enrolments {
         self.versions[place] = 0;
     }
 
+    /// When the primary last changed what is to be believed.
+    pub fn risen_at(&self) -> Moment {
+        self.risen_at
+    }
+
     /// One server after a step: nobody believes less than before, in memory or on disk.
     pub fn check_step(&mut self, world: &World, place: usize, truth: &Truth, out: &mut Findings) {
         let name = world.topology.name(place);
         let before = std::mem::replace(&mut self.versions[place], truth.trust_version);
+        if place == PRIMARY && before < truth.trust_version {
+            self.risen_at = world.now();
+        }
         out.hold(before <= truth.trust_version, "trust", || {
             format!("{name} went back from trust {before} to {}", truth.trust_version)
         });

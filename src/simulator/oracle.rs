@@ -78,6 +78,11 @@ impl Oracle {
         self.violations.extend(findings.into_violations());
     }
 
+    /// When the primary last changed what is to be believed.
+    pub fn trust_risen_at(&self) -> Moment {
+        self.enrolments.risen_at()
+    }
+
     pub fn posted(&mut self, id: RequestId, place: usize, request: &Request) {
         self.promises.posted(id, place, request);
         self.enrolments.posted(id, request);

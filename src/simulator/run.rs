@@ -49,6 +49,10 @@ pub const REST_MS: u64 = 55_000;
 /// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
 const AGREE_MS: u64 = 25_000;
 const PROBE_MS: u64 = 10_000;
+/// How long a change of what is believed takes to get to everybody, when nothing fails.
+const TOLD_MS: u64 = 3_000;
+/// More steps than a new authority takes.
+const TRUST_STEPS_MAX: u32 = 4;
 
 /// Runs one seed. A run that fails is run again, to show its last lines.
 pub fn run(seed: u64, settings: &Settings) -> Outcome {
@@ -222,7 +226,20 @@ impl Run {
 
     // The end.
 
+    /// A step of a new authority may be taken at any moment, also after the faults; what all are
+    /// to believe is looked at when it had the time to come to them.
+    fn let_trust_arrive(&mut self) {
+        for _ in 0..TRUST_STEPS_MAX {
+            let told = self.oracle.trust_risen_at().after_ms(TOLD_MS);
+            if self.world.now() >= told {
+                return;
+            }
+            self.pass(told);
+        }
+    }
+
     fn look_at_rest(&mut self) {
+        self.let_trust_arrive();
         if !self.goes_well() {
             return;
         }
