@@ -182,24 +182,45 @@ impl TryFrom<HoldingBody> for HoldingChange {
 
 /// How an imported file is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ImportFormat {
-    /// Whichever its first character says.
+    /// Whichever its first lines say.
     #[default]
     Auto,
     /// `nmap -oX`.
-    Nmap,
-    /// Tables of ARP.
+    #[serde(alias = "nmap")]
+    NmapXml,
+    /// What systems and network devices print of their ARP tables, several one after another if
+    /// need be: `arp -a`, `-n`, `-v` of Linux, BSD, macOS, AIX, Windows; Cisco, Arista, Huawei,
+    /// Juniper, MikroTik.
     Arp,
+    /// `ip neigh` of Linux.
+    IpNeigh,
+    /// `show cdp neighbors detail`.
+    Cdp,
+    /// `show lldp neighbors detail`, `lldpcli show neighbors details`.
+    Lldp,
+    /// A list with named columns: `mac`, `ip address`, `host name` and the like.
+    Csv,
+}
+
+impl ImportFormat {
+    /// Each with its name on the command line.
+    pub const ALL: [(ImportFormat, &'static str); 7] = [
+        (ImportFormat::Auto, "auto"),
+        (ImportFormat::NmapXml, "nmap-xml"),
+        (ImportFormat::Arp, "arp"),
+        (ImportFormat::IpNeigh, "ip-neigh"),
+        (ImportFormat::Cdp, "cdp"),
+        (ImportFormat::Lldp, "lldp"),
+        (ImportFormat::Csv, "csv"),
+    ];
 }
 
 impl fmt::Display for ImportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            ImportFormat::Auto => "auto",
-            ImportFormat::Nmap => "nmap",
-            ImportFormat::Arp => "arp",
-        })
+        let name = ImportFormat::ALL.iter().find(|(format, _)| format == self);
+        f.pad(name.map_or("", |(_, name)| *name))
     }
 }
 
@@ -207,12 +228,12 @@ impl FromStr for ImportFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ImportFormat, String> {
-        match text {
-            "auto" => Ok(ImportFormat::Auto),
-            "nmap" => Ok(ImportFormat::Nmap),
-            "arp" => Ok(ImportFormat::Arp),
-            _ => Err(format!("{text:?} is no format; there are `auto`, `nmap` and `arp`")),
-        }
+        let text = if text == "nmap" { "nmap-xml" } else { text };
+        let known = ImportFormat::ALL.iter().find(|(_, name)| *name == text);
+        known.map(|(format, _)| *format).ok_or_else(|| {
+            let names = ImportFormat::ALL.map(|(_, name)| name).join(", ");
+            format!("{text:?} is no format; there are {names}")
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::client::contract::{ImportFormat, ImportOutcome, SkippedRow};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
 use crate::edge::codes;
-use crate::edge::import::{self, Format, Import, ImportError};
+use crate::edge::import::{self, Import, ImportError};
 use crate::model::discovery::Found;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Request};
@@ -37,11 +37,6 @@ pub(super) async fn import(
 
 async fn parsed(api: &Api, bytes: Vec<u8>, format: ImportFormat) -> Result<Import, Failure> {
     let limits = api.0.import;
-    let format = match format {
-        ImportFormat::Auto => Format::Auto,
-        ImportFormat::Nmap => Format::NmapXml,
-        ImportFormat::Arp => Format::Arp,
-    };
     let reading = tokio::task::spawn_blocking(move || import::read(&bytes, format, &limits));
     // Only a panic while reading ends here otherwise.
     reading.await.map_err(|_| Failure::Unexpected)?.map_err(|error| refused(&error))
@@ -73,14 +68,9 @@ async fn book(api: &Api, found: Vec<Found>) -> Result<(u64, u64), Failure> {
 }
 
 fn outcome(list: Import, new: u64, known: u64) -> ImportOutcome {
-    let format = match list.format {
-        Format::NmapXml => ImportFormat::Nmap,
-        Format::Arp => ImportFormat::Arp,
-        Format::Auto => ImportFormat::Auto,
-    };
     let skipped = list.skipped.iter();
     ImportOutcome {
-        format,
+        format: list.format,
         rows: list.rows,
         new,
         known,
@@ -101,7 +91,12 @@ fn refused(error: &ImportError) -> Failure {
         ),
         Error::Empty | Error::Utf16 | Error::NothingRead { .. } | Error::NotNmap { .. } => (
             codes::IMPORT_OTHER,
-            "give the output of `nmap -oX FILE`, or of `arp -an` or `show ip arp`",
+            "give the output of `nmap -oX FILE`, `arp -an`, `ip neigh` or `show lldp neighbors \
+             detail`, or name its `--format`",
+        ),
+        Error::NoColumns { .. } => (
+            codes::IMPORT_OTHER,
+            "name the columns in the first row: `ip address` or `mac`, and `host name`",
         ),
         Error::Io { .. } | Error::NotAFile(_) => {
             (codes::IMPORT_OTHER, "name a file that can be read")

@@ -334,7 +334,7 @@ async fn an_import_is_booked_in_pieces() {
     let outcome = outcome.unwrap();
     assert_eq!(pieces, [2, 2, 1]);
     assert_eq!((outcome.new, outcome.rows, outcome.format), (5, 5, ImportFormat::Arp));
-    let nothing = stage.client.import(ImportFormat::Nmap, b"<x/>".to_vec()).await.unwrap_err();
+    let nothing = stage.client.import(ImportFormat::NmapXml, b"<x/>".to_vec()).await.unwrap_err();
     assert_eq!(code(&nothing), "LT0311");
 }
 
@@ -352,7 +352,7 @@ async fn what_makes_no_sense_is_refused_with_a_word() {
         ("POST /v1/holdings", "{\"relay\":\"d\"", 400, "LT0693"),
         ("POST /v1/holdings", "{\"relay\":\"d\",\"verb\":\"distribute\"}", 400, "LT0693"),
         ("POST /v1/nodes/ignore", "{\"devices\":[],\"product\":\"x\"}", 400, "LT0693"),
-        ("POST /v1/imports?format=csv", "", 400, "LT0693"),
+        ("POST /v1/imports?format=excel", "", 400, "LT0693"),
     ] {
         let length = body.len();
         let request = format!("{line} {head}content-length: {length}\r\n\r\n{body}");

@@ -47,11 +47,11 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// Take in the machines of a list: `nmap -oX`, or tables of ARP.
+    /// Take in the machines of a list: a scan, a table of neighbours, an export.
     Import {
         /// The list; `-` reads it from standard input.
         file: PathBuf,
-        /// `auto`, `nmap` or `arp`.
+        /// `nmap-xml`, `arp`, `ip-neigh`, `cdp`, `lldp`, `csv`; `auto` looks at its first lines.
         #[arg(long, default_value = "auto")]
         format: ImportFormat,
     },

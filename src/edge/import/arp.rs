@@ -13,13 +13,14 @@
 //! A last line without an end is taken only if something stands behind what was read of it: a cut
 //! `00:50:56:c0:00:0` is a right address of another machine.
 
+use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Format, Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
 use crate::model::discovery::{Found, MacAddress};
 use std::net::IpAddr;
 
 pub(super) fn read(bytes: &[u8], limits: &ImportLimits) -> Result<Import, ImportError> {
-    let mut gather = Gather::new(Format::Arp, limits);
+    let mut gather = Gather::new(ImportFormat::Arp, limits);
     let mut lines = 0;
     for (line, content) in (1..).zip(bytes.split_inclusive(|b| *b == b'\n')) {
         lines = line;
@@ -30,7 +31,7 @@ pub(super) fn read(bytes: &[u8], limits: &ImportLimits) -> Result<Import, Import
         }
     }
     if !gather.has_understood() {
-        return Err(ImportError::NothingRead { lines });
+        return Err(ImportError::NothingRead { format: ImportFormat::Arp, lines });
     }
     Ok(gather.finish())
 }

@@ -4,7 +4,8 @@
 //! that has its address. Invariant: a machine without a hardware address is the only one that
 //! has its addresses, so `by_address` always finds it.
 
-use crate::edge::import::{Format, Import, ImportError, ImportLimits, SkipReason, Skipped};
+use crate::client::contract::ImportFormat;
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, Skipped};
 use crate::model::discovery::{Found, MacAddress};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,7 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(format: Format, limits: &'a ImportLimits) -> Gather<'a> {
+    pub(super) fn new(format: ImportFormat, limits: &'a ImportLimits) -> Gather<'a> {
         let import = Import {
             format,
             found: Vec::new(),

@@ -1,9 +1,10 @@
-//! Readers of the lists of machines that a site already has: a scan by nmap, tables of ARP.
+//! Readers of the lists of machines that a site already has: scans, tables of neighbours, exports.
 //!
 //! ```text
-//!   file ─► size ─► format ─┬─ nmap XML:  whole document or nothing ─┐
-//!                           └─ ARP text:  row by row ────────────────┴─► gather ─► found machines
-//!                                                                        (same machine = one)
+//!   file ─► size ─► format ─┬─ nmap XML:         whole document or nothing ─┐
+//!                           ├─ ARP, `ip neigh`:  row by row ────────────────┤
+//!                           ├─ CDP, LLDP:        block by block ────────────┼─► gather ─► machines
+//!                           └─ CSV:              row by row ────────────────┘   (same one = one)
 //! ```
 //!
 //! Every byte read here was written by strangers: names come from whoever answers a scan. So all
@@ -15,28 +16,19 @@
 //! as a shorter table. Cut inside a line, that row is skipped and reported.
 
 mod arp;
+mod csv;
 mod gather;
+mod ip_neigh;
+mod neighbours;
 mod nmap;
 
 #[cfg(test)]
 mod tests;
 
+use crate::client::contract::ImportFormat;
 use crate::model::discovery::Found;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// How an imported file is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `nmap -oX`.
-    NmapXml,
-    /// What systems and network devices print of their ARP tables, several one after another if
-    /// need be: `arp -a`, `-n`, `-v` of Linux, BSD, macOS, AIX; Cisco, Arista, Huawei, Juniper,
-    /// MikroTik.
-    Arp,
-    /// Whichever of the two the first character says.
-    Auto,
-}
 
 /// What one import may take up. Beyond a limit a file is refused, unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +66,8 @@ impl Default for ImportLimits {
 /// What was read of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// How it was read; never [`Format::Auto`].
-    pub format: Format,
+    /// How it was read; never [`ImportFormat::Auto`].
+    pub format: ImportFormat,
     /// The machines, in order of first appearance.
     pub found: Vec<Found>,
     /// Rows or hosts seen, the skipped ones among them.
@@ -110,11 +102,13 @@ pub enum SkipReason {
     Unspecified,
     #[error("a loopback address says nothing outside its machine")]
     Loopback,
+    #[error("neither an address nor a hardware address is given")]
+    NoAddress,
     #[error("the addresses of this row cannot be read")]
     Unreadable,
     #[error("the line is too long")]
     TooLong,
-    #[error("the last line is not whole")]
+    #[error("the end of the file is not whole")]
     CutOff,
 }
 
@@ -133,8 +127,10 @@ pub enum ImportError {
     Empty,
     #[error("the file is UTF-16 text; save it as UTF-8")]
     Utf16,
-    #[error("no row of an ARP table was found in {lines} lines")]
-    NothingRead { lines: u64 },
+    #[error("nothing of the format `{format}` was found in {lines} lines")]
+    NothingRead { format: ImportFormat, lines: u64 },
+    #[error("the first line names no column with addresses: {found:?}")]
+    NoColumns { found: String },
     #[error("this XML is not of nmap (its outermost element is {found:?})")]
     NotNmap { found: String },
     #[error("line {line}: the XML is not UTF-8 text")]
@@ -159,7 +155,7 @@ pub enum ImportError {
 /// The machines in a file. Its size is looked at before its content.
 pub fn read_file(
     path: &Path,
-    format: Format,
+    format: ImportFormat,
     limits: &ImportLimits,
 ) -> Result<Import, ImportError> {
     let failed = |source| ImportError::Io { path: path.to_path_buf(), source };
@@ -178,7 +174,11 @@ pub fn read_file(
 }
 
 /// The machines in the bytes of a file.
-pub fn read(bytes: &[u8], format: Format, limits: &ImportLimits) -> Result<Import, ImportError> {
+pub fn read(
+    bytes: &[u8],
+    format: ImportFormat,
+    limits: &ImportLimits,
+) -> Result<Import, ImportError> {
     if bytes.len() as u64 > limits.bytes_max {
         return Err(ImportError::TooLarge { max: limits.bytes_max });
     }
@@ -186,10 +186,36 @@ pub fn read(bytes: &[u8], format: Format, limits: &ImportLimits) -> Result<Impor
         return Err(ImportError::Utf16);
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let first = bytes.iter().find(|b| !b.is_ascii_whitespace()).ok_or(ImportError::Empty)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(ImportError::Empty);
+    }
+    let format = if format == ImportFormat::Auto { guess(bytes) } else { format };
     match format {
-        Format::NmapXml => nmap::read(bytes, limits),
-        Format::Auto if *first == b'<' => nmap::read(bytes, limits),
-        Format::Arp | Format::Auto => arp::read(bytes, limits),
+        ImportFormat::NmapXml => nmap::read(bytes, limits),
+        ImportFormat::IpNeigh => ip_neigh::read(bytes, limits),
+        ImportFormat::Cdp | ImportFormat::Lldp => neighbours::read(bytes, format, limits),
+        ImportFormat::Csv => csv::read(bytes, limits),
+        ImportFormat::Arp | ImportFormat::Auto => arp::read(bytes, limits),
+    }
+}
+
+/// How much of a file is looked at to guess what it is, in bytes.
+const GUESSED_BY: usize = 64 * 1024;
+
+/// What a file is, by how it begins; a table of ARP where nothing else fits.
+fn guess(bytes: &[u8]) -> ImportFormat {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(GUESSED_BY)]);
+    let first = text.trim_start().lines().next().unwrap_or_default();
+    let has_block = |format: &ImportFormat| {
+        text.lines().any(|line| neighbours::begins(*format, line.trim_end()))
+    };
+    match first {
+        _ if first.starts_with('<') => ImportFormat::NmapXml,
+        _ if csv::is_head(first) => ImportFormat::Csv,
+        _ if ip_neigh::is_row(first) => ImportFormat::IpNeigh,
+        _ => {
+            let blocks = [ImportFormat::Cdp, ImportFormat::Lldp].into_iter().find(has_block);
+            blocks.unwrap_or(ImportFormat::Arp)
+        }
     }
 }

@@ -11,8 +11,9 @@
 //! there. No document type but nmap's bare one, no entity but the predefined five: nothing is ever
 //! expanded, fetched or looked up.
 
+use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Format, Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
 use crate::model::discovery::Found;
 use quick_xml::XmlVersion;
 use quick_xml::errors::{Error as XmlError, IllFormedError};
@@ -97,7 +98,7 @@ type Attributes<'x> = Vec<(&'x str, Cow<'x, str>)>;
 
 impl<'a> Scan<'a> {
     fn new(limits: &'a ImportLimits) -> Scan<'a> {
-        let gather = Gather::new(Format::NmapXml, limits);
+        let gather = Gather::new(ImportFormat::NmapXml, limits);
         Scan { limits, gather, open: Vec::new(), closed: false, host: Host::default(), line: 1 }
     }
 

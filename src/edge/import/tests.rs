@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 fn import(text: &str) -> Import {
-    read(text.as_bytes(), Format::Arp, &ImportLimits::default()).unwrap()
+    read(text.as_bytes(), ImportFormat::Arp, &ImportLimits::default()).unwrap()
 }
 
 fn addresses(found: &Found) -> Vec<String> {
@@ -65,7 +65,7 @@ fn a_machine_without_hardware_address_is_known_by_its_addresses() {
         host(&["10.0.0.4", "10.0.0.3"], ""),
     ];
     let text = format!("<nmaprun>{}</nmaprun>", scan.concat());
-    let import = read(text.as_bytes(), Format::Auto, &ImportLimits::default()).unwrap();
+    let import = read(text.as_bytes(), ImportFormat::Auto, &ImportLimits::default()).unwrap();
     assert_eq!(import.found.len(), 1);
     assert_eq!(import.found[0].mac, mac.parse().ok());
     assert_eq!(import.found[0].host_name.as_deref(), Some("first"));
@@ -85,7 +85,7 @@ fn machines_that_turn_out_to_be_one_are_merged_in_near_linear_time() {
     }
     text.push_str("</nmaprun>");
     let before = std::time::Instant::now();
-    let import = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default()).unwrap();
+    let import = read(text.as_bytes(), ImportFormat::NmapXml, &ImportLimits::default()).unwrap();
     assert!(before.elapsed() < std::time::Duration::from_secs(10));
     assert_eq!((import.found.len(), import.found[0].addresses.len()), (1, 30_000));
 }
@@ -100,14 +100,14 @@ fn rows_names_and_listed_skips_are_bounded() {
     };
     let row = |n: u8| format!("pc{n} (10.0.0.{n}) at 0:0:0:0:0:{n} on e\n");
     let three = row(1) + &row(2) + &row(3);
-    let import = read(three.as_bytes(), Format::Arp, &limits).unwrap();
+    let import = read(three.as_bytes(), ImportFormat::Arp, &limits).unwrap();
     let names: Vec<_> = import.found.iter().map(|found| found.host_name.as_deref()).collect();
     assert_eq!((names, import.names_refused), (vec![Some("pc1"), None, None], 2));
     let four = three + &row(4);
-    let outcome = read(four.as_bytes(), Format::Arp, &limits);
+    let outcome = read(four.as_bytes(), ImportFormat::Arp, &limits);
     assert!(matches!(outcome, Err(ImportError::TooManyRows { max: 3 })), "{outcome:?}");
     let incomplete = "? (10.0.0.1) at (incomplete)\n".repeat(3);
-    let import = read(incomplete.as_bytes(), Format::Arp, &limits).unwrap();
+    let import = read(incomplete.as_bytes(), ImportFormat::Arp, &limits).unwrap();
     assert_eq!((import.skipped.len(), import.skipped_total), (1, 3));
 }
 
@@ -119,22 +119,25 @@ fn a_large_file_is_refused_by_its_size() {
     // A hole of 100 MB: takes no space, and no time if nobody reads it.
     file.set_len(100 * 1024 * 1024).unwrap();
     let limits = ImportLimits::default();
-    let outcome = read_file(&path, Format::Auto, &limits);
+    let outcome = read_file(&path, ImportFormat::Auto, &limits);
     assert!(matches!(outcome, Err(ImportError::TooLarge { max: 67_108_864 })), "{outcome:?}");
     let small = ImportLimits { bytes_max: 30, ..limits };
     let text = b"10.0.0.9 0:0:0:0:0:9 eth0.1234\n";
-    assert!(matches!(read(text, Format::Arp, &small), Err(ImportError::TooLarge { max: 30 })));
-    let outcome = read_file(folder.path(), Format::Auto, &limits);
+    assert!(matches!(
+        read(text, ImportFormat::Arp, &small),
+        Err(ImportError::TooLarge { max: 30 })
+    ));
+    let outcome = read_file(folder.path(), ImportFormat::Auto, &limits);
     assert!(matches!(outcome, Err(ImportError::NotAFile(_))), "{outcome:?}");
-    let outcome = read_file(&folder.path().join("none"), Format::Auto, &limits);
+    let outcome = read_file(&folder.path().join("none"), ImportFormat::Auto, &limits);
     assert!(matches!(outcome, Err(ImportError::Io { .. })), "{outcome:?}");
     std::fs::write(&path, &text[..]).unwrap();
-    assert_eq!(read_file(&path, Format::Auto, &limits).unwrap().found.len(), 1);
+    assert_eq!(read_file(&path, ImportFormat::Auto, &limits).unwrap().found.len(), 1);
 }
 
 #[test]
 fn texts_in_other_encodings_and_empty_ones_are_told_apart() {
-    let of = |bytes: &[u8]| read(bytes, Format::Auto, &ImportLimits::default());
+    let of = |bytes: &[u8]| read(bytes, ImportFormat::Auto, &ImportLimits::default());
     assert!(matches!(of(b""), Err(ImportError::Empty)));
     assert!(matches!(of(b" \r\n\t"), Err(ImportError::Empty)));
     assert!(matches!(of(b"\xff\xfe1\x000\x00"), Err(ImportError::Utf16)));
@@ -174,7 +177,7 @@ fn small_host() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        for format in [Format::NmapXml, Format::Arp, Format::Auto] {
+        for (format, _) in ImportFormat::ALL {
             if let Ok(import) = read(&bytes, format, &ImportLimits::default()) {
                 check(&import);
             }
@@ -186,8 +189,26 @@ proptest! {
         text in "((pc|\\(10\\.0\\.0\\.[0-9]\\)|at|10\\.0\\.0\\.[0-9]|0:0:0:0:0:[0-9]|\
                  incomplete|ether|\\PC)( |\n|\r)){0,40}"
     ) {
-        if let Ok(import) = read(text.as_bytes(), Format::Arp, &ImportLimits::default()) {
+        if let Ok(import) = read(text.as_bytes(), ImportFormat::Arp, &ImportLimits::default()) {
             check(&import);
+        }
+    }
+
+    #[test]
+    fn arbitrary_lines_of_neighbours_and_lists_never_panic(
+        lines in prop::collection::vec(
+            "(Device ID:|Chassis id:|  IP: |  IP address: |ip,mac,name|ip;mac|-----|Version :|\
+              10\\.0\\.0\\.[0-9] lladdr )?(pc|\
+              10\\.0\\.0\\.[0-9]|0:0:0:0:0:[0-9]|,|;|\"| STALE| FAILED|\
+              \\PC){0,6}",
+            0..30,
+        )
+    ) {
+        let text = lines.join("\n");
+        for (format, _) in ImportFormat::ALL {
+            if let Ok(import) = read(text.as_bytes(), format, &ImportLimits::default()) {
+                check(&import);
+            }
         }
     }
 
@@ -196,13 +217,14 @@ proptest! {
         text in "(<nmaprun>|</nmaprun>|<host>|</host>|<a b=\"|\"/>|&|;|#|!\\[CDATA\\[|\\?|<|>|\
                  x){0,30}"
     ) {
-        let _ = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default());
+        let _ = read(text.as_bytes(), ImportFormat::NmapXml, &ImportLimits::default());
     }
 
     #[test]
     fn merged_machines_are_apart(hosts in prop::collection::vec(small_host(), 0..30)) {
         let text = format!("<nmaprun>{}</nmaprun>", hosts.concat());
-        let import = read(text.as_bytes(), Format::NmapXml, &ImportLimits::default()).unwrap();
+        let read = read(text.as_bytes(), ImportFormat::NmapXml, &ImportLimits::default());
+        let import = read.unwrap();
         check(&import);
     }
 }

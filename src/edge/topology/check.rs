@@ -143,10 +143,8 @@ fn convert(
     let tables = raw.discovery.iter();
     let found = tables.flat_map(|table| found_in(folder, table, &key("discovery"), complaints));
     let nodes = machines(found);
-    let path = |table: &RawTable| DiscoveryTable {
-        path: folder.join(&table.file),
-        format: table.format.into(),
-    };
+    let path =
+        |table: &RawTable| DiscoveryTable { path: folder.join(&table.file), format: table.format };
     TopologyServer {
         parent: raw.parent,
         listen: raw.listen,
@@ -171,7 +169,7 @@ fn found_in(folder: &Path, table: &RawTable, key: &str, complaints: &mut Complai
         return Vec::new();
     }
     let path = folder.join(&table.file);
-    match import::read_file(&path, table.format.into(), &ImportLimits::default()) {
+    match import::read_file(&path, table.format, &ImportLimits::default()) {
         Ok(import) => import.found,
         Err(error) => {
             complaints.add(

@@ -2,9 +2,9 @@
 //!
 //! Every table of the file is read for itself, so that one misspelled key does not hide the next.
 
+use crate::client::contract::ImportFormat;
 use crate::edge::codes;
 use crate::edge::config::nearest;
-use crate::edge::import::Format;
 use crate::edge::topology::problem::Complaints;
 use crate::model::count::LicenseCount;
 use crate::model::license::Metric;
@@ -81,26 +81,7 @@ impl Default for RawManaged {
 pub(super) struct RawTable {
     pub(super) file: PathBuf,
     #[serde(default)]
-    pub(super) format: RawFormat,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawFormat {
-    #[default]
-    Auto,
-    Nmap,
-    Arp,
-}
-
-impl From<RawFormat> for Format {
-    fn from(format: RawFormat) -> Format {
-        match format {
-            RawFormat::Auto => Format::Auto,
-            RawFormat::Nmap => Format::NmapXml,
-            RawFormat::Arp => Format::Arp,
-        }
-    }
+    pub(super) format: ImportFormat,
 }
 
 #[derive(Debug, Deserialize)]

@@ -22,8 +22,8 @@ pub mod problem;
 #[cfg(test)]
 mod tests;
 
+use crate::client::contract::ImportFormat;
 use crate::edge::codes;
-use crate::edge::import::Format;
 use crate::engine::range::{Range, Tree, children, ranges};
 use crate::model::count::LicenseCount;
 use crate::model::holding::HoldingOption;
@@ -87,7 +87,7 @@ impl Holding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryTable {
     pub path: PathBuf,
-    pub format: Format,
+    pub format: ImportFormat,
 }
 
 /// A license file to issue.

@@ -8,11 +8,9 @@
 //! Each step looks before it acts and is remembered once it was done, so that a run that was cut
 //! off goes on where it was, and a later run undoes nothing that people changed.
 
-use crate::client::contract::ImportFormat;
 use crate::client::{Client, ClientError};
 use crate::edge::codes;
 use crate::edge::discovered::{NODES_PER_REQUEST_MAX, first_discovered};
-use crate::edge::import::Format;
 use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
@@ -253,12 +251,7 @@ impl Steps<'_> {
                 }
                 let read = std::fs::read(&table.path);
                 let bytes = read.map_err(|error| unusable(&table.path, &error))?;
-                let format = match table.format {
-                    Format::NmapXml => ImportFormat::Nmap,
-                    Format::Arp => ImportFormat::Arp,
-                    Format::Auto => ImportFormat::Auto,
-                };
-                *new.get_or_insert(0) += client.import(format, bytes).await?.new;
+                *new.get_or_insert(0) += client.import(table.format, bytes).await?.new;
                 self.folder.done(step)?;
             }
             if let Some(new) = new {

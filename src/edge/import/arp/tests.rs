@@ -1,6 +1,7 @@
 //! Tests of the ARP tables: every fixture against what its own authors expect of it.
 
-use crate::edge::import::{Format, Import, ImportError, ImportLimits, SkipReason, read};
+use crate::client::contract::ImportFormat;
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read};
 use crate::model::discovery::MacAddress;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ fn bytes_of(file: &str) -> Vec<u8> {
 }
 
 fn import(text: &str) -> Result<Import, ImportError> {
-    read(text.as_bytes(), Format::Auto, &ImportLimits::default())
+    read(text.as_bytes(), ImportFormat::Auto, &ImportLimits::default())
 }
 
 /// What a table says: a hardware address, and an address that goes with it.
@@ -66,7 +67,7 @@ fn expected_of_yml(file: &str) -> Vec<Expected> {
 }
 
 fn check(file: &str, expected: &[Expected]) {
-    let import = read(&bytes_of(file), Format::Auto, &ImportLimits::default()).unwrap();
+    let import = read(&bytes_of(file), ImportFormat::Auto, &ImportLimits::default()).unwrap();
     let mut pairs = Pairs::new();
     let mut skipped = 0;
     for row in expected {
@@ -83,7 +84,7 @@ fn check(file: &str, expected: &[Expected]) {
     assert_eq!(pairs_of(&import), pairs, "{file}");
     assert_eq!(import.rows, expected.len() as u64, "{file}");
     assert_eq!(import.skipped_total, skipped, "{file}: {:?}", import.skipped);
-    assert_eq!(import.format, Format::Arp);
+    assert_eq!(import.format, ImportFormat::Arp);
 }
 
 const JSON: [(&str, usize); 5] = [
@@ -128,10 +129,10 @@ fn a_table_cut_at_any_byte_says_nothing_new() {
     for file in tables() {
         let bytes = bytes_of(&file);
         let limits = ImportLimits::default();
-        let whole = pairs_of(&read(&bytes, Format::Arp, &limits).unwrap());
+        let whole = pairs_of(&read(&bytes, ImportFormat::Arp, &limits).unwrap());
         let step = if bytes.len() > 10_000 { 7 } else { 1 };
         for end in (0..bytes.len()).step_by(step) {
-            let Ok(cut) = read(&bytes[..end], Format::Arp, &limits) else { continue };
+            let Ok(cut) = read(&bytes[..end], ImportFormat::Arp, &limits) else { continue };
             let pairs = pairs_of(&cut);
             assert!(pairs.is_subset(&whole), "{file} cut at {end}: {pairs:?}");
             cut_off += cut.skipped.iter().filter(|s| s.reason == SkipReason::CutOff).count();
@@ -146,10 +147,10 @@ fn tables_of_several_systems_may_stand_in_one_file() {
     let mut pairs = Pairs::new();
     for file in tables() {
         let bytes = bytes_of(&file);
-        pairs.extend(pairs_of(&read(&bytes, Format::Arp, &ImportLimits::default()).unwrap()));
+        pairs.extend(pairs_of(&read(&bytes, ImportFormat::Arp, &ImportLimits::default()).unwrap()));
         all.extend(bytes);
     }
-    let import = read(&all, Format::Auto, &ImportLimits::default()).unwrap();
+    let import = read(&all, ImportFormat::Auto, &ImportLimits::default()).unwrap();
     // The gateway of one table, known by name only, has its address in another.
     let named: MacAddress = "00:50:56:f7:4a:fc".parse().unwrap();
     assert!(pairs.remove(&(named, None)));
@@ -250,4 +251,27 @@ fn a_line_without_end_costs_no_more_than_its_length() {
     let import = import(&long).unwrap();
     assert_eq!(import.skipped[0].reason, SkipReason::TooLong);
     assert_eq!(import.found.len(), 1);
+}
+
+/// What systems print that no fixture is of: after the manuals of Windows, OpenBSD and BusyBox. The
+/// rows are made up.
+#[test]
+fn tables_of_windows_openbsd_and_busybox_are_read() {
+    let windows = "\r\nInterface: 192.0.2.4 --- 0x7\r\n  \
+                   Internet Address      Physical Address      Type\r\n  \
+                   192.0.2.1             00-16-3e-00-00-01     dynamic   \r\n  \
+                   192.0.2.255           ff-ff-ff-ff-ff-ff     static    \r\n  \
+                   224.0.0.22            01-00-5e-00-00-16     static    \r\n";
+    let openbsd = "Host                                 Ethernet Address    Netif Expire    Flags\n\
+                   192.0.2.1                            00:16:3e:00:00:01     em0 17m22s\n\
+                   192.0.2.4                            00:16:3e:00:00:04     em0 permanent l\n\
+                   192.0.2.9                            (incomplete)          em0 expired\n";
+    let busybox = "? (192.0.2.1) at 00:16:3e:00:00:01 [ether]  on eth0\n\
+                   ? (192.0.2.9) at <incomplete>  on eth0\n";
+    for (text, machines, skipped) in [(windows, 1, 2), (openbsd, 2, 1), (busybox, 1, 1)] {
+        let import = import(text).unwrap();
+        assert_eq!(import.format, ImportFormat::Arp);
+        assert_eq!((import.found.len(), import.skipped_total), (machines, skipped), "{text}");
+        assert_eq!(import.found[0].mac.unwrap().to_string(), "00:16:3e:00:00:01");
+    }
 }

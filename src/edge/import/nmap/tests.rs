@@ -1,6 +1,7 @@
 //! Tests of nmap's XML: what the fixtures hold, whole or not at all, and no tricks with entities.
 
-use crate::edge::import::{Format, Import, ImportError, ImportLimits, SkipReason, read};
+use crate::client::contract::ImportFormat;
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read};
 use std::time::{Duration, Instant};
 
 const FILES: [&str; 5] =
@@ -12,7 +13,7 @@ fn bytes_of(file: &str) -> Vec<u8> {
 }
 
 fn import(text: &str) -> Result<Import, ImportError> {
-    read(text.as_bytes(), Format::Auto, &ImportLimits::default())
+    read(text.as_bytes(), ImportFormat::Auto, &ImportLimits::default())
 }
 
 /// Machines as text: hardware address, addresses, name.
@@ -44,13 +45,13 @@ fn the_fixtures_hold_these_machines() {
         ),
     ];
     for (file, (machines, rows, skipped)) in FILES.iter().zip(expected) {
-        let import = read(&bytes_of(file), Format::Auto, &ImportLimits::default()).unwrap();
+        let import = read(&bytes_of(file), ImportFormat::Auto, &ImportLimits::default()).unwrap();
         assert_eq!(shown(&import), machines, "{file}");
         assert_eq!((import.rows, import.skipped_total), (rows, skipped), "{file}");
         assert!(import.skipped.len() <= 100, "{file}");
-        assert_eq!(import.format, Format::NmapXml);
+        assert_eq!(import.format, ImportFormat::NmapXml);
     }
-    let sweep = read(&bytes_of(FILES[3]), Format::NmapXml, &ImportLimits::default()).unwrap();
+    let sweep = read(&bytes_of(FILES[3]), ImportFormat::NmapXml, &ImportLimits::default()).unwrap();
     assert_eq!(sweep.skipped[0].reason, SkipReason::NotUp);
     assert_eq!(sweep.skipped[0].line, 12);
 }
@@ -62,7 +63,7 @@ fn a_file_cut_anywhere_is_refused() {
         let end_of_document = bytes.iter().rposition(|b| *b == b'>').unwrap();
         let step = if bytes.len() > 20_000 { 7 } else { 1 };
         for end in (0..=end_of_document).step_by(step) {
-            let outcome = read(&bytes[..end], Format::NmapXml, &ImportLimits::default());
+            let outcome = read(&bytes[..end], ImportFormat::NmapXml, &ImportLimits::default());
             assert!(
                 matches!(outcome, Err(ImportError::EndsInTheMiddle { .. } | ImportError::Empty)),
                 "{file} cut at {end}: {outcome:?}"
@@ -121,14 +122,14 @@ fn what_is_not_of_nmap_or_not_well_formed_is_refused() {
         format!("<nmaprun>{HOST}</x></nmaprun>"),
         format!("<nmaprun>{HOST}<a>b & c</a></nmaprun>"),
     ] {
-        let outcome = read(refused.as_bytes(), Format::NmapXml, &ImportLimits::default());
+        let outcome = read(refused.as_bytes(), ImportFormat::NmapXml, &ImportLimits::default());
         assert!(
             matches!(outcome, Err(ImportError::NotWellFormed { .. })),
             "{refused} gave {outcome:?}"
         );
     }
     let latin = b"<nmaprun>\n<x y=\"\xe4\"/></nmaprun>";
-    let outcome = read(latin, Format::Auto, &ImportLimits::default());
+    let outcome = read(latin, ImportFormat::Auto, &ImportLimits::default());
     assert!(matches!(outcome, Err(ImportError::NotUtf8 { line: 2 })), "{outcome:?}");
 }
 
