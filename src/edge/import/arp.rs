@@ -15,7 +15,7 @@
 
 use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read_address};
 use crate::model::discovery::{Found, MacAddress};
 use std::net::IpAddr;
 
@@ -93,11 +93,6 @@ fn row_of_table(words: &[&str]) -> Option<Row> {
 
 fn found(host_name: Option<String>, address: Option<IpAddr>, mac: MacAddress) -> Found {
     Found { mac: Some(mac), addresses: address.into_iter().collect(), host_name }
-}
-
-/// An address, with the interface some systems put behind `%` cut off.
-fn read_address(word: &str) -> Option<IpAddr> {
-    word.split('%').next()?.parse().ok()
 }
 
 fn in_brackets(word: &str) -> Option<&str> {

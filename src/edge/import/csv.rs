@@ -10,10 +10,9 @@
 
 use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read_address};
 use crate::model::discovery::{Found, MacAddress};
 use csv::{ByteRecord, ReaderBuilder};
-use std::net::IpAddr;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,10 +129,6 @@ fn read_mac(text: &str) -> Option<MacAddress> {
     let number = u64::from_str_radix(text, 16).ok()?;
     let [_, _, bytes @ ..] = number.to_be_bytes();
     Some(MacAddress(bytes))
-}
-
-fn read_address(word: &str) -> Option<IpAddr> {
-    word.split('%').next()?.parse().ok()
 }
 
 #[cfg(test)]

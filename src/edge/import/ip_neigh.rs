@@ -9,9 +9,8 @@
 
 use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read_address};
 use crate::model::discovery::Found;
-use std::net::IpAddr;
 
 /// The states of ip-neighbour(8).
 const STATES: [&str; 9] =
@@ -63,10 +62,6 @@ fn row_of(line: &str) -> Option<Result<Found, SkipReason>> {
         Some(Err(_)) => Err(SkipReason::Unreadable),
         Some(Ok(mac)) => Ok(Found { mac: Some(mac), addresses: vec![address], host_name: None }),
     })
-}
-
-fn read_address(word: &str) -> Option<IpAddr> {
-    word.split('%').next()?.parse().ok()
 }
 
 #[cfg(test)]

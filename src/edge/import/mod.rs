@@ -28,6 +28,7 @@ mod tests;
 use crate::client::contract::ImportFormat;
 use crate::model::discovery::Found;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// What one import may take up. Beyond a limit a file is refused, unless said otherwise.
@@ -197,6 +198,11 @@ pub fn read(
         ImportFormat::Csv => csv::read(bytes, limits),
         ImportFormat::Arp | ImportFormat::Auto => arp::read(bytes, limits),
     }
+}
+
+/// An address, with the interface that some put behind `%` cut off.
+fn read_address(word: &str) -> Option<IpAddr> {
+    word.split('%').next()?.parse().ok()
 }
 
 /// How much of a file is looked at to guess what it is, in bytes.

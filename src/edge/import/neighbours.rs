@@ -17,7 +17,7 @@
 
 use crate::client::contract::ImportFormat;
 use crate::edge::import::gather::Gather;
-use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason};
+use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, read_address};
 use crate::model::discovery::{Found, MacAddress};
 use std::net::IpAddr;
 
@@ -129,7 +129,7 @@ impl Block {
         let id = value.strip_prefix("mac ").unwrap_or(value).trim();
         match id.parse::<MacAddress>() {
             Ok(mac) => block.found.mac = Some(mac),
-            Err(_) if read_address(id).is_some() => block.take(Part::Address, id),
+            Err(_) if first_address(id).is_some() => block.take(Part::Address, id),
             Err(_) if format == ImportFormat::Cdp => block.take(Part::Name, id),
             Err(_) => {}
         }
@@ -143,15 +143,15 @@ impl Block {
                 let name = value.split_once('(').map_or(value, |(name, _)| name);
                 self.found.host_name = Some(name.trim().to_string());
             }
-            Part::Address => self.found.addresses.extend(read_address(value)),
+            Part::Address => self.found.addresses.extend(first_address(value)),
             _ => {}
         }
     }
 }
 
 /// The first word, where it is an address; `not advertised` is none.
-fn read_address(value: &str) -> Option<IpAddr> {
-    value.split_ascii_whitespace().next()?.split('%').next()?.parse().ok()
+fn first_address(value: &str) -> Option<IpAddr> {
+    read_address(value.split_ascii_whitespace().next()?)
 }
 
 #[cfg(test)]
