@@ -59,13 +59,7 @@ impl Kept {
         if place.join("ca.key").exists() {
             return Ok(Kept::of(number, Authority::load(place)?));
         }
-        let certificate = Authority::load_certificate(place)?;
-        tracing::warn!(
-            "{} is not here: no server can join, renew its certificate or be shut out by other \
-             servers until it is back and this server was started anew",
-            place.join("ca.key").display()
-        );
-        Ok(Kept { number, certificate, key: None })
+        Ok(Kept { number, certificate: Authority::load_certificate(place)?, key: None })
     }
 }
 
@@ -92,7 +86,23 @@ impl Registrar {
         }
         let (tree, own) = (tree.clone(), own.clone());
         let registrar = Registrar { folder, tree, own, life, authorities, believed: Vec::new() };
+        if let Some(key) = registrar.missing_key() {
+            tracing::warn!(
+                "{} is not here: no server can join, renew its certificate or be shut out by \
+                 other servers until it is back and this server was started anew",
+                key.display()
+            );
+        }
         Ok((!registrar.authorities.is_empty()).then_some(registrar))
+    }
+
+    /// Where the key of the authority that issues should be and is not. That of an older one is
+    /// missed by nobody.
+    fn missing_key(&self) -> Option<PathBuf> {
+        let issuing = issuer_of(&self.folder);
+        let known = self.authorities.iter().find(|known| known.number == issuing);
+        let keyless = known.is_some_and(|known| known.key.is_none());
+        keyless.then(|| place(&self.folder, issuing).join("ca.key"))
     }
 
     /// The one that issues, for identities that are made by hand.
@@ -294,6 +304,7 @@ mod tests {
         let Certified::Unable(why) = registrar.certify(seal(), NOW) else { panic!("sealed") };
         assert!(why.contains("key"), "{why}");
         assert_eq!(registrar.authorities.len(), 1);
+        assert_eq!(registrar.missing_key(), Some(place.join("ca.key")));
         std::fs::rename(&elsewhere, place.join("ca.key")).unwrap();
         assert!(matches!(open().certify(seal(), NOW), Certified::Sealed(_)));
     }
@@ -315,5 +326,8 @@ mod tests {
         let next = asked(&mut registrar);
         assert_eq!(next[0], first[1]);
         assert!(!first.contains(&next[1]));
+        let older = folder.path().join(AUTHORITY).join("ca.key");
+        std::fs::remove_file(older).unwrap();
+        assert_eq!(open().missing_key(), None, "of an authority that issues no more");
     }
 }
