@@ -255,9 +255,8 @@ impl Engine {
         if let Some(other) = elsewhere {
             return Err(of_two_sources(keep, other));
         }
-        let kept = self.own(std::slice::from_ref(keep))?;
-        let others = self.own(others)?;
-        let Some(keep) = kept.first().copied() else { return Ok(None) };
+        self.own(std::slice::from_ref(keep))?;
+        let (keep, others) = (keep.number, self.own(others)?);
         self.united(keep, &others)?;
         self.propose(Command::Unite { keep, others: others.clone() });
         self.await_devices(id, others, None, None, now)
