@@ -5,6 +5,7 @@
 //! - `cuts`: the worked example with the power gone at every sync of every server.
 //! - `claims`: the same while relays claim serials; letters that claim what they should not.
 //! - `greeting`: what a relay says when it is connected.
+//! - `nodes`: what a text says of findings and of nodes that are merged.
 //! - `turns`: uses on their way while connections come and go.
 
 #[path = "engine/case.rs"]
@@ -24,6 +25,9 @@ mod enrolment;
 
 #[path = "engine/greeting.rs"]
 mod greeting;
+
+#[path = "engine/nodes.rs"]
+mod nodes;
 
 #[path = "engine/turns.rs"]
 mod turns;
@@ -102,6 +106,16 @@ fn a_chain_of_four_levels() {
 #[test]
 fn devices_and_their_states() {
     check("devices.txt");
+}
+
+#[test]
+fn which_finding_is_which_node() {
+    check("identity.txt");
+}
+
+#[test]
+fn nodes_that_are_one_machine_are_merged() {
+    check("merge.txt");
 }
 
 #[test]

@@ -6,10 +6,14 @@
 //! - `script`: the worked example of the reference's figure in the commands of an operator.
 //! - `worked`: it holds row by row. `storm`: also while servers are killed at any point of it.
 //! - `kills`: servers killed at each step of the start.
+//! - `nodes`: nodes that are merged, and forgotten.
 //! - `refusals`: what is refused, with which code and which exit.
 
 #[path = "patience/mod.rs"]
 mod patience;
+
+#[path = "up/nodes.rs"]
+mod nodes;
 
 #[path = "up/program.rs"]
 mod program;

@@ -136,6 +136,13 @@ impl Query {
         if let Some(text) = &filter.text {
             query.add("text", text);
         }
+        for (name, moment) in
+            [("seen_before", filter.seen_before), ("seen_since", filter.seen_since)]
+        {
+            if let Some(moment) = moment {
+                query.add(name, &moment.calendar().to_string());
+            }
+        }
         if let Some(after) = &filter.after {
             query.add("after", &after.to_string());
         }
@@ -181,13 +188,15 @@ mod tests {
             managing_sources: vec!["c".parse().unwrap(), "d".parse().unwrap()],
             state: Some(DeviceState::Managed),
             text: Some("a b&c=ü".to_string()),
+            seen_before: Some(crate::model::time::Timestamp(1_794_000_000_125)),
+            seen_since: None,
             after: Some("d:17".parse().unwrap()),
             limit: 50,
         };
         assert_eq!(
             Query::nodes(&filter).path(),
             "/v1/nodes?managing_source=c%2Cd&state=managed&text=a%20b%26c%3D%C3%BC\
-             &after=d%3A17&limit=50"
+             &seen_before=2026-11-06T21%3A20%3A00.125Z&after=d%3A17&limit=50"
         );
     }
 

@@ -45,6 +45,14 @@ pub struct DeviceList {
     pub product: Option<ProductName>,
 }
 
+/// Which nodes are one machine: the others go into the kept one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergeBody {
+    pub keep: DeviceId,
+    pub others: Vec<DeviceId>,
+}
+
 /// A change of a holding option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

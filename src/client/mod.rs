@@ -27,7 +27,7 @@ use crate::model::view::{
 use call::{Method, Query};
 use contract::{
     DeviceList, DeviceOutcomes, DoingBody, EventList, HoldingBody, ImportFormat, ImportOutcome,
-    InviteBody, InviteList, Invited, LicenseList, TitleBody,
+    InviteBody, InviteList, Invited, LicenseList, MergeBody, TitleBody,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,6 +144,17 @@ impl Client {
 
     pub async fn delete(&self, devices: Vec<DeviceId>) -> Result<Vec<DeviceOutcome>, ClientError> {
         self.devices("/v1/nodes/delete", DeviceList { devices, product: None }).await
+    }
+
+    /// Makes the others part of the node that is kept; what became of the others.
+    pub async fn merge(
+        &self,
+        keep: DeviceId,
+        others: Vec<DeviceId>,
+    ) -> Result<Vec<DeviceOutcome>, ClientError> {
+        let body = MergeBody { keep, others };
+        let outcomes: DeviceOutcomes = self.post("/v1/nodes/merge", &body).await?;
+        Ok(outcomes.devices)
     }
 
     /// Takes in the machines of a list; `file` is read by the server.

@@ -13,63 +13,15 @@
 //! - A device stops being managed here first, and its license is free there after.
 
 use super::Engine;
+use super::identities::{is_news, learn};
 use crate::model::account::{Verdict, Want, Wish, WishVerdict};
 use crate::model::count::counted;
 use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
-use crate::model::discovery::{Found, MacAddress};
+use crate::model::discovery::Found;
 use crate::model::holding::Phase;
 use crate::model::name::ProductName;
 use crate::model::row::{DeviceRow, RowKey};
 use crate::model::time::Timestamp;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
-/// What makes two findings one device: the MAC where known, else the address; of several devices
-/// the one found first.
-///
-/// Computed from the rows that are not deleted and from nothing else, so that a start computes the
-/// same: what a command finds must not depend on which commands came before a checkpoint.
-#[derive(Clone, Debug, Default)]
-pub struct Identities {
-    macs: BTreeSet<(MacAddress, DeviceNumber)>,
-    addresses: BTreeSet<(IpAddr, DeviceNumber)>,
-}
-
-impl Identities {
-    pub fn insert(&mut self, device: &Device, number: DeviceNumber) {
-        match device.mac {
-            Some(mac) => {
-                self.macs.insert((mac, number));
-            }
-            None => self.addresses.extend(device.addresses.iter().map(|a| (*a, number))),
-        }
-    }
-
-    pub fn remove(&mut self, device: &Device, number: DeviceNumber) {
-        match device.mac {
-            Some(mac) => {
-                self.macs.remove(&(mac, number));
-            }
-            None => {
-                for address in &device.addresses {
-                    self.addresses.remove(&(*address, number));
-                }
-            }
-        }
-    }
-
-    pub fn number_of(&self, found: &Found) -> Option<DeviceNumber> {
-        match found.mac {
-            Some(mac) => first(&self.macs, mac),
-            None => found.addresses.iter().find_map(|a| first(&self.addresses, *a)),
-        }
-    }
-}
-
-fn first<K: Copy + Ord>(known: &BTreeSet<(K, DeviceNumber)>, key: K) -> Option<DeviceNumber> {
-    let all = (key, DeviceNumber(0))..=(key, DeviceNumber(u64::MAX));
-    known.range(all).next().map(|(_, number)| *number)
-}
 
 /// What one command to book findings came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,15 +30,12 @@ pub(super) struct Discovered {
     pub known: u64,
 }
 
-/// Addresses one device may have; more are not remembered.
-pub(super) const ADDRESSES_MAX: usize = 64;
-
 impl Engine {
     /// Books what was found. A known device keeps its state (rule 12).
     pub(super) fn discover(&mut self, found: &[Found], at: Timestamp) {
         let before = self.state.server.device_last.0;
         for one in found {
-            match self.state.identities.number_of(one) {
+            match self.state.identities.number_of(one, &self.state.devices) {
                 Some(number) => self.see_again(number, one, at),
                 None => self.see_first(one, at),
             }
@@ -98,41 +47,37 @@ impl Engine {
     fn see_first(&mut self, found: &Found, at: Timestamp) {
         let number = DeviceNumber(self.state.server.device_last.0 + 1);
         self.state.server.device_last = number;
-        let device = Device {
-            mac: found.mac,
-            addresses: found.addresses.iter().take(ADDRESSES_MAX).copied().collect(),
-            host_name: found.host_name.clone(),
-            first_seen: at,
-            last_seen: at,
-            ..Device::default()
-        };
+        let host_name = found.host_name.clone();
+        let mut device = Device { host_name, first_seen: at, last_seen: at, ..Device::default() };
+        learn(&mut device, found);
         self.state.identities.insert(&device, number);
         self.state.devices.insert(number, DeviceRow { device, ..DeviceRow::default() });
         self.number_device(number);
     }
 
+    /// Most findings say nothing but that the device is still there: those touch no index.
     fn see_again(&mut self, number: DeviceNumber, found: &Found, at: Timestamp) {
         let Some(row) = self.state.devices.get_mut(&number) else { return };
-        let before = row.device.clone();
-        row.device.last_seen = row.device.last_seen.max(at);
-        if found.host_name.is_some() {
-            row.device.host_name = found.host_name.clone();
+        let device = &mut row.device;
+        let news = is_news(device, found);
+        if news {
+            self.state.identities.remove(device, number);
+            learn(device, found);
+            self.state.identities.insert(device, number);
         }
-        for address in &found.addresses {
-            let known = row.device.addresses.contains(address);
-            if !known && row.device.addresses.len() < ADDRESSES_MAX {
-                row.device.addresses.push(*address);
-            }
+        let renamed = found.host_name.is_some() && found.host_name != device.host_name;
+        if renamed {
+            device.host_name = found.host_name.clone();
         }
-        if row.device != before {
-            let device = row.device.clone();
-            self.state.identities.insert(&device, number);
+        let later = at > device.last_seen;
+        device.last_seen = device.last_seen.max(at);
+        if news || renamed || later {
             self.number_device(number);
         }
     }
 
     /// Gives a changed row its next version, so that it goes up.
-    fn number_device(&mut self, number: DeviceNumber) {
+    pub(super) fn number_device(&mut self, number: DeviceNumber) {
         let version = self.state.server.nodes_version + 1;
         let Some(row) = self.state.devices.get_mut(&number) else { return };
         self.state.server.nodes_version = version;

@@ -10,7 +10,8 @@
 //! (R1, "durable before answered"). Everything else (links, what was heard, who waits) is volatile
 //! and gone with the process; every protocol below survives that by repeating.
 //!
-//! Reading order: `range`, `ledger`, `booking`, `transfer`, `handover`, `device`, `report`.
+//! Reading order: `range`, `ledger`, `booking`, `transfer`, `handover`, `device`, `identities`,
+//! `report`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -27,6 +28,7 @@ pub mod enrolment;
 pub mod entropy;
 pub mod event_log;
 pub mod handover;
+pub mod identities;
 pub mod ledger;
 pub mod mirror;
 pub mod permission;
@@ -39,6 +41,7 @@ pub mod state;
 pub mod transfer;
 pub mod tree;
 pub mod trust;
+pub mod unite;
 pub mod usage;
 pub mod view;
 pub mod waiting;
@@ -305,6 +308,7 @@ impl Engine {
             Command::Manage { devices, product } => self.manage(devices, product),
             Command::Ignore { devices } => self.ignore(devices),
             Command::Delete { devices } => self.delete(devices),
+            Command::Unite { keep, others } => self.unite(*keep, others)?,
             Command::Merge(batch) => self.merge(batch, at),
             Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
             Command::ForgetGone { table: Table::Figures, .. } => {}

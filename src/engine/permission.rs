@@ -95,6 +95,7 @@ operations! {
     ManageNodes     "node.manage"      Post "/v1/nodes/manage"    OPERATORS;
     IgnoreNodes     "node.ignore"      Post "/v1/nodes/ignore"    OPERATORS;
     DeleteNodes     "node.delete"      Post "/v1/nodes/delete"    OPERATORS;
+    MergeNodes      "node.merge"       Post "/v1/nodes/merge"     OPERATORS;
     ImportNodes     "node.import"      Post "/v1/imports"         OPERATORS;
     ListEvents      "event.list"       Get  "/v1/events"          OPERATORS;
     ShowLimits      "limits.show"      Get  "/v1/limits"          OPERATORS;
@@ -124,6 +125,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Manage { .. } => Operation::ManageNodes,
         Request::Ignore { .. } => Operation::IgnoreNodes,
         Request::Delete { .. } => Operation::DeleteNodes,
+        Request::Unite { .. } => Operation::MergeNodes,
         Request::Import { .. } => Operation::ImportNodes,
         Request::Events { .. } => Operation::ListEvents,
         Request::Invite(_) => Operation::Invite,
@@ -195,6 +197,7 @@ mod tests {
         node.manage yes yes no no
         node.ignore yes yes no no
         node.delete yes yes no no
+        node.merge yes yes no no
         node.import yes yes no no
         event.list yes yes no no
         limits.show yes yes no no

@@ -15,6 +15,7 @@
 use super::mirror::Merged;
 use super::{Deed, Engine};
 use crate::model::command::Command;
+use crate::model::device::{ADDRESSES_MAX, OTHER_MACS_MAX};
 use crate::model::holding::Role;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Versions};
 use crate::model::name::ServerName;
@@ -440,7 +441,8 @@ fn rows_fit(batch: &ReportBatch) -> bool {
         ) || matches!(
             (&row.name, &row.body, batch.stream.table),
             (RowName::Device(_), RowBody::Device(device), Table::Nodes)
-                if device.addresses.len() <= super::device::ADDRESSES_MAX
+                if device.addresses.len() <= ADDRESSES_MAX
+                    && device.other_macs.len() <= OTHER_MACS_MAX
         )
     };
     batch.after <= batch.upto

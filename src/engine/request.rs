@@ -1,5 +1,6 @@
 //! What people ask: answered at once, or after the command it makes is applied.
 
+use super::unite::of_two_sources;
 use super::waiting::Hope;
 use super::{Engine, permission, view};
 use crate::model::account::Want;
@@ -65,6 +66,7 @@ impl Engine {
                 self.propose(Command::Delete { devices: devices.clone() });
                 self.await_devices(id, devices, None, None, now)
             }
+            Request::Unite { keep, others } => self.ask_unite(id, &keep, &others, now),
             Request::Import { found } => self.ask_import(id, found, now),
             Request::Invite(wish) => self.ask_invite(id, wish, now),
             Request::Uninvite(name) => {
@@ -242,6 +244,24 @@ impl Engine {
         self.await_devices(id, devices, Some(DeviceState::Managed), Some(product), now)
     }
 
+    fn ask_unite(
+        &mut self,
+        id: RequestId,
+        keep: &DeviceId,
+        others: &[DeviceId],
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        let elsewhere = others.iter().find(|one| one.managing_source != keep.managing_source);
+        if let Some(other) = elsewhere {
+            return Err(of_two_sources(keep, other));
+        }
+        self.own(std::slice::from_ref(keep))?;
+        let (keep, others) = (keep.number, self.own(others)?);
+        self.united(keep, &others)?;
+        self.propose(Command::Unite { keep, others: others.clone() });
+        self.await_devices(id, others, None, None, now)
+    }
+
     fn await_devices(
         &mut self,
         id: RequestId,
@@ -260,7 +280,8 @@ impl Engine {
         found: Vec<Found>,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let unknown = found.iter().filter(|one| self.state.identities.number_of(one).is_none());
+        let (identities, rows) = (&self.state.identities, &self.state.devices);
+        let unknown = found.iter().filter(|one| identities.number_of(one, rows).is_none());
         let unknown = unknown.count() as u64;
         if self.state.devices.len() as u64 + unknown > self.tuning.devices_max as u64 {
             return Err(Refusal::new(

@@ -5,6 +5,7 @@
 //! - Every change of a row is noted with [`State::touch`], so that a checkpoint saves it.
 //! - What can be computed from the rows is not a row: the indexes below are rebuilt at load.
 
+use super::identities::Identities;
 use super::ledger::Ledger;
 use super::mirror::Mirror;
 use crate::model::account::WishNumber;
@@ -48,7 +49,7 @@ pub struct State {
     pub open: BTreeMap<ProductName, BTreeMap<WishNumber, DeviceNumber>>,
     /// Own managed devices, by product.
     pub managed: BTreeMap<ProductName, u64>,
-    pub identities: super::device::Identities,
+    pub identities: Identities,
     /// Products whose figures may have changed since they were last numbered.
     pub stirred: BTreeSet<ProductName>,
     dirty: Vec<RowKey>,
@@ -89,7 +90,7 @@ impl State {
             by_version: BTreeMap::new(),
             open: BTreeMap::new(),
             managed: BTreeMap::new(),
-            identities: super::device::Identities::default(),
+            identities: Identities::default(),
             stirred: BTreeSet::new(),
             dirty: Vec::new(),
             dirty_entries: BTreeMap::new(),
@@ -288,13 +289,11 @@ impl State {
     /// Computes everything that is not a row.
     pub fn rebuild(&mut self) {
         self.by_version = self.gone.iter().map(|(number, version)| (*version, *number)).collect();
+        self.identities = Identities::of(&self.devices);
         self.open.clear();
         self.managed.clear();
         for (number, row) in &self.devices {
             self.by_version.insert(row.version, *number);
-            if !row.deleted {
-                self.identities.insert(&row.device, *number);
-            }
             if let Some(wish) = &row.wish {
                 self.open.entry(wish.product.clone()).or_default().insert(wish.number, *number);
             }

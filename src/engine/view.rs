@@ -351,7 +351,13 @@ impl Engine {
         for source in &sources {
             self.each_node(source, |number, device| {
                 let wrong_state = filter.state.is_some_and(|state| state != device.state);
-                if wrong_state || !text.as_ref().is_none_or(|text| matches(device, text)) {
+                let too_late = filter.seen_before.is_some_and(|end| device.last_seen >= end);
+                let too_early = filter.seen_since.is_some_and(|begin| device.last_seen < begin);
+                if wrong_state
+                    || too_late
+                    || too_early
+                    || !text.as_ref().is_none_or(|text| matches(device, text))
+                {
                     return;
                 }
                 page.total += 1;
@@ -399,6 +405,7 @@ impl Engine {
             host_name: device.host_name.as_deref().map(plain),
             addresses: device.addresses.clone(),
             mac: device.mac.map(|mac| mac.to_string()),
+            other_macs: device.other_macs.iter().map(|mac| mac.to_string()).collect(),
             first_seen: device.first_seen,
             last_seen: device.last_seen,
         }

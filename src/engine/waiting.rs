@@ -139,6 +139,9 @@ impl Engine {
                 self.holding_done(outcome, applied, refusal, late, now)
             }
             Hope::Devices { devices, wanted, product } => {
+                if let Some(refusal) = refusal {
+                    return Some(Answer::Refused(refusal));
+                }
                 let open = |number: &DeviceNumber| {
                     let row = self.state.devices.get(number);
                     row.is_some_and(|row| row.wish.is_some())

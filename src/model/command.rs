@@ -121,6 +121,11 @@ pub enum Command {
     Delete {
         devices: Vec<DeviceNumber>,
     },
+    /// Managing source: the others are the same machine as the kept one, and go.
+    Unite {
+        keep: DeviceNumber,
+        others: Vec<DeviceNumber>,
+    },
 
     /// Primary: rows from below.
     Merge(ReportBatch),

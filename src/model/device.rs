@@ -79,10 +79,20 @@ pub enum DeviceState {
     Ignored,
 }
 
+/// Addresses one device may have; the oldest beyond are forgotten.
+pub const ADDRESSES_MAX: usize = 64;
+
+/// Hardware addresses one device may have besides its main one.
+pub const OTHER_MACS_MAX: usize = 16;
+
 /// A device as its managing source knows it and as upper servers mirror it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
+    /// Names it where it names any machine; else the one seen last.
     pub mac: Option<MacAddress>,
+    /// Those of nodes that an operator said are this one; at most [`OTHER_MACS_MAX`].
+    pub other_macs: Vec<MacAddress>,
+    /// The newest finding's first; at most [`ADDRESSES_MAX`].
     pub addresses: Vec<IpAddr>,
     pub host_name: Option<String>,
     pub state: DeviceState,
@@ -90,6 +100,18 @@ pub struct Device {
     pub product: Option<ProductName>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
+}
+
+impl Device {
+    /// Its hardware addresses, the main one first.
+    pub fn macs(&self) -> impl Iterator<Item = MacAddress> {
+        self.mac.iter().chain(&self.other_macs).copied()
+    }
+
+    /// Whether a hardware address says which machine it is.
+    pub fn is_named(&self) -> bool {
+        self.macs().any(MacAddress::names_a_machine)
+    }
 }
 
 /// A wish of a device that has no verdict yet; kept only at the managing source.

@@ -28,6 +28,38 @@ impl MacAddress {
     pub fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
     }
+
+    /// Whether somebody chose it on the spot (IEEE 802, second lowest bit of the first byte):
+    /// containers, virtual machines, phones that change theirs for each network.
+    pub fn is_local(self) -> bool {
+        self.0[0] & 2 == 2
+    }
+
+    /// Whether it belongs to a router that several machines are in turn:
+    ///
+    /// - VRRP, and CARP of the BSDs: `00:00:5e:00:01:xx`, for IPv6 `00:00:5e:00:02:xx` (RFC 5798,
+    ///   7.3);
+    /// - HSRP of Cisco: `00:00:0c:07:ac:xx` (RFC 2281), its version 2
+    ///   `00:00:0c:9f:fx:xx`, for IPv6 `00:05:73:a0:0x:xx` (Cisco's guide to first hop
+    ///   redundancy protocols);
+    /// - GLBP of Cisco: `00:07:b4:xx:xx:xx` (the same guide).
+    pub fn is_of_virtual_router(self) -> bool {
+        match self.0 {
+            [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]
+            | [0x00, 0x00, 0x0c, 0x07, 0xac, _]
+            | [0x00, 0x07, 0xb4, ..] => true,
+            [0x00, 0x00, 0x0c, 0x9f, high, _] => high >= 0xf0,
+            [0x00, 0x05, 0x73, 0xa0, high, _] => high <= 0x0f,
+            _ => false,
+        }
+    }
+
+    /// Whether it stays with one machine, so that two findings with it are one machine. False of
+    /// what is chosen on the spot, of virtual routers, and of what is no machine's address at all.
+    pub fn names_a_machine(self) -> bool {
+        let nobody = self.is_multicast() || self == MacAddress::UNSPECIFIED;
+        !(nobody || self.is_local() || self.is_of_virtual_router())
+    }
 }
 
 impl FromStr for MacAddress {
@@ -147,5 +179,33 @@ mod tests {
         assert!(MacAddress::BROADCAST.is_multicast());
         assert!("1:0:5e:0:0:fb".parse::<MacAddress>().unwrap().is_multicast());
         assert!(!"2:42:ac:1c:1:3".parse::<MacAddress>().unwrap().is_multicast());
+    }
+
+    #[test]
+    fn addresses_that_stay_with_one_machine_are_told_from_those_that_do_not() {
+        for (text, names) in [
+            ("00:1b:21:0a:0b:0c", true),
+            ("02:42:ac:1c:01:03", false),
+            ("b6:1b:da:7e:1f:02", false),
+            ("00:00:00:00:00:00", false),
+            ("ff:ff:ff:ff:ff:ff", false),
+            ("01:00:5e:00:00:fb", false),
+            ("00:00:5e:00:00:01", true),
+            ("00:00:5e:00:01:5c", false),
+            ("00:00:5e:00:02:00", false),
+            ("00:00:5e:00:03:01", true),
+            ("00:00:0c:07:ab:01", true),
+            ("00:00:0c:07:ac:00", false),
+            ("00:00:0c:9f:ef:ff", true),
+            ("00:00:0c:9f:f0:00", false),
+            ("00:00:0c:9f:ff:ff", false),
+            ("00:05:73:a0:00:00", false),
+            ("00:05:73:a0:0f:ff", false),
+            ("00:05:73:a0:10:00", true),
+            ("00:07:b4:00:01:02", false),
+        ] {
+            let mac: MacAddress = text.parse().unwrap();
+            assert_eq!(mac.names_a_machine(), names, "{text}");
+        }
     }
 }

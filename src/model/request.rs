@@ -8,6 +8,7 @@ use super::holding::HoldingOption;
 use super::license::License;
 use super::name::{ProductName, ServerName};
 use super::refusal::Refusal;
+use super::time::Timestamp;
 use super::view::{
     EventView, InviteView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView,
     ServersView, StatusView,
@@ -42,6 +43,11 @@ pub enum Request {
     },
     Delete {
         devices: Vec<DeviceId>,
+    },
+    /// The others are the same machine as the kept one; all of this server.
+    Unite {
+        keep: DeviceId,
+        others: Vec<DeviceId>,
     },
     Import {
         found: Vec<Found>,
@@ -128,6 +134,10 @@ pub struct NodeFilter {
     pub state: Option<DeviceState>,
     /// Part of the host name or of an address.
     pub text: Option<String>,
+    /// Only what was seen last before this moment.
+    pub seen_before: Option<Timestamp>,
+    /// Only what was seen last at this moment or later.
+    pub seen_since: Option<Timestamp>,
     /// Only what comes behind this id (the `next` of the page before).
     pub after: Option<DeviceId>,
     /// At most this many; the server's own limit holds too.

@@ -148,8 +148,12 @@ pub struct NodeView {
     /// What was asked for and not answered yet: `manage` or `release`.
     pub waiting: Option<String>,
     pub host_name: Option<String>,
+    /// The newest finding's first.
     pub addresses: Vec<IpAddr>,
     pub mac: Option<String>,
+    /// Those of the nodes that were merged with this one.
+    #[serde(default)]
+    pub other_macs: Vec<String>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
 }

@@ -26,7 +26,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 30, 31"
+                23, 24, 25, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -91,6 +91,8 @@ enum Kind {
     Note(NoteForm),
     #[prost(message, tag = "24")]
     ClaimSerial(ClaimSerialForm),
+    #[prost(message, tag = "25")]
+    Unite(UniteForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -218,6 +220,15 @@ struct ManageForm {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct UniteForm {
+    #[prost(uint64, tag = "1")]
+    keep: u64,
+    /// A column of device numbers.
+    #[prost(bytes = "vec", tag = "2")]
+    others: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct NoteForm {
     #[prost(string, tag = "1")]
     kind: String,
@@ -305,6 +316,9 @@ fn kind(command: &Command) -> Kind {
         }
         Command::Ignore { devices } => Kind::Ignore(device_column(devices)),
         Command::Delete { devices } => Kind::Delete(device_column(devices)),
+        Command::Unite { keep, others } => {
+            Kind::Unite(UniteForm { keep: keep.0, others: device_column(others) })
+        }
         Command::Merge(batch) => Kind::Merge(ReportBatchForm::of(batch)),
         Command::ForgetGone { table, upto } => {
             Kind::ForgetGone(ForgetGoneForm { table: table.number(), upto: *upto })
@@ -365,6 +379,9 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         },
         Kind::Ignore(column) => Command::Ignore { devices: devices(&column, room)? },
         Kind::Delete(column) => Command::Delete { devices: devices(&column, room)? },
+        Kind::Unite(form) => {
+            Command::Unite { keep: DeviceNumber(form.keep), others: devices(&form.others, room)? }
+        }
         Kind::Merge(form) => Command::Merge(form.value(room)?),
         Kind::ForgetGone(form) => {
             Command::ForgetGone { table: Numbered::numbered(form.table)?, upto: form.upto }

@@ -1,6 +1,7 @@
 //! Forms of devices and of what is wished for them.
 
 use crate::model::device::{Device, OpenWish};
+use crate::model::discovery::MacAddress;
 use crate::model::time::Timestamp;
 use crate::record::error::RecordError;
 use crate::record::form::Form;
@@ -51,6 +52,14 @@ fn take_address(bytes: &[u8]) -> Option<(IpAddr, &[u8])> {
     }
 }
 
+fn macs(bytes: &[u8]) -> Result<Vec<MacAddress>, RecordError> {
+    let (macs, rest) = bytes.as_chunks::<6>();
+    match rest {
+        [] => Ok(macs.iter().copied().map(MacAddress).collect()),
+        _ => Err(RecordError::Torn { what: "hardware addresses" }),
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct DeviceForm {
     #[prost(uint64, optional, tag = "1")]
@@ -67,6 +76,9 @@ pub struct DeviceForm {
     first_seen_ms: u64,
     #[prost(uint64, tag = "7")]
     last_seen_ms: u64,
+    /// Six bytes each.
+    #[prost(bytes = "vec", tag = "8")]
+    other_macs: Vec<u8>,
 }
 
 impl Form for DeviceForm {
@@ -82,6 +94,7 @@ impl Form for DeviceForm {
             product: device.product.as_ref().map(|product| product.to_string()),
             first_seen_ms: device.first_seen.0,
             last_seen_ms: device.last_seen.0,
+            other_macs: device.other_macs.iter().flat_map(|mac| mac.0).collect(),
         }
     }
 
@@ -90,6 +103,7 @@ impl Form for DeviceForm {
         let product = self.product.map(|product| name(Self::WHAT, &product));
         Ok(Device {
             mac: self.mac.map(mac).transpose()?,
+            other_macs: macs(&self.other_macs)?,
             addresses: addresses(&self.addresses)?,
             host_name: host_name.transpose()?,
             state: Numbered::numbered(self.state)?,

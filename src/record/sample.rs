@@ -102,6 +102,7 @@ pub fn pack_part() -> PackPart {
 pub fn device() -> Device {
     Device {
         mac: Some(outside::mac([2, 0, 0x5e, 0x10, 0, 0xff])),
+        other_macs: Vec::new(),
         addresses: vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
         host_name: Some("press-7".to_string()),
         state: DeviceState::Managed,
@@ -183,11 +184,12 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("discover", Command::Discover { found: vec![outside::found_sample()] }),
         ("manage", Command::Manage { devices: devices.clone(), product: named("cad") }),
         ("ignore", Command::Ignore { devices: devices.clone() }),
-        ("delete", Command::Delete { devices }),
+        ("delete", Command::Delete { devices: devices.clone() }),
         ("merge", Command::Merge(report())),
         ("forget-gone", Command::ForgetGone { table: Table::Figures, upto: 400 }),
         ("register-bound", Command::RegisterLicense(outside::bound_license_sample())),
         ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
+        ("unite", Command::Unite { keep: DeviceNumber(17), others: devices }),
     ]
     .into_iter()
     .chain(sample_enrolment::commands())
@@ -267,6 +269,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("trust", RowKey::Trust, Row::Trust(sample_enrolment::trust())),
         ("license-bound", RowKey::License(outside::serial("A-18")), Row::License(bound)),
         ("claim", RowKey::Claim(outside::serial("A-17")), Row::Claim(named("relay-c"))),
+        ("device-merged", RowKey::Device(number), Row::Device(merged_row())),
     ]
 }
 
@@ -324,6 +327,12 @@ fn holding_row() -> HoldingRow {
 fn device_row() -> DeviceRow {
     let wish = OpenWish { product: named("cad"), number: 90, want: Want::Release };
     DeviceRow { device: device(), version: 411, wish: Some(wish), deleted: true }
+}
+
+fn merged_row() -> DeviceRow {
+    let other_macs = [[0, 0, 0x5e, 0x10, 0, 0xfd], [2, 0, 0x5e, 0x10, 0, 0xfe]];
+    let other_macs = other_macs.map(outside::mac).to_vec();
+    DeviceRow { device: Device { other_macs, ..device() }, version: 412, ..DeviceRow::default() }
 }
 
 fn own_figures_row() -> OwnFiguresRow {

@@ -56,7 +56,9 @@ pub fn command_len(command: &Command) -> usize {
             found.map(|found| seen_len(&found.addresses, found.host_name.as_ref())).sum()
         }
         Command::Manage { devices, product } => product_len(product) + devices.len() * 10,
-        Command::Ignore { devices } | Command::Delete { devices } => devices.len() * 10,
+        Command::Ignore { devices }
+        | Command::Delete { devices }
+        | Command::Unite { others: devices, .. } => devices.len() * 10,
         Command::Merge(batch) => {
             server_len(&batch.stream.origin) + batch.rows.iter().map(row_len).sum::<usize>()
         }
@@ -136,7 +138,8 @@ fn row_len(row: &ReportRow) -> usize {
 
 fn device_len(device: &Device) -> usize {
     let product = device.product.as_ref().map_or(0, product_len);
-    seen_len(&device.addresses, device.host_name.as_ref()) + product
+    let macs = device.other_macs.len() * 6;
+    seen_len(&device.addresses, device.host_name.as_ref()) + product + macs
 }
 
 fn seen_len(addresses: &[IpAddr], host_name: Option<&String>) -> usize {

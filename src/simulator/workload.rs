@@ -224,7 +224,7 @@ impl Workload {
         let [.., high, low] = number.to_be_bytes();
         let host_name = Some(format!("pc{number}.{}", self.topology.name(place)));
         // Some are found by address alone, and some addresses are given out twice.
-        let mac = MacAddress([2, 0, 0, place as u8, high, low]);
+        let mac = MacAddress([0, 0, 0, place as u8, high, low]);
         let mac = (!number.is_multiple_of(3)).then_some(mac);
         let address = Ipv4Addr::new(10, place as u8, high, low & !1);
         let addresses = vec![IpAddr::V4(address)];

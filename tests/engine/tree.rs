@@ -75,6 +75,11 @@ impl Tree {
         Timestamp(BEGIN_MS + self.now)
     }
 
+    /// The moment so long ago.
+    pub(crate) fn before(&self, time: Duration) -> Timestamp {
+        Timestamp(self.now().0 - time.as_millis() as u64)
+    }
+
     fn add(&mut self, name: &str, parent: Option<&str>) {
         let name: ServerName = name.parse().unwrap();
         self.next += 1;
@@ -372,7 +377,7 @@ impl Tree {
                 String::new()
             }
             words => {
-                let said = self.run_enrolment(words);
+                let said = self.run_enrolment(words).or_else(|| self.run_nodes(words));
                 said.unwrap_or_else(|| panic!("no such command: {command}"))
             }
         }
@@ -530,7 +535,7 @@ impl Tree {
         self.outcomes(at, Request::Manage { devices, product })
     }
 
-    fn outcomes(&mut self, at: &str, request: Request) -> String {
+    pub(crate) fn outcomes(&mut self, at: &str, request: Request) -> String {
         match self.ask(at, request) {
             Answer::DevicesDone(outcomes) => {
                 let mut lines: BTreeMap<String, u64> = BTreeMap::new();

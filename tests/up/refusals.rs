@@ -47,6 +47,15 @@ fn a_running_tree_refuses_what_it_must() {
     let unasked = lictree(&format!("node delete e:1 {e} --json"));
     assert_eq!((unasked.exit, code(&unasked).as_str()), (1, "LT0134"));
     assert!(unasked.err.contains("forget 1 managed node? That frees 1 license."), "{unasked:?}");
+    assert_eq!(refused(&format!("node merge e:1 e:1 --yes {e}")), "LT0308");
+    assert_eq!(refused(&format!("node merge e:1 d:1 --yes {e}")), "LT0307");
+    assert_eq!(refused(&format!("node merge e:1 e:2 --yes {a}")), "LT0303");
+    assert_eq!(refused(&format!("node merge e:1 e:2 {e}")), "LT0134");
+    let forget = "node forget --not-seen 1d --managing-source";
+    assert_eq!(refused(&format!("{forget} e --yes {a}")), "LT0303");
+    assert_eq!(lictree(&format!("node forget --not-seen 90 {e}")).exit, 2);
+    let shown = done(&format!("{forget} e,d --state managed --dry-run {a}"));
+    assert!(shown.out.contains("no such node was last seen before"), "{shown:?}");
     let none = format!("node manage --managing-source e --count 0 {e}");
     assert_eq!(lictree(&none).exit, 2);
     let many = format!("node manage --managing-source e --count 500 {e}");

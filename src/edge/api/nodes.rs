@@ -1,11 +1,12 @@
 //! Discovered nodes: looking at them, managing, ignoring and deleting them.
 
-use crate::client::contract::{DeviceList, DeviceOutcomes};
+use crate::client::contract::{DeviceList, DeviceOutcomes, MergeBody};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, NodeFilter, Request};
+use crate::model::time::Timestamp;
 use crate::model::view::{NodePage, NodeView};
 use axum::Json;
 use axum::body::Body;
@@ -21,14 +22,23 @@ pub(super) struct NodesQuery {
     managing_source: String,
     state: Option<DeviceState>,
     text: Option<String>,
+    seen_before: Option<Timestamp>,
+    seen_since: Option<Timestamp>,
     after: Option<DeviceId>,
     limit: usize,
 }
 
 impl Default for NodesQuery {
     fn default() -> NodesQuery {
-        let (managing_source, state, text, after) = Default::default();
-        NodesQuery { managing_source, state, text, after, limit: 100 }
+        NodesQuery {
+            managing_source: String::new(),
+            state: None,
+            text: None,
+            seen_before: None,
+            seen_since: None,
+            after: None,
+            limit: 100,
+        }
     }
 }
 
@@ -36,14 +46,16 @@ pub(super) async fn list(
     State(api): State<Api>,
     query: Result<Query<NodesQuery>, QueryRejection>,
 ) -> Result<Json<NodePage>, Failure> {
-    let NodesQuery { managing_source, state, text, after, limit } = read::query(query)?;
-    let names = managing_source.split(',').filter(|name| !name.is_empty());
+    let query = read::query(query)?;
+    let NodesQuery { state, text, seen_before, seen_since, after, limit, .. } = query;
+    let names = query.managing_source.split(',').filter(|name| !name.is_empty());
     let managing_sources = names.map(read::part).collect::<Result<_, _>>()?;
     let unknown = match &after {
         Some(after) => unknown(&api, after).await?,
         None => None,
     };
-    let filter = NodeFilter { managing_sources, state, text, after, limit };
+    let filter =
+        NodeFilter { managing_sources, state, text, seen_before, seen_since, after, limit };
     let page = page(&api, filter).await?;
     match unknown {
         // One that was deleted since it ended a page still says where the next one begins.
@@ -103,6 +115,19 @@ pub(super) async fn delete(
 ) -> Result<Json<DeviceOutcomes>, Failure> {
     let devices = without_product(device_list(&api, body).await?)?;
     done(&api, Request::Delete { devices }).await
+}
+
+pub(super) async fn merge(
+    State(api): State<Api>,
+    body: Body,
+) -> Result<Json<DeviceOutcomes>, Failure> {
+    let limits = &api.0.limits;
+    let bytes = read::bytes(body, limits.body_bytes_max as u64, limits.body_timeout).await?;
+    let MergeBody { keep, others } = read::json(&bytes)?;
+    if others.is_empty() {
+        return Err(Failure::Unreadable("`others` names no node".to_string()));
+    }
+    done(&api, Request::Unite { keep, others }).await
 }
 
 async fn device_list(api: &Api, body: Body) -> Result<DeviceList, Failure> {

@@ -36,6 +36,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::ManageNodes => on(by, nodes::manage),
         Operation::IgnoreNodes => on(by, nodes::ignore),
         Operation::DeleteNodes => on(by, nodes::delete),
+        Operation::MergeNodes => on(by, nodes::merge),
         Operation::ImportNodes => on(by, imports::import),
         Operation::ListEvents => on(by, views::events),
         Operation::ShowLimits => on(by, limits::show),

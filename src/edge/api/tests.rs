@@ -80,6 +80,8 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
         managing_sources: vec!["c".parse().unwrap(), "d".parse().unwrap()],
         state: Some(DeviceState::Managed),
         text: Some("ü & %".to_string()),
+        seen_before: Some(Timestamp(1_794_000_000_125)),
+        seen_since: Some(Timestamp(0)),
         after: Some("d:17".parse().unwrap()),
         limit: 50,
     };
@@ -97,6 +99,23 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
         stage.twin.answer(judge).await.unwrap();
     });
     assert_eq!(answer.unwrap(), page);
+}
+
+#[tokio::test]
+async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
+    let mut stage = usual();
+    let id = |text: &str| -> crate::model::device::DeviceId { text.parse().unwrap() };
+    let gone = DeviceOutcome { id: id("d:2"), state: None, refusal: None };
+    let (answer, ()) = tokio::join!(stage.client.merge(id("d:1"), vec![id("d:2")]), async {
+        let judge = |request| {
+            assert_eq!(request, Request::Unite { keep: id("d:1"), others: vec![id("d:2")] });
+            Answer::DevicesDone(vec![gone.clone()])
+        };
+        stage.twin.answer(judge).await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), vec![gone]);
+    let nothing = stage.client.merge(id("d:1"), Vec::new()).await.unwrap_err();
+    assert_eq!(code(&nothing), "LT0693");
 }
 
 /// Nothing behind a node that is not there would look like the end of the list.
@@ -378,6 +397,7 @@ async fn every_row_of_the_table_is_a_route() {
             (Method::Post, Operation::Invite) => ("POST", r#"{"name":"d","parent":"a"}"#),
             (Method::Post, Operation::RemoveServer | Operation::RotateAuthority) => ("POST", "{}"),
             (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
+            (Method::Post, Operation::MergeNodes) => ("POST", r#"{"keep":"d:1","others":["d:2"]}"#),
             (Method::Post, _) => ("POST", r#"{"devices":["d:1"]}"#),
         };
         let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");

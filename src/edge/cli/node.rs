@@ -1,5 +1,8 @@
 //! `lictree node`: the machines that scans and imports found, and what becomes of them.
 
+mod forget;
+mod merge;
+
 use crate::client::contract::{ImportFormat, ImportOutcome};
 use crate::client::{Client, ClientError};
 use crate::edge::cli::license::read_bytes;
@@ -47,6 +50,10 @@ pub(super) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Make one node of several that are one machine. All must be of the same server.
+    Merge(merge::Merge),
+    /// Forget the nodes of this server that were not seen for long.
+    Forget(forget::Forget),
     /// Take in the machines of a list: a scan, a table of neighbours, an export.
     Import {
         /// The list; `-` reads it from standard input.
@@ -138,6 +145,8 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             let outcomes = client.delete(ids.clone()).await;
             show_done(outcomes, &client, Vec::new(), &ids, terminal).await
         }
+        Verb::Merge(merge) => merge::run(merge, &client, terminal).await,
+        Verb::Forget(forget) => forget::run(forget, &client, terminal).await,
         Verb::Import { file, format } => {
             let bytes = read_bytes(&file, ImportLimits::default().bytes_max)?;
             terminal.show(&client.import(format, bytes).await?, import_text)
@@ -166,7 +175,8 @@ fn forget_question(nodes: u64, managed: u64) -> String {
 impl From<Filter> for NodeFilter {
     fn from(filter: Filter) -> NodeFilter {
         let Filter { managing_source, state, text, after, limit } = filter;
-        NodeFilter { managing_sources: managing_source, state, text, after, limit }
+        let managing_sources = managing_source;
+        NodeFilter { managing_sources, state, text, after, limit, ..NodeFilter::default() }
     }
 }
 
@@ -325,6 +335,7 @@ fn node_text(node: &NodeView, ink: Ink) -> String {
         ("host name", node.host_name.clone().unwrap_or_default()),
         ("addresses", list.join(", ")),
         ("mac", node.mac.clone().unwrap_or_default()),
+        ("other macs", node.other_macs.join(", ")),
         ("first seen", age::moment(node.first_seen)),
         ("last seen", age::moment(node.last_seen)),
     ];
@@ -368,6 +379,7 @@ mod tests {
             host_name: None,
             addresses: Vec::new(),
             mac: None,
+            other_macs: Vec::new(),
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
         }

@@ -1,6 +1,7 @@
 //! Values of arguments; whoever writes one wrongly is shown one that is right.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// A count, zero among them.
 pub(super) fn count(text: &str) -> Result<u64, String> {
@@ -17,6 +18,22 @@ pub(super) fn some(text: &str) -> Result<usize, String> {
 pub(super) fn minutes(text: &str) -> Result<u64, String> {
     let wrong = || "write whole minutes from 1 on, such as 60".to_string();
     text.parse().ok().filter(|minutes| *minutes > 0).ok_or_else(wrong)
+}
+
+/// A length of time in one unit, such as `90d`; none would be nothing to wait for.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "write days, hours or minutes from 1 on, such as 90d, 12h or 30m".to_string();
+    let unit_s = match text.chars().last() {
+        Some('d') => 86_400,
+        Some('h') => 3_600,
+        Some('m') => 60,
+        _ => return Err(wrong()),
+    };
+    let digits = &text[..text.len() - 1];
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.parse::<u64>().ok().filter(|count| plain && *count > 0);
+    let s = count.and_then(|count| count.checked_mul(unit_s)).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(s))
 }
 
 pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
@@ -38,6 +55,13 @@ mod tests {
         assert_eq!((count("0"), some("3")), (Ok(0), Ok(3)));
         assert!(some("0").unwrap_err().contains("such as 25"));
         assert!(minutes("0").unwrap_err().contains("such as 60"));
+        assert_eq!(span("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(span("12h").map(|s| s.as_secs()), Ok(43_200));
+        assert_eq!(span("30m").map(|s| s.as_secs()), Ok(1_800));
+        for bad in ["", "d", "90", "0d", "-1d", "+1d", "1.5d", "90 d", "9é", "99999999999999999d"]
+        {
+            assert!(span(bad).unwrap_err().contains("such as 90d"), "{bad:?}");
+        }
         assert!(count("many").unwrap_err().contains("such as 25"));
         assert!(moment("2026-01-31T00:00:00Z").is_ok());
         assert!(moment("tomorrow").unwrap_err().contains("2026-01-31T00:00:00Z"));

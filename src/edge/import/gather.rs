@@ -1,8 +1,12 @@
 //! Puts rows together into machines, whatever file they came from.
 //!
-//! Rows with the same hardware address are one machine. A row without one belongs to the machine
-//! that has its address. Invariant: a machine without a hardware address is the only one that
-//! has its addresses, so `by_address` always finds it.
+//! By the rule of the managing source (`engine::identities`), as far as one file goes: rows with
+//! the same hardware address are one machine if it names one. Where it names none (containers,
+//! virtual routers), the address says which machine it is, among those that are not named either.
+//! A row without hardware address belongs to the machine that has its address.
+//!
+//! Invariant: a machine without a hardware address is the only one that has its addresses, so
+//! `by_address` always finds it.
 
 use crate::client::contract::ImportFormat;
 use crate::edge::import::{Import, ImportError, ImportLimits, SkipReason, Skipped};
@@ -29,6 +33,8 @@ pub(super) struct Gather<'a> {
     by_mac: BTreeMap<MacAddress, usize>,
     /// The first machine that has an address.
     by_address: BTreeMap<IpAddr, usize>,
+    /// The first one of those with a hardware address that names none.
+    nameless: BTreeMap<IpAddr, usize>,
     addresses: BTreeSet<(usize, IpAddr)>,
     names: u64,
     /// Rows that made sense, the incomplete and the multicast ones among them.
@@ -51,6 +57,7 @@ impl<'a> Gather<'a> {
             machines: Vec::new(),
             by_mac: BTreeMap::new(),
             by_address: BTreeMap::new(),
+            nameless: BTreeMap::new(),
             addresses: BTreeSet::new(),
             names: 0,
             understood: 0,
@@ -109,30 +116,54 @@ impl<'a> Gather<'a> {
             self.absorb(other, at);
         }
         if let Some(mac) = row.mac {
-            self.by_mac.insert(mac, at);
+            self.set_mac(at, mac, row.addresses.is_empty());
         }
         self.add_addresses(at, &row.addresses);
         let named = self.found_at(at).is_some_and(|found| found.host_name.is_some());
         let name = row.host_name.filter(|_| !named).and_then(|name| self.plain_name(&name));
         self.names += u64::from(name.is_some());
         if let Some(Machine { found, .. }) = &mut self.machines[at] {
-            found.mac = found.mac.or(row.mac);
             found.host_name = found.host_name.take().or(name);
+        }
+    }
+
+    /// `alone`: nothing else is said of the machine.
+    fn set_mac(&mut self, at: usize, mac: MacAddress, alone: bool) {
+        if mac.names_a_machine() || alone {
+            self.by_mac.insert(mac, at);
+        }
+        let Some(Machine { found, .. }) = &mut self.machines[at] else { return };
+        // One that names no machine gives way to the one seen last.
+        found.mac = Some(mac);
+        if !mac.names_a_machine() {
+            for address in &found.addresses {
+                self.nameless.entry(*address).or_insert(at);
+            }
         }
     }
 
     /// Where the machine is that a row speaks of; a new one when none is known.
     fn machine_of(&mut self, row: &Found) -> usize {
-        let known = row.addresses.iter().filter_map(|a| self.by_address.get(a)).copied();
-        let by_address = match row.mac {
-            // One with a hardware address before all others; then the one with the most
-            // addresses, so that merging moves few.
-            None => known.min_by_key(|at| (self.is_without_mac(*at), self.size_of(*at), *at)),
-            Some(_) => known
-                .filter(|at| self.is_without_mac(*at))
-                .min_by_key(|at| (self.size_of(*at), *at)),
+        let known = |by: &BTreeMap<IpAddr, usize>| -> Vec<usize> {
+            row.addresses.iter().filter_map(|address| by.get(address)).copied().collect()
         };
-        let by_mac = row.mac.and_then(|mac| self.by_mac.get(&mac)).copied();
+        let of_all = known(&self.by_address).into_iter();
+        // The one with the most addresses, so that merging moves few.
+        let by_address = match row.mac {
+            // One with a hardware address before all others.
+            None => of_all.min_by_key(|at| (self.is_without_mac(*at), self.size_of(*at), *at)),
+            Some(mac) => {
+                let without = of_all.filter(|at| self.is_without_mac(*at));
+                let without = without.min_by_key(|at| (self.size_of(*at), *at));
+                let mut nameless = known(&self.nameless);
+                nameless.retain(|_| !mac.names_a_machine());
+                let nameless = nameless.into_iter();
+                nameless.min_by_key(|at| (self.size_of(*at), *at)).or(without)
+            }
+        };
+        let alone = row.addresses.is_empty();
+        let by_mac = row.mac.filter(|mac| mac.names_a_machine() || alone);
+        let by_mac = by_mac.and_then(|mac| self.by_mac.get(&mac)).copied();
         by_mac.or(by_address).unwrap_or_else(|| {
             let place = self.machines.len();
             self.machines.push(Some(Machine { place, found: Found::default() }));
@@ -170,8 +201,13 @@ impl<'a> Gather<'a> {
     }
 
     fn add_addresses(&mut self, at: usize, addresses: &[IpAddr]) {
+        let mac = self.found_at(at).and_then(|found| found.mac);
+        let nameless = mac.is_some_and(|mac| !mac.names_a_machine());
         for address in addresses {
             self.by_address.entry(*address).or_insert(at);
+            if nameless {
+                self.nameless.entry(*address).or_insert(at);
+            }
             if self.addresses.insert((at, *address))
                 && let Some(machine) = &mut self.machines[at]
             {

@@ -1,7 +1,7 @@
 //! The neighbour table of Linux, as `ip neigh` prints it.
 //!
 //! ```text
-//!   10.0.0.7 dev eth0 lladdr 52:54:00:aa:bb:07 router REACHABLE
+//!   10.0.0.7 dev eth0 lladdr 00:16:3e:aa:bb:07 router REACHABLE
 //!   └ address            └ hardware address           └ states, in capitals
 //! ```
 //!
@@ -71,13 +71,13 @@ mod tests {
 
     /// As ip-neighbour(8) describes it; the rows are made up.
     const TABLE: &str = "\
-192.0.2.7 dev eth0 lladdr 52:54:00:aa:bb:07 REACHABLE
-192.0.2.1 dev eth0 lladdr 52:54:00:aa:bb:01 router STALE
+192.0.2.7 dev eth0 lladdr 00:16:3e:aa:bb:07 REACHABLE
+192.0.2.1 dev eth0 lladdr 00:16:3e:aa:bb:01 router STALE
 192.0.2.9 dev eth0  FAILED
 192.0.2.10 dev eth0 INCOMPLETE
-192.0.2.11 dev eth0 lladdr 52:54:00:aa:bb:0b FAILED
-fe80::1 dev eth0 lladdr 52:54:00:aa:bb:01 router DELAY
-192.0.2.12 lladdr 52:54:00:aa:bb:0c PERMANENT
+192.0.2.11 dev eth0 lladdr 00:16:3e:aa:bb:0b FAILED
+fe80::1 dev eth0 lladdr 00:16:3e:aa:bb:01 router DELAY
+192.0.2.12 lladdr 00:16:3e:aa:bb:0c PERMANENT
 224.0.0.251 dev eth0 lladdr 01:00:5e:00:00:fb NOARP
 198.51.100.2 dev gre1 lladdr 203.0.113.9 NOARP
 ";

@@ -72,6 +72,28 @@ fn a_machine_without_hardware_address_is_known_by_its_addresses() {
     assert_eq!(addresses(&import.found[0]), ["10.0.0.3", "10.0.0.1", "10.0.0.2", "10.0.0.4"]);
 }
 
+#[test]
+fn a_hardware_address_that_names_no_machine_puts_nothing_together() {
+    let import = import(
+        "10.0.0.1 02:42:ac:11:00:02 e\n10.0.0.2 02:42:ac:11:00:02 e\n\
+         10.0.0.1 02:42:ac:11:00:09 e\n10.0.0.2 00:1b:21:00:00:01 e\n",
+    );
+    let all: Vec<_> = import
+        .found
+        .iter()
+        .map(|found| (found.mac.unwrap().to_string(), addresses(found)))
+        .collect();
+    let expected = [
+        ("02:42:ac:11:00:09", "10.0.0.1"),
+        ("02:42:ac:11:00:02", "10.0.0.2"),
+        ("00:1b:21:00:00:01", "10.0.0.2"),
+    ];
+    assert_eq!(all, expected.map(|(mac, address)| (mac.to_string(), vec![address.to_string()])));
+    let lone = "device id,mac\n-,02:42:ac:11:00:02\n-,02:42:ac:11:00:02\n";
+    let lone = read(lone.as_bytes(), ImportFormat::Csv, &ImportLimits::default()).unwrap();
+    assert_eq!(lone.found.len(), 1);
+}
+
 /// The largest machine is met again and again by one that stood before it in the file.
 #[test]
 fn machines_that_turn_out_to_be_one_are_merged_in_near_linear_time() {
@@ -152,7 +174,8 @@ fn check(import: &Import) {
     let mut lone = BTreeSet::new();
     for found in &import.found {
         assert!(found.mac.is_some() || !found.addresses.is_empty());
-        assert!(found.mac.is_none_or(|mac| macs.insert(mac)));
+        let name = found.mac.filter(|mac| mac.names_a_machine());
+        assert!(name.is_none_or(|mac| macs.insert(mac)));
         let unique: BTreeSet<_> = found.addresses.iter().collect();
         assert_eq!(unique.len(), found.addresses.len());
         if found.mac.is_none() {
@@ -169,7 +192,8 @@ fn small_host() -> impl Strategy<Value = String> {
     let octets = prop::collection::vec(1..6u8, 0..3);
     (octets, prop::option::of(1..4u8), "|a|b").prop_map(|(octets, mac, name)| {
         let mut all: Vec<String> = octets.iter().map(|n| format!("10.0.0.{n}")).collect();
-        all.extend(mac.map(|n| format!("00:00:00:00:00:0{n}")));
+        // An odd one is one that names no machine.
+        all.extend(mac.map(|n| format!("0{}:00:00:00:00:0{n}", n % 2 * 2)));
         host(&all.iter().map(String::as_str).collect::<Vec<_>>(), &name)
     })
 }

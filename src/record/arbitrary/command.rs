@@ -5,8 +5,8 @@ use crate::model::holding::Role;
 use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
-    attach_id, count, device_numbers, edge_report, edges, level, levels, number, option, pack,
-    product, report, route, server, table, text, timestamp, verdicts, wishes,
+    attach_id, count, device_number, device_numbers, edge_report, edges, level, levels, number,
+    option, pack, product, report, route, server, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use proptest::collection::vec;
@@ -102,6 +102,8 @@ fn finding() -> impl Strategy<Value = Command> {
         manage.prop_map(|(devices, product)| Command::Manage { devices, product }),
         device_numbers().prop_map(|devices| Command::Ignore { devices }),
         device_numbers().prop_map(|devices| Command::Delete { devices }),
+        (device_number(), device_numbers())
+            .prop_map(|(keep, others)| Command::Unite { keep, others }),
         report().prop_map(Command::Merge),
         (table(), number()).prop_map(|(table, upto)| Command::ForgetGone { table, upto }),
     ]

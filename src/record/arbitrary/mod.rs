@@ -186,10 +186,12 @@ pub fn state() -> impl Strategy<Value = DeviceState> {
 }
 
 pub fn device() -> impl Strategy<Value = Device> {
-    let seen = (option::of(outside::any_mac()), addresses(), option::of(text()));
+    let macs = (option::of(outside::any_mac()), vec(outside::any_mac(), 0..3));
+    let seen = (macs, addresses(), option::of(text()));
     let all = (seen, state(), option::of(product()), timestamp(), timestamp());
-    all.prop_map(|((mac, addresses, host_name), state, product, first_seen, last_seen)| Device {
-        mac,
+    all.prop_map(|((macs, addresses, host_name), state, product, first_seen, last_seen)| Device {
+        mac: macs.0,
+        other_macs: macs.1,
         addresses,
         host_name,
         state,

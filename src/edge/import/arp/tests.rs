@@ -117,6 +117,20 @@ fn every_table_reads_as_its_authors_expect() {
     }
 }
 
+/// A core switch's table, with a machine that has 32 addresses and addresses that several machines
+/// have: as many nodes as hardware addresses, and no address is lost.
+#[test]
+fn a_large_real_table_is_a_machine_for_each_hardware_address() {
+    let bytes = bytes_of("ntc-huawei_vrpv8_display_arp_all.raw");
+    let import = read(&bytes, ImportFormat::Auto, &ImportLimits::default()).unwrap();
+    let addresses: BTreeSet<IpAddr> =
+        import.found.iter().flat_map(|found| found.addresses.clone()).collect();
+    let named = import.found.iter().filter(|found| found.mac.unwrap().names_a_machine());
+    let most = import.found.iter().map(|found| found.addresses.len()).max();
+    assert_eq!((import.rows, import.found.len(), addresses.len()), (209, 112, 162));
+    assert_eq!((named.count(), most, pairs_of(&import).len()), (112, Some(32), 166));
+}
+
 fn tables() -> Vec<String> {
     let json = JSON.iter().map(|(file, _)| format!("{file}.out"));
     json.chain(YML.iter().map(|(file, _)| format!("{file}.raw"))).collect()

@@ -1,0 +1,84 @@
+//! What a text case says of nodes: findings as they come, and nodes that are merged.
+
+use crate::tree::{Tree, refused};
+use lictree::model::device::DeviceId;
+use lictree::model::discovery::Found;
+use lictree::model::request::{Answer, NodeFilter, Request};
+use lictree::model::view::NodeView;
+use std::time::Duration;
+
+impl Tree {
+    pub fn run_nodes(&mut self, words: &[&str]) -> Option<String> {
+        Some(match words {
+            ["seen", at, mac, addresses] => self.seen(at, mac, addresses, None),
+            ["seen", at, mac, addresses, name] => self.seen(at, mac, addresses, Some(name)),
+            ["identities", at] => self.identities(at),
+            ["merge", keep, others @ ..] => {
+                let (at, _) = keep.split_once(':').unwrap();
+                self.merge(at, keep, others)
+            }
+            ["merge-at", at, keep, others @ ..] => self.merge(at, keep, others),
+            ["not-seen-for", at, seconds] => self.not_seen_for(at, seconds.parse().unwrap()),
+            _ => return None,
+        })
+    }
+
+    /// One machine is found, a second after whatever was before; `-` is nothing.
+    fn seen(&mut self, at: &str, mac: &str, addresses: &str, name: Option<&str>) -> String {
+        self.pass(Duration::from_secs(1));
+        let some = |text: &&str| *text != "-";
+        let found = Found {
+            mac: Some(mac).filter(some).map(|mac| mac.parse().unwrap()),
+            addresses: addresses.split(',').filter(some).map(|a| a.parse().unwrap()).collect(),
+            host_name: name.map(str::to_string),
+        };
+        match self.ask(at, Request::Import { found: vec![found] }) {
+            Answer::Imported { new: 1, known: 0 } => "new".to_string(),
+            Answer::Imported { new: 0, known: 1 } => "known".to_string(),
+            other => refused(other),
+        }
+    }
+
+    fn identities(&mut self, at: &str) -> String {
+        let filter = NodeFilter { limit: 500, ..NodeFilter::default() };
+        let Answer::Nodes(page) = self.ask(at, Request::Nodes(filter)) else { panic!("no nodes") };
+        page.nodes.iter().map(line).collect()
+    }
+
+    fn merge(&mut self, at: &str, keep: &str, others: &[&str]) -> String {
+        let id = |text: &str| -> DeviceId { text.parse().unwrap() };
+        let (keep, others) = (id(keep), others.iter().map(|other| id(other)).collect());
+        self.outcomes(at, Request::Unite { keep, others })
+    }
+
+    fn not_seen_for(&mut self, at: &str, seconds: u64) -> String {
+        let moment = self.before(Duration::from_secs(seconds));
+        let filter = |seen_before, seen_since| NodeFilter {
+            seen_before,
+            seen_since,
+            limit: 500,
+            ..NodeFilter::default()
+        };
+        let [old, new] = [filter(Some(moment), None), filter(None, Some(moment))].map(|filter| {
+            match self.ask(at, Request::Nodes(filter)) {
+                Answer::Nodes(page) => page.nodes.iter().map(|n| format!(" {}", n.id)).collect(),
+                other => refused(other),
+            }
+        });
+        format!("not seen:{old}\nseen:{new}")
+    }
+}
+
+/// `c:1 Discovered 00:1b:21:00:00:01 [10.0.0.5 10.0.0.6] pc-7, also 00:1b:21:00:00:02`.
+fn line(node: &NodeView) -> String {
+    let addresses: Vec<String> = node.addresses.iter().map(|a| a.to_string()).collect();
+    let mac = node.mac.as_deref().unwrap_or("-");
+    let mut text = format!("{} {:?} {mac} [{}]", node.id, node.state, addresses.join(" "));
+    if let Some(name) = &node.host_name {
+        text += &format!(" {name}");
+    }
+    if !node.other_macs.is_empty() {
+        text += &format!(", also {}", node.other_macs.join(" "));
+    }
+    text + "\n"
+}
