@@ -6,11 +6,14 @@
 //! - `script`: the worked example of the reference's figure in the commands of an operator.
 //! - `worked`: it holds row by row. `storm`: also while servers are killed at any point of it.
 //! - `kills`: servers killed at each step of the start.
-//! - `nodes`: nodes that are merged, and forgotten.
+//! - `nodes`: nodes that are merged, and forgotten. `lacking`: listed, and what ranges lack.
 //! - `refusals`: what is refused, with which code and which exit.
 
 #[path = "patience/mod.rs"]
 mod patience;
+
+#[path = "up/lacking.rs"]
+mod lacking;
 
 #[path = "up/nodes.rs"]
 mod nodes;

@@ -27,6 +27,15 @@ impl Goals {
         self.0.push_str(&format!("| {what} | {found} | {asked} | {word} |\n"));
     }
 
+    /// How many times what it is held against; nothing where that was not measured.
+    pub fn ratio(&mut self, what: &str, found: Option<f64>, asked: f64) {
+        let asked_text = format!("at least {asked:.0} x");
+        match found {
+            Some(found) => self.add(what, format!("{found:.1} x"), asked_text, found >= asked),
+            None => self.0.push_str(&format!("| {what} | not measured | {asked_text} | |\n")),
+        }
+    }
+
     pub fn table(&self) -> String {
         format!("| what | found | goal | |\n|---|---|---|---|\n{}", self.0)
     }

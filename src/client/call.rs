@@ -1,9 +1,10 @@
 //! One request over the socket and its answer.
 
-use crate::client::contract::ErrorBody;
+use crate::client::contract::{Alike, ErrorBody};
 use crate::client::{Client, ClientError};
 use crate::model::device::DeviceState;
-use crate::model::request::NodeFilter;
+use crate::model::name::ServerName;
+use crate::model::node_query::{NodeFilter, NodeQuery, NodeSort};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -123,8 +124,23 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn nodes(filter: &NodeFilter) -> Query {
-        let mut query = Query { path: "/v1/nodes".to_string(), sign: '?' };
+    pub(super) fn nodes(asked: &NodeQuery, count: bool) -> Query {
+        let mut query = Query::filtered("/v1/nodes", &asked.filter);
+        if asked.sort != NodeSort::Id {
+            query.add("sort", asked.sort.word());
+        }
+        if let Some(after) = &asked.after {
+            query.add("after", &after.to_string());
+        }
+        query.add("limit", &asked.limit.to_string());
+        if count {
+            query.add("count", "true");
+        }
+        query
+    }
+
+    pub(super) fn filtered(path: &str, filter: &NodeFilter) -> Query {
+        let mut query = Query { path: path.to_string(), sign: '?' };
         if !filter.managing_sources.is_empty() {
             let names: Vec<&str> =
                 filter.managing_sources.iter().map(|name| name.as_str()).collect();
@@ -136,17 +152,35 @@ impl Query {
         if let Some(text) = &filter.text {
             query.add("text", text);
         }
-        for (name, moment) in
-            [("seen_before", filter.seen_before), ("seen_since", filter.seen_since)]
-        {
-            if let Some(moment) = moment {
-                query.add(name, &moment.calendar().to_string());
-            }
+        if let Some(since) = filter.seen_since {
+            query.add("seen_since", &since.calendar().to_string());
         }
-        if let Some(after) = &filter.after {
-            query.add("after", &after.to_string());
+        if let Some(before) = filter.seen_before {
+            query.add("seen_before", &before.calendar().to_string());
         }
-        query.add("limit", &filter.limit.to_string());
+        query
+    }
+
+    pub(super) fn lacking(source: Option<&ServerName>) -> Query {
+        let mut query = Query { path: "/v1/lacking".to_string(), sign: '?' };
+        if let Some(source) = source {
+            query.add("source", source.as_str());
+        }
+        query
+    }
+
+    pub(super) fn duplicates(
+        managing_sources: &[ServerName],
+        by: Option<Alike>,
+        limit: usize,
+    ) -> Query {
+        let filter =
+            NodeFilter { managing_sources: managing_sources.to_vec(), ..NodeFilter::default() };
+        let mut query = Query::filtered("/v1/node-duplicates", &filter);
+        if let Some(by) = by {
+            query.add("by", by.word());
+        }
+        query.add("limit", &limit.to_string());
         query
     }
 
@@ -181,6 +215,7 @@ fn state_word(state: DeviceState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::Timestamp;
 
     #[test]
     fn a_filter_becomes_a_query_that_nothing_in_it_can_break() {
@@ -188,15 +223,16 @@ mod tests {
             managing_sources: vec!["c".parse().unwrap(), "d".parse().unwrap()],
             state: Some(DeviceState::Managed),
             text: Some("a b&c=ü".to_string()),
-            seen_before: Some(crate::model::time::Timestamp(1_794_000_000_125)),
-            seen_since: None,
-            after: Some("d:17".parse().unwrap()),
-            limit: 50,
+            seen_since: Some(Timestamp(1_795_000_000_000)),
+            seen_before: None,
         };
+        let after = Some("d:17@name:x".parse().unwrap());
+        let query = NodeQuery { filter, sort: NodeSort::Name, after, limit: 50 };
         assert_eq!(
-            Query::nodes(&filter).path(),
+            Query::nodes(&query, true).path(),
             "/v1/nodes?managing_source=c%2Cd&state=managed&text=a%20b%26c%3D%C3%BC\
-             &seen_before=2026-11-06T21%3A20%3A00.125Z&after=d%3A17&limit=50"
+             &seen_since=2026-11-18T12%3A26%3A40Z&sort=name&after=d%3A17%40name%3Ax&limit=50\
+             &count=true"
         );
     }
 

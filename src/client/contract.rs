@@ -8,7 +8,8 @@ use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingVerb};
-use crate::model::view::{EventView, InviteView, LicenseView};
+use crate::model::time::Timestamp;
+use crate::model::view::{EventView, InviteView, LicenseView, NodeView};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +52,85 @@ pub struct DeviceList {
 pub struct MergeBody {
     pub keep: DeviceId,
     pub others: Vec<DeviceId>,
+}
+
+/// How many licenses ranges lack for what was discovered in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LackingView {
+    pub as_of: Timestamp,
+    pub ranges: Vec<LackingRange>,
+    /// Of all these ranges.
+    pub lacking: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LackingRange {
+    pub product: ProductName,
+    /// The sharing source.
+    pub source: ServerName,
+    pub discovered: u64,
+    /// Those of them whose MAC is that of another node of the range, counted or managed.
+    pub duplicates: u64,
+    pub remaining: LicenseCount,
+    pub lacking: u64,
+    /// How many of the discovered each server of the range found.
+    pub by: Vec<LackingSource>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LackingSource {
+    pub managing_source: ServerName,
+    pub discovered: u64,
+}
+
+/// Nodes that are likely one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicatesView {
+    pub groups: Vec<DuplicateGroup>,
+    /// How many groups there are, shown or not.
+    pub total: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicateGroup {
+    pub alike: Alike,
+    /// The MAC, name or address.
+    pub value: String,
+    /// How many nodes have it; of many only the first are shown.
+    pub count: u64,
+    pub nodes: Vec<NodeView>,
+}
+
+/// What makes nodes likely one machine (JP1-53), the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Alike {
+    /// One that names a machine.
+    Mac,
+    /// Large and small letters are the same.
+    Name,
+    /// Private networks overlap: alone it says little of nodes of two servers.
+    Address,
+}
+
+impl Alike {
+    pub const ALL: [Alike; 3] = [Alike::Mac, Alike::Name, Alike::Address];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Alike::Mac => "mac",
+            Alike::Name => "name",
+            Alike::Address => "address",
+        }
+    }
+}
+
+impl FromStr for Alike {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Alike::ALL.into_iter().find(|alike| alike.word() == text);
+        named.ok_or_else(|| "there are `mac`, `name` and `address`".to_string())
+    }
 }
 
 /// A change of a holding option.

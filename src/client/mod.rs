@@ -19,15 +19,17 @@ pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
 use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};
-use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome, NodeFilter};
+use crate::model::node_query::{NodeFilter, NodeQuery};
+use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome};
 use crate::model::view::{
-    EventView, LicenseView, LimitsView, NodePage, NodeView, RangesView, RotationView, ServerView,
-    ServersView, StatusView,
+    EventView, LicenseView, LimitsView, NodePage, NodeTotal, NodeView, RangesView, RotationView,
+    ServerView, ServersView, StatusView,
 };
 use call::{Method, Query};
 use contract::{
-    DeviceList, DeviceOutcomes, DoingBody, EventList, HoldingBody, ImportFormat, ImportOutcome,
-    InviteBody, InviteList, Invited, LicenseList, MergeBody, TitleBody,
+    Alike, DeviceList, DeviceOutcomes, DoingBody, DuplicatesView, EventList, HoldingBody,
+    ImportFormat, ImportOutcome, InviteBody, InviteList, Invited, LackingView, LicenseList,
+    MergeBody, TitleBody,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -122,12 +124,38 @@ impl Client {
     }
 
     /// One page of nodes; ask again with `after` set to its `next` for the one behind it.
-    pub async fn nodes(&self, filter: &NodeFilter) -> Result<NodePage, ClientError> {
-        self.get(&Query::nodes(filter).path()).await
+    pub async fn nodes(&self, query: &NodeQuery) -> Result<NodePage, ClientError> {
+        self.get(&Query::nodes(query, false).path()).await
+    }
+
+    /// The same, with its `total` also where that takes looking at every node.
+    pub async fn counted_nodes(&self, query: &NodeQuery) -> Result<NodePage, ClientError> {
+        self.get(&Query::nodes(query, true).path()).await
+    }
+
+    /// How many nodes a filter lets through.
+    pub async fn count_nodes(&self, filter: &NodeFilter) -> Result<u64, ClientError> {
+        let total: NodeTotal = self.get(&Query::filtered("/v1/node-count", filter).path()).await?;
+        Ok(total.count)
     }
 
     pub async fn node(&self, id: &DeviceId) -> Result<NodeView, ClientError> {
         self.get(&format!("/v1/nodes/{id}")).await
+    }
+
+    /// How many licenses the range of this sharing source lacks, or all ranges.
+    pub async fn lacking(&self, source: Option<&ServerName>) -> Result<LackingView, ClientError> {
+        self.survey(&Query::lacking(source).path()).await
+    }
+
+    /// Nodes that are likely one machine, at most `limit` groups.
+    pub async fn duplicates(
+        &self,
+        managing_sources: &[ServerName],
+        by: Option<Alike>,
+        limit: usize,
+    ) -> Result<DuplicatesView, ClientError> {
+        self.survey(&Query::duplicates(managing_sources, by, limit).path()).await
     }
 
     pub async fn manage(
@@ -227,6 +255,11 @@ impl Client {
     ) -> Result<Vec<DeviceOutcome>, ClientError> {
         let done: DeviceOutcomes = self.post(path, &list).await?;
         Ok(done.devices)
+    }
+
+    /// What takes looking at every node there is.
+    async fn survey<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(Method::Get, path, Vec::new(), self.limits.import_deadline).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

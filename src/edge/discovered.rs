@@ -6,7 +6,7 @@ use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::count::counted;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::ServerName;
-use crate::model::request::NodeFilter;
+use crate::model::node_query::{NodeFilter, NodeQuery};
 
 /// Nodes named in one request; more are asked for piece by piece.
 pub const NODES_PER_REQUEST_MAX: usize = 500;
@@ -17,19 +17,19 @@ pub async fn first_discovered(
     source: ServerName,
     count: usize,
 ) -> Result<Vec<DeviceId>, Failure> {
-    let mut filter = NodeFilter {
+    let filter = NodeFilter {
         managing_sources: vec![source.clone()],
         state: Some(DeviceState::Discovered),
-        limit: NODES_PER_REQUEST_MAX,
         ..NodeFilter::default()
     };
+    let mut query = NodeQuery { filter, limit: NODES_PER_REQUEST_MAX, ..NodeQuery::default() };
     let mut ids = Vec::new();
     while ids.len() < count {
-        let page = client.nodes(&filter).await?;
+        let page = client.nodes(&query).await?;
         let free = page.nodes.into_iter().filter(|node| node.waiting.is_none());
         ids.extend(free.map(|node| node.id).take(count - ids.len()));
-        filter.after = page.next;
-        if filter.after.is_none() {
+        query.after = page.next;
+        if query.after.is_none() {
             break;
         }
     }

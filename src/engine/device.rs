@@ -30,6 +30,14 @@ pub(super) struct Discovered {
     pub known: u64,
 }
 
+/// What of a row is other than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Facts,
+    /// Only when it was seen last: a few bytes upward, not a row.
+    Seen,
+}
+
 impl Engine {
     /// Books what was found. A known device keeps its state (rule 12).
     pub(super) fn discover(&mut self, found: &[Found], at: Timestamp) {
@@ -52,7 +60,7 @@ impl Engine {
         learn(&mut device, found);
         self.state.identities.insert(&device, number);
         self.state.devices.insert(number, DeviceRow { device, ..DeviceRow::default() });
-        self.number_device(number);
+        self.number_device(number, Told::Facts);
     }
 
     /// Most findings say nothing but that the device is still there: those touch no index.
@@ -71,19 +79,24 @@ impl Engine {
         }
         let later = at > device.last_seen;
         device.last_seen = device.last_seen.max(at);
-        if news || renamed || later {
-            self.number_device(number);
+        match news || renamed {
+            true => self.number_device(number, Told::Facts),
+            false if later => self.number_device(number, Told::Seen),
+            false => {}
         }
     }
 
     /// Gives a changed row its next version, so that it goes up.
-    pub(super) fn number_device(&mut self, number: DeviceNumber) {
+    pub(super) fn number_device(&mut self, number: DeviceNumber, told: Told) {
         let version = self.state.server.nodes_version + 1;
         let Some(row) = self.state.devices.get_mut(&number) else { return };
         self.state.server.nodes_version = version;
-        self.state.by_version.remove(&row.version);
         row.version = version;
-        self.state.by_version.insert(version, number);
+        match told {
+            _ if row.deleted => self.state.own_nodes.put_gone(number, version),
+            Told::Facts => self.state.own_nodes.put(number, version, &row.device),
+            Told::Seen => drop(self.state.own_nodes.see(number, version, row.device.last_seen)),
+        }
         self.state.touch(RowKey::Device(number));
         self.state.touch(RowKey::Server);
     }
@@ -127,7 +140,7 @@ impl Engine {
             row.deleted = true;
             let (device, waits) = (row.device.clone(), row.wish.is_some());
             self.state.identities.remove(&device, *number);
-            self.number_device(*number);
+            self.number_device(*number, Told::Facts);
             if !waits {
                 self.forget(*number);
             }
@@ -140,11 +153,11 @@ impl Engine {
         let Some(row) = self.state.devices.get_mut(&number) else { return };
         let used = row.device.product.take();
         let asked = row.wish.as_ref().map(|wish| wish.product.clone());
-        let was = std::mem::replace(&mut row.device.state, DeviceState::Ignored);
+        let was = row.device.enter(DeviceState::Ignored, self.applying_at);
         if was == DeviceState::Managed {
             self.count_managed(used.as_ref(), -1);
         }
-        self.number_device(number);
+        self.number_device(number, Told::Facts);
         if let Some(product) = used.or(asked) {
             self.wish(number, &product, Want::Release);
         }
@@ -217,10 +230,10 @@ impl Engine {
 
     fn become_managed(&mut self, number: DeviceNumber, product: &ProductName) {
         let Some(row) = self.state.devices.get_mut(&number) else { return };
-        row.device.state = DeviceState::Managed;
+        row.device.enter(DeviceState::Managed, self.applying_at);
         row.device.product = Some(product.clone());
         self.count_managed(Some(product), 1);
-        self.number_device(number);
+        self.number_device(number, Told::Facts);
     }
 
     fn count_managed(&mut self, product: Option<&ProductName>, by: i64) {
@@ -234,7 +247,7 @@ impl Engine {
     fn forget(&mut self, number: DeviceNumber) {
         let Some(row) = self.state.devices.remove(&number) else { return };
         self.state.gone.insert(number, row.version);
-        self.state.by_version.insert(row.version, number);
+        self.state.own_nodes.put_gone(number, row.version);
         self.state.touch(RowKey::Device(number));
         self.state.touch(RowKey::Gone(number));
     }

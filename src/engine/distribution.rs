@@ -268,16 +268,13 @@ impl Engine {
 
     /// What a server last said of a product; its own word where it is this one.
     pub(super) fn figures_of(&self, server: &ServerName, product: &ProductName) -> Figures {
-        use crate::model::report::{RowBody, RowName, StreamId, Table};
+        use crate::model::report::{StreamId, Table};
         if server == self.state.name() {
             return self.own_figures_now(product);
         }
         let stream = StreamId { origin: server.clone(), table: Table::Figures };
         let mirror = self.state.mirrors.get(&stream);
-        match mirror.and_then(|m| m.body(&RowName::Product(product.clone()))) {
-            Some(RowBody::Figures(figures)) => *figures,
-            _ => Figures::default(),
-        }
+        mirror.and_then(|mirror| mirror.figures(product)).copied().unwrap_or_default()
     }
 
     pub(super) fn ranges_view(&self, ranges: Vec<RangeView>, now: Timestamp) -> RangesView {

@@ -3,19 +3,27 @@
 //! Versions of one writer only rise. A mirror that has everything up to `have` equals the writer's
 //! rows as they were at that number, as far as they still matter.
 
-use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName};
+use super::nodes::NodeTable;
+use super::nodes::packed::Packed;
+use crate::model::name::ProductName;
+use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, Table};
 use crate::model::row::StreamRow;
 use crate::model::time::Timestamp;
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Mirror {
     pub incarnation: u64,
     pub have: u64,
     pub merged_at: Timestamp,
-    rows: BTreeMap<RowName, (u64, RowBody)>,
-    by_version: BTreeMap<u64, RowName>,
+    rows: Rows,
+}
+
+#[derive(Clone, Debug)]
+enum Rows {
+    /// With the version of each.
+    Figures(BTreeMap<ProductName, (u64, Figures)>),
+    Nodes(Box<NodeTable>),
 }
 
 /// What merging a batch did.
@@ -27,37 +35,89 @@ pub enum Merged {
 }
 
 impl Mirror {
+    /// Of a stream of which nothing is known yet.
+    pub fn of(table: Table) -> Mirror {
+        let rows = match table {
+            Table::Figures => Rows::Figures(BTreeMap::new()),
+            Table::Nodes => Rows::Nodes(Box::default()),
+        };
+        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), rows }
+    }
+
     pub fn head(&self) -> StreamRow {
         StreamRow { incarnation: self.incarnation, have: self.have, merged_at: self.merged_at }
     }
 
+    pub fn figures(&self, product: &ProductName) -> Option<&Figures> {
+        match &self.rows {
+            Rows::Figures(rows) => rows.get(product).map(|(_, figures)| figures),
+            Rows::Nodes(_) => None,
+        }
+    }
+
+    /// The products of which there are figures.
+    pub fn products(&self) -> impl Iterator<Item = &ProductName> {
+        let rows = match &self.rows {
+            Rows::Figures(rows) => Some(rows.keys()),
+            Rows::Nodes(_) => None,
+        };
+        rows.into_iter().flatten()
+    }
+
+    pub fn nodes(&self) -> Option<&NodeTable> {
+        match &self.rows {
+            Rows::Nodes(table) => Some(table),
+            Rows::Figures(_) => None,
+        }
+    }
+
+    /// A row as it was written.
     pub fn row(&self, name: &RowName) -> Option<ReportRow> {
-        let (version, body) = self.rows.get(name)?;
-        Some(ReportRow { name: name.clone(), version: *version, body: body.clone() })
+        match (&self.rows, name) {
+            (Rows::Figures(rows), RowName::Product(product)) => {
+                rows.get(product).map(|(version, figures)| figures_row(product, *version, figures))
+            }
+            (Rows::Nodes(table), RowName::Device(number)) => table.get(*number).map(whole_row),
+            _ => None,
+        }
     }
 
-    /// All rows in the order of their names, deleted ones left out.
-    pub fn rows(&self) -> impl Iterator<Item = (&RowName, &RowBody)> {
-        self.rows
-            .iter()
-            .filter(|(_, (_, body))| *body != RowBody::Gone)
-            .map(|(name, (_, body))| (name, body))
+    /// All names of rows, in their order; those of deleted ones left out.
+    pub fn names(&self) -> Vec<RowName> {
+        match &self.rows {
+            Rows::Figures(rows) => rows.keys().cloned().map(RowName::Product).collect(),
+            Rows::Nodes(table) => {
+                let there = table.by_number().filter(|row| row.state().is_some());
+                there.map(|row| RowName::Device(row.number)).collect()
+            }
+        }
     }
 
-    pub fn body(&self, name: &RowName) -> Option<&RowBody> {
-        self.rows.get(name).map(|(_, body)| body).filter(|body| **body != RowBody::Gone)
-    }
-
-    /// Rows changed after a number, oldest change first.
-    pub fn after(&self, version: u64) -> impl Iterator<Item = ReportRow> {
-        let later = (Bound::Excluded(version), Bound::Unbounded);
-        let names = self.by_version.range(later).map(|(_, name)| name);
-        names.filter_map(|name| self.row(name))
+    /// At most `max` rows changed after a number, oldest change first, for one who had every row as
+    /// it was at `whole`: of what was only seen again since then, no more than that.
+    pub fn after(&self, version: u64, whole: u64, max: usize) -> Vec<ReportRow> {
+        match &self.rows {
+            Rows::Figures(rows) => {
+                let later = rows.iter().filter(|(_, (changed, _))| *changed > version);
+                let mut later: Vec<ReportRow> = later
+                    .map(|(product, (version, figures))| figures_row(product, *version, figures))
+                    .collect();
+                later.sort_by_key(|row| row.version);
+                later.truncate(max);
+                later
+            }
+            Rows::Nodes(table) => {
+                table.after(version).take(max).map(|row| row_for(row, whole)).collect()
+            }
+        }
     }
 
     /// How many rows there are, deleted ones included.
     pub fn row_count(&self) -> usize {
-        self.rows.len()
+        match &self.rows {
+            Rows::Figures(rows) => rows.len(),
+            Rows::Nodes(table) => table.len(),
+        }
     }
 
     pub fn load_head(&mut self, row: StreamRow) {
@@ -66,7 +126,7 @@ impl Mirror {
         self.merged_at = row.merged_at;
     }
 
-    pub fn load_row(&mut self, row: ReportRow) {
+    pub fn load_row(&mut self, row: &ReportRow) {
         self.put(row);
     }
 
@@ -89,7 +149,7 @@ impl Mirror {
             // What is not newer than `have` is here already, or was deleted since.
             if row.version > self.have && row.version <= batch.upto {
                 changed.push(row.name.clone());
-                self.put(row.clone());
+                self.put(row);
             }
         }
         self.have = self.have.max(batch.upto);
@@ -99,50 +159,92 @@ impl Mirror {
 
     /// Rows last changed within the batch's interval that it does not name are no more.
     fn drop_unnamed(&mut self, batch: &ReportBatch) -> Vec<RowName> {
-        if batch.after >= batch.upto {
+        if batch.after >= batch.upto || batch.after >= self.have {
             return Vec::new();
         }
-        let interval = (Bound::Excluded(batch.after), Bound::Included(batch.upto));
-        let within = self.by_version.range(interval);
-        let known: Vec<(u64, RowName)> = within.map(|(v, name)| (*v, name.clone())).collect();
-        let named = |name: &RowName| batch.rows.iter().any(|row| row.name == *name);
-        let gone: Vec<(u64, RowName)> =
-            known.into_iter().filter(|(_, name)| !named(name)).collect();
-        for (version, name) in &gone {
-            self.by_version.remove(version);
-            self.rows.remove(name);
-        }
-        gone.into_iter().map(|(_, name)| name).collect()
+        let within = self.names_within(batch.after, batch.upto);
+        let named: BTreeSet<&RowName> = batch.rows.iter().map(|row| &row.name).collect();
+        let gone: Vec<RowName> = within.into_iter().filter(|name| !named.contains(name)).collect();
+        gone.iter().for_each(|name| self.remove(name));
+        gone
     }
 
-    fn put(&mut self, row: ReportRow) {
-        let ReportRow { name, version, body } = row;
-        if let Some((old, _)) = self.rows.insert(name.clone(), (version, body)) {
-            self.by_version.remove(&old);
+    /// The rows last changed after one number and up to another.
+    fn names_within(&self, after: u64, upto: u64) -> Vec<RowName> {
+        match &self.rows {
+            Rows::Figures(rows) => {
+                let within = rows.iter().filter(|(_, (v, _))| *v > after && *v <= upto);
+                within.map(|(product, _)| RowName::Product(product.clone())).collect()
+            }
+            Rows::Nodes(table) => {
+                let within = table.after(after).take_while(|row| row.version <= upto);
+                within.map(|row| RowName::Device(row.number)).collect()
+            }
         }
-        self.by_version.insert(version, name);
+    }
+
+    fn put(&mut self, row: &ReportRow) {
+        match (&mut self.rows, &row.name, &row.body) {
+            (Rows::Figures(rows), RowName::Product(product), RowBody::Figures(figures)) => {
+                rows.insert(product.clone(), (row.version, *figures));
+            }
+            (Rows::Nodes(table), RowName::Device(number), RowBody::Device(device)) => {
+                table.put(*number, row.version, device);
+            }
+            (Rows::Nodes(table), RowName::Device(number), RowBody::Gone) => {
+                table.put_gone(*number, row.version);
+            }
+            (Rows::Nodes(table), RowName::Device(number), RowBody::Seen(at)) => {
+                table.see(*number, row.version, *at);
+            }
+            // Of another table: refused where it came in.
+            _ => {}
+        }
+    }
+
+    fn remove(&mut self, name: &RowName) {
+        match (&mut self.rows, name) {
+            (Rows::Figures(rows), RowName::Product(product)) => drop(rows.remove(product)),
+            (Rows::Nodes(table), RowName::Device(number)) => drop(table.remove(*number)),
+            _ => {}
+        }
     }
 
     fn clear(&mut self) -> Vec<RowName> {
         self.have = 0;
-        self.by_version.clear();
-        std::mem::take(&mut self.rows).into_keys().collect()
+        let names = self.names_within(0, u64::MAX);
+        match &mut self.rows {
+            Rows::Figures(rows) => rows.clear(),
+            Rows::Nodes(table) => **table = NodeTable::default(),
+        }
+        names
     }
 
     /// Deletions up to here are known wherever they matter.
     pub fn forget_gone(&mut self, upto: u64) -> Vec<RowName> {
-        let old: Vec<u64> = self.by_version.range(..=upto).map(|(version, _)| *version).collect();
-        let mut gone = Vec::new();
-        for version in old {
-            let name = &self.by_version[&version];
-            if self.rows.get(name).is_some_and(|(_, body)| *body == RowBody::Gone) {
-                gone.push(name.clone());
-                self.rows.remove(name);
-                self.by_version.remove(&version);
-            }
-        }
-        gone
+        let Rows::Nodes(table) = &mut self.rows else { return Vec::new() };
+        let gone = table.forget_gone(upto);
+        gone.into_iter().map(RowName::Device).collect()
     }
+}
+
+fn figures_row(product: &ProductName, version: u64, figures: &Figures) -> ReportRow {
+    let body = RowBody::Figures(*figures);
+    ReportRow { name: RowName::Product(product.clone()), version, body }
+}
+
+fn whole_row(row: &Packed) -> ReportRow {
+    let body = row.device().map_or(RowBody::Gone, RowBody::Device);
+    ReportRow { name: RowName::Device(row.number), version: row.version, body }
+}
+
+/// A row for one who had every row as it was at a number.
+pub(super) fn row_for(row: &Packed, whole: u64) -> ReportRow {
+    if row.facts_version > whole || row.state().is_none() {
+        return whole_row(row);
+    }
+    let body = RowBody::Seen(row.last_seen);
+    ReportRow { name: RowName::Device(row.number), version: row.version, body }
 }
 
 #[cfg(test)]
@@ -160,9 +262,9 @@ mod tests {
     /// Found by a peer that sent just these two letters.
     #[test]
     fn the_end_of_all_numbers_is_no_reason_to_fall() {
-        let mut mirror = Mirror::default();
+        let mut mirror = Mirror::of(Table::Nodes);
         mirror.merge(&batch(0, u64::MAX), Timestamp(1));
         mirror.merge(&batch(u64::MAX, u64::MAX), Timestamp(2));
-        assert_eq!(mirror.after(u64::MAX).count(), 0);
+        assert!(mirror.after(u64::MAX, 0, 10).is_empty());
     }
 }

@@ -11,7 +11,7 @@
 //! and gone with the process; every protocol below survives that by repeating.
 //!
 //! Reading order: `range`, `ledger`, `booking`, `transfer`, `handover`, `device`, `identities`,
-//! `report`.
+//! `nodes`, `report`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -31,6 +31,7 @@ pub mod handover;
 pub mod identities;
 pub mod ledger;
 pub mod mirror;
+pub mod nodes;
 pub mod permission;
 pub mod product;
 pub mod registration;

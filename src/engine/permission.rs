@@ -91,6 +91,9 @@ operations! {
     ListRanges      "range.list"       Get  "/v1/ranges"          OPERATORS;
     ShowRange       "range.show"       Get  "/v1/ranges/{source}" OPERATORS;
     ListNodes       "node.list"        Get  "/v1/nodes"           OPERATORS;
+    ShowLacking     "range.lacking"    Get  "/v1/lacking"         OPERATORS;
+    ListDuplicates  "node.duplicates"  Get  "/v1/node-duplicates" OPERATORS;
+    CountNodes      "node.count"       Get  "/v1/node-count"      OPERATORS;
     ShowNode        "node.show"        Get  "/v1/nodes/{id}"      OPERATORS;
     ManageNodes     "node.manage"      Post "/v1/nodes/manage"    OPERATORS;
     IgnoreNodes     "node.ignore"      Post "/v1/nodes/ignore"    OPERATORS;
@@ -121,6 +124,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Ranges => Operation::ListRanges,
         Request::Range(_) => Operation::ShowRange,
         Request::Nodes(_) => Operation::ListNodes,
+        Request::CountNodes { .. } => Operation::CountNodes,
         Request::Node(_) => Operation::ShowNode,
         Request::Manage { .. } => Operation::ManageNodes,
         Request::Ignore { .. } => Operation::IgnoreNodes,
@@ -193,6 +197,9 @@ mod tests {
         range.list yes yes no no
         range.show yes yes no no
         node.list yes yes no no
+        range.lacking yes yes no no
+        node.duplicates yes yes no no
+        node.count yes yes no no
         node.show yes yes no no
         node.manage yes yes no no
         node.ignore yes yes no no

@@ -9,10 +9,11 @@
 //! ```
 //! Invariants
 //! - A row has one writer. Only its last version travels: what changed twice goes once.
+//! - A row that was only seen again goes as that where the parent surely has the rest of it.
 //! - Nothing waits in a queue: what must go is computed from the rows and what the parent has.
 //! - `settled` is what the primary has; deletions up to there are forgotten at their writer.
 
-use super::mirror::Merged;
+use super::mirror::{self, Merged, Mirror};
 use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::device::{ADDRESSES_MAX, OTHER_MACS_MAX};
@@ -24,17 +25,29 @@ use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName, StreamId, T
 use crate::model::row::RowKey;
 use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound;
 
 /// How far the parent is with one stream.
 #[derive(Debug, Default)]
 struct Sender {
     /// What the parent has; unknown until it said so.
     have: Option<u64>,
-    /// The last numbers of letters on their way.
-    ahead: VecDeque<u64>,
+    /// Letters on their way.
+    ahead: VecDeque<Ahead>,
+    /// The parent is known to have had every row as it was here at this number. Less than `have`
+    /// where rows changed while letters were made: a row that changes again is left out of the
+    /// letter that would have told of the change before.
+    whole: u64,
     /// It may have rows whose deletion is forgotten here: the letters begin again from here.
     again: Option<u64>,
+}
+
+/// A letter on its way.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// Its last number.
+    upto: u64,
+    /// Nothing was left out behind it when it was made.
+    is_last: bool,
 }
 
 /// The volatile side of replication.
@@ -121,39 +134,48 @@ impl Engine {
         loop {
             let Some(sender) = self.reports.senders.get(stream) else { return };
             let Some(have) = sender.have else { return };
-            let behind = sender.ahead.back().copied().unwrap_or(have);
+            let behind = sender.ahead.back().map_or(have, |ahead| ahead.upto);
             let after = sender.again.unwrap_or(behind);
             if after >= version || sender.ahead.len() >= self.tuning.report_window {
                 return;
             }
-            let batch = self.batch(stream, incarnation, after, version);
+            let whole = sender.whole;
+            let rows = self.rows_after(stream, after, whole);
+            let batch = self.batch(stream, incarnation, (after, version), rows);
             if let Some(sender) = self.reports.senders.get_mut(stream) {
-                sender.ahead.push_back(batch.upto);
+                sender.ahead.push_back(Ahead { upto: batch.upto, is_last: batch.upto == version });
                 sender.again = sender.again.map(|_| batch.upto).filter(|upto| *upto < have);
             }
             self.send_neighbour(link, Body::Report(batch));
         }
     }
 
-    /// The next rows after a number. Without rows it still says how far they are complete.
-    fn batch(&self, stream: &StreamId, incarnation: u64, after: u64, version: u64) -> ReportBatch {
+    /// A letter with the next rows after a number, of those up to `version`. Without rows it still
+    /// says how far they are complete.
+    fn batch(
+        &self,
+        stream: &StreamId,
+        incarnation: u64,
+        (after, version): (u64, u64),
+        rows: Vec<ReportRow>,
+    ) -> ReportBatch {
         let max = self.tuning.report_rows_max;
-        let rows = self.rows_after(stream, after, max);
         let upto =
             if rows.len() < max { version } else { rows.last().map_or(version, |row| row.version) };
         ReportBatch { stream: stream.clone(), incarnation, after, upto, rows }
     }
 
-    fn rows_after(&self, stream: &StreamId, after: u64, max: usize) -> Vec<ReportRow> {
+    /// The next rows after a number, for one who had them all as they were at `whole`.
+    fn rows_after(&self, stream: &StreamId, after: u64, whole: u64) -> Vec<ReportRow> {
+        let max = self.tuning.report_rows_max;
         if stream.origin != *self.state.name() {
             let mirror = self.state.mirrors.get(stream);
-            return mirror.into_iter().flat_map(|m| m.after(after)).take(max).collect();
+            return mirror.map_or(Vec::new(), |mirror| mirror.after(after, whole, max));
         }
         match stream.table {
             Table::Nodes => {
-                let later = (Bound::Excluded(after), Bound::Unbounded);
-                let changed = self.state.by_version.range(later).take(max);
-                changed.filter_map(|(_, number)| self.own_node(*number)).collect()
+                let changed = self.state.own_nodes.after(after).take(max);
+                changed.map(|row| mirror::row_for(row, whole)).collect()
             }
             Table::Figures => {
                 let rows = self.state.own_figures.iter().filter(|(_, row)| row.version > after);
@@ -167,21 +189,6 @@ impl Engine {
                 rows.sort_by_key(|row| row.version);
                 rows.truncate(max);
                 rows
-            }
-        }
-    }
-
-    fn own_node(&self, number: crate::model::device::DeviceNumber) -> Option<ReportRow> {
-        let name = RowName::Device(number);
-        match self.state.devices.get(&number) {
-            Some(row) if !row.deleted => {
-                let body = RowBody::Device(row.device.clone());
-                Some(ReportRow { name, version: row.version, body })
-            }
-            Some(row) => Some(ReportRow { name, version: row.version, body: RowBody::Gone }),
-            None => {
-                let version = *self.state.gone.get(&number)?;
-                Some(ReportRow { name, version, body: RowBody::Gone })
             }
         }
     }
@@ -207,8 +214,14 @@ impl Engine {
         if sender.have.is_none() && have > 0 && have < forgotten {
             sender.again = Some(0);
         }
-        while sender.ahead.front().is_some_and(|upto| *upto <= have) {
+        while let Some(first) = sender.ahead.front().copied().filter(|first| first.upto <= have) {
             sender.ahead.pop_front();
+            if first.is_last {
+                sender.whole = sender.whole.max(first.upto);
+            }
+        }
+        if have == version {
+            sender.whole = version;
         }
         sender.have = Some(have);
         let settled = if ours == incarnation { settled.min(version) } else { 0 };
@@ -237,10 +250,10 @@ impl Engine {
 
     pub(super) fn forget_gone(&mut self, upto: u64) {
         let old = self.state.gone.iter().filter(|(_, version)| **version <= upto);
-        let old: Vec<_> = old.map(|(number, version)| (*number, *version)).collect();
-        for (number, version) in old {
+        let old: Vec<_> = old.map(|(number, _)| *number).collect();
+        for number in old {
             self.state.gone.remove(&number);
-            self.state.by_version.remove(&version);
+            self.state.own_nodes.remove(number);
             self.state.touch(RowKey::Gone(number));
         }
         self.state.server.nodes_floor = self.state.server.nodes_floor.max(upto);
@@ -262,9 +275,9 @@ impl Engine {
             return;
         }
         if !self.state.is_primary() {
-            let mirror = self.state.mirrors.entry(stream.clone()).or_default();
+            let mirror = self.state.mirror(&stream);
             if mirror.incarnation != incarnation {
-                *mirror = super::mirror::Mirror::default();
+                *mirror = Mirror::of(stream.table);
                 mirror.incarnation = incarnation;
                 // What the parent has and what the primary settled was of the other data set.
                 self.reports.senders.remove(&stream);
@@ -333,15 +346,14 @@ impl Engine {
             return;
         }
         // More than one site may have: the rest waits until rows are gone.
-        let rows =
-            self.state.mirrors.get(&batch.stream).map_or(0, super::mirror::Mirror::row_count);
+        let rows = self.state.mirrors.get(&batch.stream).map_or(0, Mirror::row_count);
         if rows + batch.rows.len() > self.tuning.devices_max + self.tuning.report_rows_max {
             return;
         }
         if self.state.is_primary() {
             return self.propose(Command::Merge(batch));
         }
-        let mirror = self.state.mirrors.entry(batch.stream.clone()).or_default();
+        let mirror = self.state.mirror(&batch.stream);
         let merged = mirror.merge(&batch, now);
         self.ack(&batch.stream);
         if let Merged::Rows(_) = merged {
@@ -355,7 +367,7 @@ impl Engine {
         if !known && self.state.mirrors.len() >= 2 * self.tuning.servers_max {
             return;
         }
-        let mirror = self.state.mirrors.entry(batch.stream.clone()).or_default();
+        let mirror = self.state.mirror(&batch.stream);
         if let Merged::Rows(names) = mirror.merge(batch, at) {
             let gone = mirror.forget_gone(batch.upto);
             for name in names.into_iter().chain(gone) {
@@ -431,18 +443,22 @@ impl Engine {
     }
 }
 
+/// The longest host name, in bytes; as long as a name of DNS may be (RFC 1035).
+const HOST_NAME_LEN_MAX: usize = 255;
+
 /// Every row is of the stream's table and within the batch's numbers.
 fn rows_fit(batch: &ReportBatch) -> bool {
     let fits = |row: &ReportRow| {
         matches!(
             (&row.name, &row.body, batch.stream.table),
             (RowName::Product(_), RowBody::Figures(_), Table::Figures)
-                | (RowName::Device(_), RowBody::Gone, Table::Nodes)
+                | (RowName::Device(_), RowBody::Gone | RowBody::Seen(_), Table::Nodes)
         ) || matches!(
             (&row.name, &row.body, batch.stream.table),
             (RowName::Device(_), RowBody::Device(device), Table::Nodes)
                 if device.addresses.len() <= ADDRESSES_MAX
                     && device.other_macs.len() <= OTHER_MACS_MAX
+                    && device.host_name.as_ref().is_none_or(|n| n.len() <= HOST_NAME_LEN_MAX)
         )
     };
     batch.after <= batch.upto

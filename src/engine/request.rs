@@ -99,18 +99,28 @@ impl Engine {
             }
             Request::Ranges => Answer::Ranges(self.ranges(now)?),
             Request::Range(source) => self.look_range(&source, now)?,
-            Request::Nodes(filter) => {
-                let unseen = |source: &&ServerName| !self.is_in_sight(source);
-                match filter.managing_sources.iter().find(unseen) {
-                    Some(source) => return Err(self.not_in_sight(source)),
-                    None => Answer::Nodes(self.nodes(&filter, now)),
-                }
+            Request::Nodes(query) => {
+                self.are_in_sight(&query.filter.managing_sources)?;
+                let limit = query.limit.clamp(1, self.tuning.page_rows_max);
+                Answer::Nodes { page: self.nodes(&query, limit, now)?, limit }
+            }
+            Request::CountNodes { filter, after } => {
+                self.are_in_sight(&filter.managing_sources)?;
+                let (count, next) = self.count_nodes(&filter, after.as_ref());
+                Answer::NodeCount { count, next }
             }
             Request::Node(id) => Answer::Node(self.node(&id).ok_or_else(|| no_node(&id))?),
             Request::Invitations => Answer::Invitations(self.invitations(now)),
             Request::Events { after, limit } => Answer::Events(self.events(after, limit)),
             _ => Answer::Status(self.status(now)),
         })
+    }
+
+    fn are_in_sight(&self, sources: &[ServerName]) -> Result<(), Refusal> {
+        match sources.iter().find(|source| !self.is_in_sight(source)) {
+            Some(source) => Err(self.not_in_sight(source)),
+            None => Ok(()),
+        }
     }
 
     /// Nobody has heard of that server, or at a relay: it is not below.

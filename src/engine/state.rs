@@ -8,6 +8,7 @@
 use super::identities::Identities;
 use super::ledger::Ledger;
 use super::mirror::Mirror;
+use super::nodes::NodeTable;
 use crate::model::account::WishNumber;
 use crate::model::command::Founding;
 use crate::model::device::{DeviceNumber, DeviceState};
@@ -43,8 +44,8 @@ pub struct State {
     pub claims: BTreeMap<Serial, ServerName>,
 
     // Derived.
-    /// Own devices by the last version of their row, deleted ones included.
-    pub by_version: BTreeMap<u64, DeviceNumber>,
+    /// Own devices as they go up and as people list them; deleted ones as such.
+    pub own_nodes: NodeTable,
     /// Wishes without a verdict, by product.
     pub open: BTreeMap<ProductName, BTreeMap<WishNumber, DeviceNumber>>,
     /// Own managed devices, by product.
@@ -87,7 +88,7 @@ impl State {
             invites: BTreeMap::new(),
             trust: SealedTrust::default(),
             claims: BTreeMap::new(),
-            by_version: BTreeMap::new(),
+            own_nodes: NodeTable::default(),
             open: BTreeMap::new(),
             managed: BTreeMap::new(),
             identities: Identities::default(),
@@ -139,6 +140,11 @@ impl State {
             self.ledgers.insert(product.clone(), Ledger::default());
         }
         self.ledgers.get_mut(product).expect("it was inserted just above")
+    }
+
+    /// The mirror of a stream, made when it is first needed.
+    pub fn mirror(&mut self, stream: &StreamId) -> &mut Mirror {
+        self.mirrors.entry(stream.clone()).or_insert_with(|| Mirror::of(stream.table))
     }
 
     /// A row changed and must be in the next checkpoint.
@@ -267,10 +273,10 @@ impl State {
                 self.own_figures.insert(product, row);
             }
             (RowKey::Stream(stream), Row::Stream(row)) => {
-                self.mirrors.entry(stream).or_default().load_head(row);
+                self.mirror(&stream).load_head(row);
             }
             (RowKey::Mirrored(stream, _), Row::Mirrored(row)) => {
-                self.mirrors.entry(stream).or_default().load_row(row);
+                self.mirror(&stream).load_row(&row);
             }
             (RowKey::Event(number), Row::Event(event)) => {
                 self.events.insert(number, event);
@@ -288,12 +294,18 @@ impl State {
 
     /// Computes everything that is not a row.
     pub fn rebuild(&mut self) {
-        self.by_version = self.gone.iter().map(|(number, version)| (*version, *number)).collect();
+        self.own_nodes = NodeTable::default();
+        for (number, version) in &self.gone {
+            self.own_nodes.put_gone(*number, *version);
+        }
         self.identities = Identities::of(&self.devices);
         self.open.clear();
         self.managed.clear();
         for (number, row) in &self.devices {
-            self.by_version.insert(row.version, *number);
+            match row.deleted {
+                true => self.own_nodes.put_gone(*number, row.version),
+                false => self.own_nodes.put(*number, row.version, &row.device),
+            }
             if let Some(wish) = &row.wish {
                 self.open.entry(wish.product.clone()).or_default().insert(wish.number, *number);
             }

@@ -177,8 +177,8 @@ impl Engine {
         for stream in StreamId::of(name) {
             let Some(mirror) = self.state.mirrors.remove(&stream) else { continue };
             self.state.touch(RowKey::Stream(stream.clone()));
-            for (row, _) in mirror.rows() {
-                self.state.touch(RowKey::Mirrored(stream.clone(), row.clone()));
+            for row in mirror.names() {
+                self.state.touch(RowKey::Mirrored(stream.clone(), row));
             }
         }
     }

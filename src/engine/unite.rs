@@ -9,6 +9,7 @@
 //! once. What the others are found by is from then on what the kept one is found by.
 
 use super::Engine;
+use super::device::Told;
 use super::identities::newest_first;
 use crate::model::account::Want;
 use crate::model::device::{Device, DeviceId, DeviceNumber, DeviceState, OTHER_MACS_MAX};
@@ -37,7 +38,7 @@ impl Engine {
         self.state.identities.remove(&row.device, keep);
         row.device = device;
         self.state.identities.insert(&row.device, keep);
-        self.number_device(keep);
+        self.number_device(keep, Told::Facts);
         for other in others {
             let (other, keep) = (self.device_id(*other), self.device_id(keep));
             self.note("node.merged", format!("{other} is part of {keep} now"));

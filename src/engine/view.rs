@@ -3,21 +3,19 @@
 use super::distribution::range_view;
 use super::{Engine, range};
 use crate::model::count::LicenseCount;
-use crate::model::device::{Device, DeviceId, DeviceState};
 use crate::model::enrolment::Credentials;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::letter::Presence;
 use crate::model::license::Metric;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
-use crate::model::report::{Figures, RowBody, RowName, StreamId, Table};
-use crate::model::request::NodeFilter;
+use crate::model::report::{Figures, StreamId, Table};
 use crate::model::row::{Enrolment, LicenseRow, Standing};
 use crate::model::text::plain;
 use crate::model::time::Timestamp;
 use crate::model::view::{
-    CertificateView, HoldingView, LicenseView, NodeCounts, NodePage, NodeView, RangeView,
-    RangesView, ServerView, ServersView, StatusView,
+    CertificateView, HoldingView, LicenseView, RangeView, RangesView, ServerView, ServersView,
+    StatusView,
 };
 use std::collections::BTreeSet;
 
@@ -91,14 +89,8 @@ impl Engine {
 
     pub(super) fn all_products(&self) -> BTreeSet<ProductName> {
         let mut products = self.state.products();
-        for (stream, mirror) in &self.state.mirrors {
-            if stream.table == Table::Figures {
-                let names = mirror.rows().filter_map(|(name, _)| match name {
-                    RowName::Product(product) => Some(product.clone()),
-                    RowName::Device(_) => None,
-                });
-                products.extend(names);
-            }
+        for mirror in self.state.mirrors.values() {
+            products.extend(mirror.products().cloned());
         }
         products
     }
@@ -293,41 +285,6 @@ impl Engine {
         None
     }
 
-    fn node_counts(&self, source: &ServerName) -> NodeCounts {
-        let mut counts = NodeCounts::default();
-        self.each_node(source, |_, device| match device.state {
-            DeviceState::Discovered => counts.discovered += 1,
-            DeviceState::Managed => counts.managed += 1,
-            DeviceState::Ignored => counts.ignored += 1,
-        });
-        counts
-    }
-
-    // === Nodes ===
-
-    fn each_node(
-        &self,
-        source: &ServerName,
-        mut visit: impl FnMut(crate::model::device::DeviceNumber, &Device),
-    ) {
-        if source == self.state.name() {
-            let own = self.state.devices.iter().filter(|(_, row)| !row.deleted);
-            own.for_each(|(number, row)| visit(*number, &row.device));
-            return;
-        }
-        let stream = StreamId { origin: source.clone(), table: Table::Nodes };
-        for (name, body) in self.state.mirrors.get(&stream).into_iter().flat_map(|m| m.rows()) {
-            if let (RowName::Device(number), RowBody::Device(device)) = (name, body) {
-                visit(*number, device);
-            }
-        }
-    }
-
-    fn managing_sources(&self) -> BTreeSet<ServerName> {
-        let mirrored = self.state.mirrors.keys().map(|stream| stream.origin.clone());
-        mirrored.chain([self.state.name().clone()]).collect()
-    }
-
     /// Whether a server is this one, below it, or was.
     pub(super) fn is_in_sight(&self, name: &ServerName) -> bool {
         let [figures, nodes] = StreamId::of(name);
@@ -337,78 +294,6 @@ impl Engine {
             || self.heard.contains_key(name)
             || mirrored(&figures)
             || mirrored(&nodes)
-    }
-
-    pub(super) fn nodes(&self, filter: &NodeFilter, now: Timestamp) -> NodePage {
-        let sources = match filter.managing_sources.is_empty() {
-            true => self.managing_sources(),
-            false => filter.managing_sources.iter().cloned().collect(),
-        };
-        let limit = filter.limit.clamp(1, self.tuning.page_rows_max);
-        let text = filter.text.as_ref().map(|text| text.to_lowercase());
-        let mut page = NodePage { as_of: now, nodes: Vec::new(), total: 0, next: None };
-        let mut more = false;
-        for source in &sources {
-            self.each_node(source, |number, device| {
-                let wrong_state = filter.state.is_some_and(|state| state != device.state);
-                let too_late = filter.seen_before.is_some_and(|end| device.last_seen >= end);
-                let too_early = filter.seen_since.is_some_and(|begin| device.last_seen < begin);
-                if wrong_state
-                    || too_late
-                    || too_early
-                    || !text.as_ref().is_none_or(|text| matches(device, text))
-                {
-                    return;
-                }
-                page.total += 1;
-                let id = DeviceId { managing_source: source.clone(), number };
-                if filter.after.as_ref().is_some_and(|after| id <= *after) {
-                    return;
-                }
-                match page.nodes.len() < limit {
-                    true => page.nodes.push(self.node_view(id, device)),
-                    false => more = true,
-                }
-            });
-        }
-        if more {
-            page.next = page.nodes.last().map(|node| node.id.clone());
-        }
-        page
-    }
-
-    pub(super) fn node(&self, id: &DeviceId) -> Option<NodeView> {
-        if id.managing_source == *self.state.name() {
-            let row = self.state.devices.get(&id.number).filter(|row| !row.deleted)?;
-            return Some(self.node_view(id.clone(), &row.device));
-        }
-        let stream = StreamId { origin: id.managing_source.clone(), table: Table::Nodes };
-        match self.state.mirrors.get(&stream)?.body(&RowName::Device(id.number))? {
-            RowBody::Device(device) => Some(self.node_view(id.clone(), device)),
-            _ => None,
-        }
-    }
-
-    fn node_view(&self, id: DeviceId, device: &Device) -> NodeView {
-        let own = id.managing_source == *self.state.name();
-        let row = own.then(|| self.state.devices.get(&id.number)).flatten();
-        let waiting = row.and_then(|row| row.wish.as_ref()).map(|wish| match wish.want {
-            crate::model::account::Want::Manage => "manage".to_string(),
-            crate::model::account::Want::Release => "release".to_string(),
-        });
-        NodeView {
-            managing_source: id.managing_source.clone(),
-            id,
-            state: device.state,
-            product: device.product.clone(),
-            waiting,
-            host_name: device.host_name.as_deref().map(plain),
-            addresses: device.addresses.clone(),
-            mac: device.mac.map(|mac| mac.to_string()),
-            other_macs: device.other_macs.iter().map(|mac| mac.to_string()).collect(),
-            first_seen: device.first_seen,
-            last_seen: device.last_seen,
-        }
     }
 
     // === Status ===
@@ -449,13 +334,6 @@ impl Engine {
             advice: self.advice(now),
         }
     }
-}
-
-fn matches(device: &Device, text: &str) -> bool {
-    let name = device.host_name.as_ref();
-    name.is_some_and(|name| name.to_lowercase().contains(text))
-        || device.addresses.iter().any(|address| address.to_string().contains(text))
-        || device.mac.is_some_and(|mac| mac.to_string().contains(text))
 }
 
 pub(super) fn license_view(row: &LicenseRow) -> LicenseView {

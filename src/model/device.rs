@@ -100,6 +100,32 @@ pub struct Device {
     pub product: Option<ProductName>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
+    /// Its last changes of state, oldest first, at most [`STATE_CHANGES_MAX`]; before the first of
+    /// all it was discovered.
+    pub history: Vec<StateChange>,
+}
+
+/// More changes of the state of one device are forgotten, oldest first.
+pub const STATE_CHANGES_MAX: usize = 16;
+
+/// A device went over into a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateChange {
+    pub at: Timestamp,
+    pub state: DeviceState,
+}
+
+impl Device {
+    /// Goes over into a state; the one before.
+    pub fn enter(&mut self, state: DeviceState, at: Timestamp) -> DeviceState {
+        let before = std::mem::replace(&mut self.state, state);
+        if before != state {
+            self.history.push(StateChange { at, state });
+            let more = self.history.len().saturating_sub(STATE_CHANGES_MAX);
+            self.history.drain(..more);
+        }
+        before
+    }
 }
 
 impl Device {

@@ -5,6 +5,7 @@
 
 pub mod count;
 pub mod name;
+pub mod node_query;
 pub mod text;
 pub mod time;
 pub mod tuning;

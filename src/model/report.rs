@@ -7,6 +7,7 @@ use super::count::LicenseCount;
 use super::device::{Device, DeviceNumber};
 use super::holding::{HoldingOption, Phase};
 use super::name::{ProductName, ServerName};
+use super::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -50,6 +51,8 @@ pub enum RowName {
 pub enum RowBody {
     Figures(Figures),
     Device(Device),
+    /// Only when it was last seen is other than in the row before, which whoever reads this has.
+    Seen(Timestamp),
     /// The row is no more.
     Gone,
 }

@@ -7,8 +7,8 @@ use super::enrolment::{Approval, CertificateAnswer, CertificateAsk, InviteId, PR
 use super::holding::HoldingOption;
 use super::license::License;
 use super::name::{ProductName, ServerName};
+use super::node_query::{NodeFilter, NodeQuery};
 use super::refusal::Refusal;
-use super::time::Timestamp;
 use super::view::{
     EventView, InviteView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView,
     ServersView, StatusView,
@@ -31,7 +31,13 @@ pub enum Request {
     Ranges,
     /// The range of this source.
     Range(ServerName),
-    Nodes(NodeFilter),
+    /// One page, or as much of it as one step looks at.
+    Nodes(NodeQuery),
+    /// One step of counting, behind this node.
+    CountNodes {
+        filter: NodeFilter,
+        after: Option<DeviceId>,
+    },
     Node(DeviceId),
     /// Without a product: the only one there is.
     Manage {
@@ -127,23 +133,6 @@ pub enum Doing {
     Force,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeFilter {
-    /// Any of these; empty means all.
-    pub managing_sources: Vec<ServerName>,
-    pub state: Option<DeviceState>,
-    /// Part of the host name or of an address.
-    pub text: Option<String>,
-    /// Only what was seen last before this moment.
-    pub seen_before: Option<Timestamp>,
-    /// Only what was seen last at this moment or later.
-    pub seen_since: Option<Timestamp>,
-    /// Only what comes behind this id (the `next` of the page before).
-    pub after: Option<DeviceId>,
-    /// At most this many; the server's own limit holds too.
-    pub limit: usize,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Refused(Refusal),
@@ -153,10 +142,22 @@ pub enum Answer {
     Servers(ServersView),
     Server(ServerView),
     Ranges(RangesView),
-    Nodes(NodePage),
+    /// What one step found, and how many nodes a page may have.
+    Nodes {
+        page: NodePage,
+        limit: usize,
+    },
+    /// How many fit so far, and behind which node to go on.
+    NodeCount {
+        count: u64,
+        next: Option<DeviceId>,
+    },
     Node(NodeView),
     DevicesDone(Vec<DeviceOutcome>),
-    Imported { new: u64, known: u64 },
+    Imported {
+        new: u64,
+        known: u64,
+    },
     Events(Vec<EventView>),
     Status(StatusView),
     Invited(InviteView),

@@ -96,6 +96,8 @@ pub struct Tuning {
     pub waiting_requests_max: usize,
     /// Nodes on one page of a listing. 1,000.
     pub page_rows_max: usize,
+    /// Nodes that one step of a listing looks at; then others have their turn. 20,000.
+    pub rows_looked_at_max: usize,
     #[cfg(feature = "mutants")]
     pub mutant: Option<Mutant>,
 }
@@ -137,6 +139,7 @@ impl Default for Tuning {
             events_kept: 10_000,
             waiting_requests_max: 10_000,
             page_rows_max: 1_000,
+            rows_looked_at_max: 20_000,
             #[cfg(feature = "mutants")]
             mutant: None,
         }

@@ -1,9 +1,10 @@
 //! What people and scripts are shown. The field names are the contract of `--json`.
 
 use super::count::LicenseCount;
-use super::device::{DeviceId, DeviceState};
+use super::device::{DeviceId, DeviceState, StateChange};
 use super::holding::{HoldingOption, Phase, Role};
 use super::name::{ProductName, ServerName, TreeName};
+use super::node_query::NodeCursor;
 use super::refusal::Refusal;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -156,16 +157,24 @@ pub struct NodeView {
     pub other_macs: Vec<String>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
+    /// Its changes of state, oldest first, as far as they are kept; only where one node is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<StateChange>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePage {
     pub as_of: Timestamp,
     pub nodes: Vec<NodeView>,
-    /// How many match, on all pages.
-    pub total: u64,
-    /// Ask for what comes behind this id; nothing on the last page.
-    pub next: Option<DeviceId>,
+    /// How many match, on all pages; nothing where that takes looking at each, and nobody asked.
+    pub total: Option<u64>,
+    /// Ask for what comes behind this place; nothing on the last page.
+    pub next: Option<NodeCursor>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeTotal {
+    pub count: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

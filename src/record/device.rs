@@ -1,6 +1,6 @@
 //! Forms of devices and of what is wished for them.
 
-use crate::model::device::{Device, OpenWish};
+use crate::model::device::{Device, OpenWish, STATE_CHANGES_MAX, StateChange};
 use crate::model::discovery::MacAddress;
 use crate::model::time::Timestamp;
 use crate::record::error::RecordError;
@@ -79,6 +79,9 @@ pub struct DeviceForm {
     /// Six bytes each.
     #[prost(bytes = "vec", tag = "8")]
     other_macs: Vec<u8>,
+    /// Changes of state, each 8 bytes of milliseconds (little-endian) and one for the state.
+    #[prost(bytes = "vec", tag = "9")]
+    history: Vec<u8>,
 }
 
 impl Form for DeviceForm {
@@ -95,6 +98,7 @@ impl Form for DeviceForm {
             first_seen_ms: device.first_seen.0,
             last_seen_ms: device.last_seen.0,
             other_macs: device.other_macs.iter().flat_map(|mac| mac.0).collect(),
+            history: history_bytes(&device.history),
         }
     }
 
@@ -110,8 +114,37 @@ impl Form for DeviceForm {
             product: product.transpose()?,
             first_seen: Timestamp(self.first_seen_ms),
             last_seen: Timestamp(self.last_seen_ms),
+            history: history(&self.history)?,
         })
     }
+}
+
+/// Bytes of one change of state.
+const CHANGE_LEN: usize = 9;
+
+fn history_bytes(history: &[StateChange]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(history.len() * CHANGE_LEN);
+    for StateChange { at, state } in history {
+        bytes.extend(at.0.to_le_bytes());
+        // There are three states; their numbers fit.
+        bytes.push(u8::try_from(state.number()).unwrap_or(u8::MAX));
+    }
+    bytes
+}
+
+fn history(bytes: &[u8]) -> Result<Vec<StateChange>, RecordError> {
+    const WHAT: &str = "changes of state";
+    let (found, max) = (bytes.len() / CHANGE_LEN, STATE_CHANGES_MAX);
+    if found > max {
+        return Err(RecordError::TooMany { what: WHAT, found, max });
+    }
+    let changes = bytes.chunks(CHANGE_LEN).map(|bytes| {
+        let (at, state) = bytes.split_first_chunk::<8>().ok_or(RecordError::Torn { what: WHAT })?;
+        let [state] = state else { return Err(RecordError::Torn { what: WHAT }) };
+        let at = Timestamp(u64::from_le_bytes(*at));
+        Ok(StateChange { at, state: Numbered::numbered(u32::from(*state))? })
+    });
+    changes.collect()
 }
 
 #[derive(Clone, PartialEq, Message)]

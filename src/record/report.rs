@@ -3,6 +3,7 @@
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId};
+use crate::model::time::Timestamp;
 use crate::record::device::DeviceForm;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
@@ -94,7 +95,7 @@ pub struct ReportRowForm {
     name: Option<RowNameForm>,
     #[prost(uint64, tag = "3")]
     version: u64,
-    #[prost(oneof = "RowBodyForm", tags = "4, 5, 6")]
+    #[prost(oneof = "RowBodyForm", tags = "4, 5, 6, 7")]
     body: Option<RowBodyForm>,
 }
 
@@ -114,6 +115,9 @@ enum RowBodyForm {
     Device(DeviceForm),
     #[prost(bool, tag = "6")]
     Gone(bool),
+    /// In milliseconds.
+    #[prost(uint64, tag = "7")]
+    Seen(u64),
 }
 
 impl RowNameForm {
@@ -137,6 +141,7 @@ impl RowBodyForm {
         match body {
             RowBody::Figures(figures) => RowBodyForm::Figures(FiguresForm::of(figures)),
             RowBody::Device(device) => RowBodyForm::Device(DeviceForm::of(device)),
+            RowBody::Seen(at) => RowBodyForm::Seen(at.0),
             RowBody::Gone => RowBodyForm::Gone(true),
         }
     }
@@ -145,6 +150,7 @@ impl RowBodyForm {
         Ok(match self {
             RowBodyForm::Figures(figures) => RowBody::Figures(figures.value(room)?),
             RowBodyForm::Device(device) => RowBody::Device(device.value(room)?),
+            RowBodyForm::Seen(at) => RowBody::Seen(Timestamp(at)),
             RowBodyForm::Gone(_) => RowBody::Gone,
         })
     }

@@ -5,7 +5,7 @@ use crate::model::account::{
 };
 use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
-use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish};
+use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish, StateChange};
 use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
@@ -109,6 +109,10 @@ pub fn device() -> Device {
         product: Some(named("cad")),
         first_seen: Timestamp(1_795_000_000_000),
         last_seen: Timestamp(1_795_000_060_000),
+        history: vec![StateChange {
+            at: Timestamp(1_795_000_030_000),
+            state: DeviceState::Managed,
+        }],
     }
 }
 
@@ -140,6 +144,11 @@ pub fn report() -> ReportBatch {
         rows: vec![
             row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(device())),
             row(RowName::Device(DeviceNumber(18)), 417, RowBody::Gone),
+            row(
+                RowName::Device(DeviceNumber(19)),
+                416,
+                RowBody::Seen(Timestamp(1_795_000_090_000)),
+            ),
             row(RowName::Product(named("cad")), 418, RowBody::Figures(figures())),
         ],
     }

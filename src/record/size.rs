@@ -131,15 +131,15 @@ fn row_len(row: &ReportRow) -> usize {
     };
     let body = match &row.body {
         RowBody::Device(device) => device_len(device),
-        RowBody::Figures(_) | RowBody::Gone => FRAME_LEN_MAX,
+        RowBody::Figures(_) | RowBody::Seen(_) | RowBody::Gone => FRAME_LEN_MAX,
     };
     name + body + 16
 }
 
 fn device_len(device: &Device) -> usize {
     let product = device.product.as_ref().map_or(0, product_len);
-    let macs = device.other_macs.len() * 6;
-    seen_len(&device.addresses, device.host_name.as_ref()) + product + macs
+    let lists = device.other_macs.len() * 6 + device.history.len() * 9;
+    seen_len(&device.addresses, device.host_name.as_ref()) + product + lists
 }
 
 fn seen_len(addresses: &[IpAddr], host_name: Option<&String>) -> usize {

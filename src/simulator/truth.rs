@@ -155,7 +155,8 @@ pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
     let foreign = foreign.filter(|(_, mirror)| mirror.incarnation != 0);
     foreign
         .map(|(stream, mirror)| {
-            let rows = mirror.rows().filter_map(|(name, _)| mirror.row(name));
+            let names = mirror.names();
+            let rows = names.iter().filter_map(|name| mirror.row(name));
             let rows = rows.map(|row| (row.name.clone(), row)).collect();
             let known = RowsTruth { incarnation: mirror.incarnation, version: mirror.have, rows };
             (stream.clone(), known)

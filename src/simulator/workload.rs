@@ -6,9 +6,8 @@ use crate::model::device::{DeviceId, DeviceNumber};
 use crate::model::discovery::{Found, MacAddress};
 use crate::model::license::{License, LicenseTerms, Metric};
 use crate::model::name::ProductName;
-use crate::model::request::{
-    Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
-};
+use crate::model::node_query::NodeQuery;
+use crate::model::request::{Answer, Doing, HoldingChange, HoldingVerb, Request, RequestId};
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::{BEGINNING, Moment};
 use crate::simulator::topology::{PRIMARY, Topology};
@@ -294,7 +293,7 @@ impl Workload {
             2 => Request::Status,
             3 => Request::Licenses,
             4 => Request::Events { after: 0, limit: 10 },
-            _ => Request::Nodes(NodeFilter { limit: 10, ..NodeFilter::default() }),
+            _ => Request::Nodes(NodeQuery { limit: 10, ..NodeQuery::default() }),
         };
         Errand { place, request }
     }

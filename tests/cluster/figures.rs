@@ -3,7 +3,7 @@
 
 use crate::site::{Process, run};
 use lictree::client::ClientError;
-use lictree::model::request::NodeFilter;
+use lictree::model::node_query::NodeQuery;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -41,8 +41,8 @@ pub fn figures(server: &Process) -> Result<Value, ClientError> {
         all.insert("ranges".to_string(), ranges);
         all.insert("servers".to_string(), lasting(client.servers().await?));
         all.insert("licenses".to_string(), lasting(client.licenses().await?));
-        let filter = NodeFilter { limit: 1_000, ..NodeFilter::default() };
-        all.insert("nodes".to_string(), lasting(client.nodes(&filter).await?));
+        let query = NodeQuery { limit: 1_000, ..NodeQuery::default() };
+        all.insert("nodes".to_string(), lasting(client.nodes(&query).await?));
         Ok(Value::Object(all))
     })
 }

@@ -4,7 +4,8 @@ use crate::site::{Process, Site, eventually, run};
 use lictree::client::contract::ImportFormat;
 use lictree::model::count::LicenseCount;
 use lictree::model::name::ServerName;
-use lictree::model::request::{Doing, HoldingChange, HoldingVerb, NodeFilter};
+use lictree::model::node_query::NodeQuery;
+use lictree::model::request::{Doing, HoldingChange, HoldingVerb};
 use lictree::model::view::ServersView;
 
 fn name(text: &str) -> ServerName {
@@ -55,11 +56,11 @@ fn licenses_go_down_and_nodes_come_up_a_tree_of_three_processes() {
                  ? (10.0.0.2) at 00:04:4b:cc:9c:02 [ether] on eth0\n";
     let imported = run(e.client().import(ImportFormat::Auto, list.to_vec())).unwrap();
     assert_eq!((imported.new, imported.known), (2, 0));
-    let filter = NodeFilter { limit: 10, ..NodeFilter::default() };
+    let query = NodeQuery { limit: 10, ..NodeQuery::default() };
     let page = eventually(
         "the primary knows both nodes",
-        || run(hq.client().nodes(&filter)),
-        |page| page.total == 2,
+        || run(hq.client().nodes(&query)),
+        |page| page.total == Some(2),
     );
     let ids = page.nodes.iter().map(|node| node.id.clone()).collect();
     run(e.client().manage(ids, Some("inventory".parse().unwrap()))).unwrap();

@@ -3,7 +3,8 @@
 use crate::tree::{Tree, refused};
 use lictree::model::device::DeviceId;
 use lictree::model::discovery::Found;
-use lictree::model::request::{Answer, NodeFilter, Request};
+use lictree::model::node_query::{NodeFilter, NodeQuery};
+use lictree::model::request::{Answer, Request};
 use lictree::model::view::NodeView;
 use std::time::Duration;
 
@@ -40,8 +41,9 @@ impl Tree {
     }
 
     fn identities(&mut self, at: &str) -> String {
-        let filter = NodeFilter { limit: 500, ..NodeFilter::default() };
-        let Answer::Nodes(page) = self.ask(at, Request::Nodes(filter)) else { panic!("no nodes") };
+        let query = NodeQuery { limit: 500, ..NodeQuery::default() };
+        let answer = self.ask(at, Request::Nodes(query));
+        let Answer::Nodes { page, .. } = answer else { panic!("no nodes") };
         page.nodes.iter().map(line).collect()
     }
 
@@ -53,15 +55,16 @@ impl Tree {
 
     fn not_seen_for(&mut self, at: &str, seconds: u64) -> String {
         let moment = self.before(Duration::from_secs(seconds));
-        let filter = |seen_before, seen_since| NodeFilter {
-            seen_before,
-            seen_since,
+        let filter = |seen_before, seen_since| NodeQuery {
+            filter: NodeFilter { seen_before, seen_since, ..NodeFilter::default() },
             limit: 500,
-            ..NodeFilter::default()
+            ..NodeQuery::default()
         };
         let [old, new] = [filter(Some(moment), None), filter(None, Some(moment))].map(|filter| {
             match self.ask(at, Request::Nodes(filter)) {
-                Answer::Nodes(page) => page.nodes.iter().map(|n| format!(" {}", n.id)).collect(),
+                Answer::Nodes { page, .. } => {
+                    page.nodes.iter().map(|n| format!(" {}", n.id)).collect()
+                }
                 other => refused(other),
             }
         });

@@ -12,9 +12,8 @@ use lictree::model::holding::Role;
 use lictree::model::letter::{Letter, LinkId};
 use lictree::model::license::{License, LicenseTerms};
 use lictree::model::name::ServerName;
-use lictree::model::request::{
-    Answer, Doing, HoldingChange, HoldingVerb, NodeFilter, Request, RequestId,
-};
+use lictree::model::node_query::{NodeFilter, NodeQuery};
+use lictree::model::request::{Answer, Doing, HoldingChange, HoldingVerb, Request, RequestId};
 use lictree::model::time::Timestamp;
 use lictree::model::tuning::Tuning;
 use lictree::model::view::RangesView;
@@ -525,10 +524,11 @@ impl Tree {
         let filter = NodeFilter {
             managing_sources: vec![at.parse().unwrap()],
             state: Some(DeviceState::Discovered),
-            limit: count,
             ..NodeFilter::default()
         };
-        let Answer::Nodes(page) = self.ask(at, Request::Nodes(filter)) else { panic!("no nodes") };
+        let query = NodeQuery { filter, limit: count, ..NodeQuery::default() };
+        let answer = self.ask(at, Request::Nodes(query));
+        let Answer::Nodes { page, .. } = answer else { panic!("no nodes") };
         let devices: Vec<DeviceId> = page.nodes.into_iter().map(|node| node.id).collect();
         assert_eq!(devices.len(), count, "too few discovered devices at {at}");
         let product = product.map(|product| product.parse().unwrap());
@@ -570,11 +570,13 @@ impl Tree {
 
     fn nodes(&mut self, at: &str, sources: &[&str]) -> String {
         let managing_sources = sources.iter().map(|source| source.parse().unwrap()).collect();
-        let filter = NodeFilter { managing_sources, limit: 500, ..NodeFilter::default() };
-        match self.ask(at, Request::Nodes(filter)) {
-            Answer::Nodes(page) => {
+        let filter = NodeFilter { managing_sources, ..NodeFilter::default() };
+        let query = NodeQuery { filter, limit: 500, ..NodeQuery::default() };
+        match self.ask(at, Request::Nodes(query)) {
+            Answer::Nodes { page, .. } => {
                 let line = |n: &lictree::model::view::NodeView| format!("{} {:?}\n", n.id, n.state);
-                page.nodes.iter().map(line).collect::<String>() + &format!("{} in all", page.total)
+                page.nodes.iter().map(line).collect::<String>()
+                    + &format!("{} in all", page.total.unwrap())
             }
             other => refused(other),
         }

@@ -16,7 +16,11 @@
 //! | `POST /v1/holdings` | `HoldingBody` | `HoldingOutcome` |
 //! | `GET /v1/servers`, `/v1/servers/NAME` | | `ServersView`, `ServerView` |
 //! | `GET /v1/ranges`, `/v1/ranges/SOURCE` | | `RangesView` |
-//! | `GET /v1/nodes?managing_source=a,b&state=…&text=…&after=…&limit=…` | | `NodePage` |
+//! | `GET /v1/nodes?managing_source=a,b&state=…&text=…&seen_since=…&seen_before=…` and \
+//!   `&sort=…&after=…&limit=…&count=true` | | `NodePage` |
+//! | `GET /v1/node-duplicates?managing_source=a,b&by=mac&limit=…` | | `DuplicatesView` |
+//! | `GET /v1/lacking?source=…` | | `LackingView` |
+//! | `GET /v1/node-count?` and the same down to `seen_before` | | `NodeTotal` |
 //! | `GET /v1/nodes/ID` | | `NodeView` |
 //! | `POST /v1/nodes/manage`, `/ignore`, `/delete` | `DeviceList` | `{"devices":[…]}` |
 //! | `POST /v1/imports?format=auto\|nmap\|arp` | a list of machines | `ImportOutcome` |
@@ -31,16 +35,19 @@
 //! Invariant: whatever comes, in whatever size or speed, costs bounded memory and time.
 
 mod access;
+mod duplicates;
 mod enrolment;
 mod failure;
 mod holdings;
 mod imports;
+mod lacking;
 mod licenses;
 mod limits;
 mod nodes;
 mod read;
 mod routes;
 mod socket;
+mod survey;
 mod views;
 
 #[cfg(test)]
@@ -73,6 +80,8 @@ pub struct ApiLimits {
     pub body_bytes_max: usize,
     /// Imports at once; each may hold a whole file. 1.
     pub imports_max: usize,
+    /// Looks at all nodes at once (`range lacking`, `node duplicates`); further ones wait. 1.
+    pub surveys_max: usize,
     /// Machines handed to the server in one piece. 1,000.
     pub import_batch_max: usize,
     /// From a connection, or the answer before, to the end of a request's head. 10 s.
@@ -90,6 +99,7 @@ impl Default for ApiLimits {
             header_bytes_max: 16 << 10,
             body_bytes_max: 1 << 20,
             imports_max: 1,
+            surveys_max: 1,
             import_batch_max: 1_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
@@ -113,6 +123,7 @@ struct Inner {
     /// Connections to the socket there are.
     connections: AtomicUsize,
     imports: Semaphore,
+    surveys: Semaphore,
 }
 
 /// What an API is made of.
@@ -133,6 +144,7 @@ impl Api {
     pub fn new(parts: ApiParts) -> Api {
         let ApiParts { port, vendor_keys, keyring, occupancy, stated, limits, import } = parts;
         let imports = Semaphore::new(limits.imports_max);
+        let surveys = Semaphore::new(limits.surveys_max);
         Api(Arc::new(Inner {
             port,
             vendor_keys,
@@ -143,6 +155,7 @@ impl Api {
             import,
             connections: AtomicUsize::new(0),
             imports,
+            surveys,
         }))
     }
 

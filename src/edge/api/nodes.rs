@@ -4,17 +4,18 @@ use crate::client::contract::{DeviceList, DeviceOutcomes, MergeBody};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
 use crate::model::device::{DeviceId, DeviceState};
+use crate::model::node_query::{NodeCursor, NodeFilter, NodeQuery, NodeSort};
 use crate::model::refusal::Refusal;
-use crate::model::request::{Answer, NodeFilter, Request};
+use crate::model::request::{Answer, Request};
 use crate::model::time::Timestamp;
-use crate::model::view::{NodePage, NodeView};
+use crate::model::view::{NodePage, NodeTotal, NodeView};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
-/// A filter as its words come; the server bounds `limit`.
+/// What is asked for as its words come; the server bounds `limit`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct NodesQuery {
@@ -22,10 +23,13 @@ pub(super) struct NodesQuery {
     managing_source: String,
     state: Option<DeviceState>,
     text: Option<String>,
-    seen_before: Option<Timestamp>,
     seen_since: Option<Timestamp>,
-    after: Option<DeviceId>,
+    seen_before: Option<Timestamp>,
+    sort: NodeSort,
+    after: Option<NodeCursor>,
     limit: usize,
+    /// Whether to say how many there are although that takes looking at each.
+    count: bool,
 }
 
 impl Default for NodesQuery {
@@ -34,11 +38,26 @@ impl Default for NodesQuery {
             managing_source: String::new(),
             state: None,
             text: None,
-            seen_before: None,
             seen_since: None,
+            seen_before: None,
+            sort: NodeSort::Id,
             after: None,
             limit: 100,
+            count: false,
         }
+    }
+}
+
+impl NodesQuery {
+    fn filter(&self) -> Result<NodeFilter, Failure> {
+        let names = self.managing_source.split(',').filter(|name| !name.is_empty());
+        Ok(NodeFilter {
+            managing_sources: names.map(read::part).collect::<Result<_, _>>()?,
+            state: self.state,
+            text: self.text.clone(),
+            seen_since: self.seen_since,
+            seen_before: self.seen_before,
+        })
     }
 }
 
@@ -47,20 +66,68 @@ pub(super) async fn list(
     query: Result<Query<NodesQuery>, QueryRejection>,
 ) -> Result<Json<NodePage>, Failure> {
     let query = read::query(query)?;
-    let NodesQuery { state, text, seen_before, seen_since, after, limit, .. } = query;
-    let names = query.managing_source.split(',').filter(|name| !name.is_empty());
-    let managing_sources = names.map(read::part).collect::<Result<_, _>>()?;
+    let filter = query.filter()?;
+    let NodesQuery { sort, after, limit, count, .. } = query;
     let unknown = match &after {
-        Some(after) => unknown(&api, after).await?,
+        Some(after) => unknown(&api, &after.id).await?,
         None => None,
     };
-    let filter =
-        NodeFilter { managing_sources, state, text, seen_before, seen_since, after, limit };
-    let page = page(&api, filter).await?;
+    let query = NodeQuery { filter, sort, after, limit };
+    let mut page = whole_page(&api, query.clone()).await?;
+    if count && page.total.is_none() {
+        page.total = Some(count_all(&api, query.filter).await?);
+    }
     match unknown {
         // One that was deleted since it ended a page still says where the next one begins.
         Some(refusal) if page.nodes.is_empty() => Err(Failure::Refused(refusal)),
         _ => Ok(Json(page)),
+    }
+}
+
+pub(super) async fn count(
+    State(api): State<Api>,
+    query: Result<Query<NodesQuery>, QueryRejection>,
+) -> Result<Json<NodeTotal>, Failure> {
+    let query = read::query(query)?;
+    if query.after.is_some() {
+        return Err(Failure::Unreadable("a count begins at the first node".to_string()));
+    }
+    Ok(Json(NodeTotal { count: count_all(&api, query.filter()?).await? }))
+}
+
+/// A page step by step: others have their turn at the server between two of them.
+async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodePage, Failure> {
+    let (mut page, limit) = one_step(api, query.clone()).await?;
+    while page.next.is_some() && page.nodes.len() < limit {
+        query.after = page.next;
+        query.limit = limit - page.nodes.len();
+        let (more, _) = one_step(api, query.clone()).await?;
+        page.nodes.extend(more.nodes);
+        page.next = more.next;
+    }
+    Ok(page)
+}
+
+/// What one step found, and how many nodes a page has at most.
+async fn one_step(api: &Api, query: NodeQuery) -> Result<(NodePage, usize), Failure> {
+    match api.ask(Request::Nodes(query)).await? {
+        Answer::Nodes { page, limit } => Ok((page, limit)),
+        _ => Err(Failure::Unexpected),
+    }
+}
+
+async fn count_all(api: &Api, filter: NodeFilter) -> Result<u64, Failure> {
+    let (mut total, mut after) = (0, None);
+    loop {
+        let request = Request::CountNodes { filter: filter.clone(), after };
+        let Answer::NodeCount { count, next } = api.ask(request).await? else {
+            return Err(Failure::Unexpected);
+        };
+        total += count;
+        if next.is_none() {
+            return Ok(total);
+        }
+        after = next;
     }
 }
 
@@ -72,15 +139,9 @@ async fn unknown(api: &Api, id: &DeviceId) -> Result<Option<Refusal>, Failure> {
         Err(failure) => return Err(failure),
     };
     let managing_sources = vec![id.managing_source.clone()];
-    page(api, NodeFilter { managing_sources, limit: 1, ..NodeFilter::default() }).await?;
+    let filter = NodeFilter { managing_sources, ..NodeFilter::default() };
+    one_step(api, NodeQuery { filter, limit: 1, ..NodeQuery::default() }).await?;
     Ok(Some(refusal))
-}
-
-async fn page(api: &Api, filter: NodeFilter) -> Result<NodePage, Failure> {
-    match api.ask(Request::Nodes(filter)).await? {
-        Answer::Nodes(page) => Ok(page),
-        _ => Err(Failure::Unexpected),
-    }
 }
 
 pub(super) async fn show(

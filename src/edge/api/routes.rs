@@ -3,7 +3,7 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, enrolment, failure, holdings, imports, licenses, limits, nodes, views,
+    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, nodes, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
@@ -32,6 +32,9 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::ListRanges => on(by, views::ranges),
         Operation::ShowRange => on(by, views::range),
         Operation::ListNodes => on(by, nodes::list),
+        Operation::ShowLacking => on(by, lacking::show),
+        Operation::ListDuplicates => on(by, duplicates::show),
+        Operation::CountNodes => on(by, nodes::count),
         Operation::ShowNode => on(by, nodes::show),
         Operation::ManageNodes => on(by, nodes::manage),
         Operation::IgnoreNodes => on(by, nodes::ignore),

@@ -9,8 +9,9 @@ use crate::engine::permission::{self, Method, Operation, TABLE};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceState;
 use crate::model::holding::Role;
+use crate::model::node_query::{NodeFilter, NodeQuery, NodeSort};
 use crate::model::refusal::Refusal;
-use crate::model::request::{Answer, DeviceOutcome, Doing, NodeFilter, Request};
+use crate::model::request::{Answer, DeviceOutcome, Doing, Request};
 use crate::model::time::Timestamp;
 use crate::model::view::{EventView, NodeCounts, NodePage, RangesView, RotationView, StatusView};
 use crate::wire::license_file::{VendorKey, VendorKeys};
@@ -80,21 +81,21 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
         managing_sources: vec!["c".parse().unwrap(), "d".parse().unwrap()],
         state: Some(DeviceState::Managed),
         text: Some("ü & %".to_string()),
-        seen_before: Some(Timestamp(1_794_000_000_125)),
-        seen_since: Some(Timestamp(0)),
-        after: Some("d:17".parse().unwrap()),
-        limit: 50,
+        seen_since: Some(Timestamp(1_795_000_000_125)),
+        seen_before: Some(Timestamp(1_795_000_060_000)),
     };
-    let page = NodePage { as_of: Timestamp(7), nodes: vec![], total: 9, next: None };
-    let (answer, ()) = tokio::join!(stage.client.nodes(&filter), async {
+    let after = Some("d:17@seen:1795000000500".parse().unwrap());
+    let query = NodeQuery { filter, sort: NodeSort::LastSeen, after, limit: 50 };
+    let page = NodePage { as_of: Timestamp(7), nodes: vec![], total: Some(9), next: None };
+    let (answer, ()) = tokio::join!(stage.client.nodes(&query), async {
         let known = |request| {
             assert_eq!(request, Request::Node("d:17".parse().unwrap()));
             Answer::Done
         };
         stage.twin.answer(known).await.unwrap();
         let judge = |request| {
-            assert_eq!(request, Request::Nodes(filter.clone()));
-            Answer::Nodes(page.clone())
+            assert_eq!(request, Request::Nodes(query.clone()));
+            Answer::Nodes { page: page.clone(), limit: 50 }
         };
         stage.twin.answer(judge).await.unwrap();
     });
@@ -122,16 +123,16 @@ async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
 #[tokio::test]
 async fn a_page_behind_an_unknown_node_is_refused() {
     let mut stage = usual();
-    let filter = NodeFilter { after: Some("d:99".parse().unwrap()), ..NodeFilter::default() };
-    let empty = NodePage { as_of: Timestamp(7), nodes: vec![], total: 9, next: None };
+    let query = NodeQuery { after: Some("d:99".parse().unwrap()), ..NodeQuery::default() };
+    let empty = NodePage { as_of: Timestamp(7), nodes: vec![], total: Some(9), next: None };
     let no_node = Answer::Refused(Refusal::new("LT0306", "no node", "look"));
     let no_server = Answer::Refused(Refusal::new("LT0207", "no server", "look"));
-    let found = Answer::Nodes(empty);
+    let found = Answer::Nodes { page: empty, limit: 50 };
     for (answers, code) in [
         (vec![no_node.clone(), found.clone(), found], "LT0306"),
         (vec![no_node, no_server], "LT0207"),
     ] {
-        let (answer, ()) = tokio::join!(stage.client.nodes(&filter), async {
+        let (answer, ()) = tokio::join!(stage.client.nodes(&query), async {
             for one in answers {
                 stage.twin.answer(|_| one).await.unwrap();
             }

@@ -1,6 +1,8 @@
 //! `lictree node`: the machines that scans and imports found, and what becomes of them.
 
+mod duplicates;
 mod forget;
+mod list;
 mod merge;
 
 use crate::client::contract::{ImportFormat, ImportOutcome};
@@ -15,19 +17,23 @@ use crate::edge::import::ImportLimits;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
 use crate::model::count::counted;
-use crate::model::device::{DeviceId, DeviceState};
+use crate::model::device::{DeviceId, DeviceState, StateChange};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
-use crate::model::request::{DeviceOutcome, NodeFilter};
-use crate::model::view::{NodePage, NodeView};
+use crate::model::request::DeviceOutcome;
+use crate::model::view::NodeView;
 use clap::{Args, Subcommand};
+use duplicates::Duplicates;
+use list::List;
 use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Nodes by managing source, state and text, page by page.
-    List(Filter),
+    /// Nodes by managing source, state, text and when they were seen, page by page.
+    List(List),
+    /// Nodes that are likely one machine: the same MAC, host name or address.
+    Duplicates(Duplicates),
     /// One node.
     Show {
         /// As `node list` shows it, such as d:17.
@@ -62,25 +68,6 @@ pub(super) enum Verb {
         #[arg(long, default_value = "auto")]
         format: ImportFormat,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Filter {
-    /// Only of these servers.
-    #[arg(long, value_delimiter = ',', value_name = "SERVER,…")]
-    managing_source: Vec<ServerName>,
-    /// `discovered`, `managed` or `ignored`.
-    #[arg(long, value_parser = state)]
-    state: Option<DeviceState>,
-    /// Only with this in the host name or an address.
-    #[arg(long)]
-    text: Option<String>,
-    /// Only what comes behind this node: the `next` of the page before.
-    #[arg(long, value_name = "ID")]
-    after: Option<DeviceId>,
-    /// Nodes on a page.
-    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = value::some)]
-    limit: usize,
 }
 
 #[derive(Debug, Args)]
@@ -128,10 +115,8 @@ fn state_cell(state: DeviceState) -> Cell {
 pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> {
     let client = terminal.client()?;
     match verb {
-        Verb::List(filter) => {
-            let page = client.nodes(&filter.into()).await?;
-            terminal.show(&page, page_text)
-        }
+        Verb::List(list) => list::run(&client, list, terminal).await,
+        Verb::Duplicates(asked) => duplicates::run(asked, &client, terminal).await,
         Verb::Show { id } => terminal.show(&client.node(&id).await?, node_text),
         Verb::Manage(manage) => manage_nodes(&client, manage, terminal).await,
         Verb::Ignore { ids } => {
@@ -169,14 +154,6 @@ fn forget_question(nodes: u64, managed: u64) -> String {
         0 => format!("forget {}?", counted(nodes, "node")),
         all if all == nodes => format!("forget {}? {frees}", counted(all, "managed node")),
         some => format!("forget {}, {some} of them managed? {frees}", counted(nodes, "node")),
-    }
-}
-
-impl From<Filter> for NodeFilter {
-    fn from(filter: Filter) -> NodeFilter {
-        let Filter { managing_source, state, text, after, limit } = filter;
-        let managing_sources = managing_source;
-        NodeFilter { managing_sources, state, text, after, limit, ..NodeFilter::default() }
     }
 }
 
@@ -280,32 +257,6 @@ fn outcomes_text(outcomes: &[DeviceOutcome], ink: Ink) -> String {
     table.text(ink)
 }
 
-fn page_text(page: &NodePage, ink: Ink) -> String {
-    let mut table = Table::new(vec![
-        ("node", Lean::Left),
-        ("state", Lean::Left),
-        ("host name", Lean::Left),
-        ("address", Lean::Left),
-        ("mac", Lean::Left),
-        ("product", Lean::Left),
-        ("last seen", Lean::Left),
-    ]);
-    for node in &page.nodes {
-        table.row(vec![
-            Cell::plain(&node.id),
-            state_or_waiting(node),
-            Cell::plain(node.host_name.as_deref().unwrap_or_default()),
-            Cell::plain(addresses(node)),
-            Cell::plain(node.mac.as_deref().unwrap_or_default()),
-            Cell::plain(node.product.as_ref().map_or("", |product| product.as_str())),
-            Cell::new(age::ago(page.as_of, Some(node.last_seen)), Tone::Faint),
-        ]);
-    }
-    let more = page.next.as_ref().map_or(String::new(), |next| format!("; more: --after {next}"));
-    let (shown, all) = (page.nodes.len(), counted(page.total, "node"));
-    format!("{}{shown} of {all}{more}\n", table.text(ink))
-}
-
 /// The first address, and how many more there are.
 fn addresses(node: &NodeView) -> String {
     match node.addresses.as_slice() {
@@ -338,12 +289,22 @@ fn node_text(node: &NodeView, ink: Ink) -> String {
         ("other macs", node.other_macs.join(", ")),
         ("first seen", age::moment(node.first_seen)),
         ("last seen", age::moment(node.last_seen)),
+        ("states", history(node)),
     ];
     let lines = rows
         .iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(title, value)| format!("{title:<16} {value}\n"));
     lines.collect()
+}
+
+/// What it was when: a line a change, under the first.
+fn history(node: &NodeView) -> String {
+    let line = |change: &StateChange| {
+        format!("{} from {}", state_word(change.state), age::moment(change.at))
+    };
+    let lines: Vec<String> = node.history.iter().map(line).collect();
+    lines.join(&format!("\n{:<17}", ""))
 }
 
 fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
@@ -368,6 +329,7 @@ fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
 mod tests {
     use super::*;
     use crate::model::time::Timestamp;
+    use crate::model::view::NodePage;
 
     fn node(waiting: Option<&str>) -> NodeView {
         NodeView {
@@ -382,6 +344,7 @@ mod tests {
             other_macs: Vec::new(),
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
+            history: Vec::new(),
         }
     }
 
@@ -393,8 +356,9 @@ mod tests {
             let node = node(waiting);
             let alone = node_text(&node, Ink::Plain);
             assert_eq!(alone.lines().nth(1).unwrap(), format!("{:<16} {words}", "state"));
-            let (as_of, total, next) = (Timestamp(0), 1, None);
-            let listed = page_text(&NodePage { as_of, nodes: vec![node], total, next }, Ink::Plain);
+            let (as_of, total, next) = (Timestamp(0), Some(1), None);
+            let page = NodePage { as_of, nodes: vec![node], total, next };
+            let listed = list::page_text(&page, Ink::Plain);
             assert!(listed.contains(words) && listed.ends_with("1 of 1 node\n"), "{listed}");
         }
     }

@@ -1,5 +1,6 @@
 //! Values of arguments; whoever writes one wrongly is shown one that is right.
 
+use crate::model::time::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,6 +41,26 @@ pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
     text.parse().map_err(|_| "write a moment such as 2026-01-31T00:00:00Z".to_string())
 }
 
+/// A moment, or how long ago it was.
+pub(super) fn ago(text: &str) -> Result<Timestamp, String> {
+    let wrong = || "write 7d, 12h, 30m or a moment such as 2026-01-31T00:00:00Z".to_string();
+    let ms = |at: jiff::Timestamp| u64::try_from(at.as_millisecond()).map(Timestamp);
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return ms(moment).map_err(|_| wrong());
+    }
+    let now = ms(jiff::Timestamp::now()).map_err(|_| wrong())?;
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text.strip_suffix(unit).and_then(|n| n.parse().ok()).ok_or_else(wrong)?;
+    let seconds = match unit {
+        'd' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(wrong()),
+    };
+    Ok(Timestamp(now.0.saturating_sub(number.saturating_mul(seconds * 1_000))))
+}
+
 /// Where a server listens.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let wrong = |_| "write an address and a UDP port, such as 0.0.0.0:4747 or [::]:4747";
@@ -65,6 +86,10 @@ mod tests {
         assert!(count("many").unwrap_err().contains("such as 25"));
         assert!(moment("2026-01-31T00:00:00Z").is_ok());
         assert!(moment("tomorrow").unwrap_err().contains("2026-01-31T00:00:00Z"));
+        assert_eq!(ago("1970-01-01T00:00:07Z"), Ok(Timestamp(7_000)));
+        assert!(ago("7d").unwrap() < ago("12h").unwrap());
+        assert!(ago("99999999999999999999d").is_err() && ago("7").is_err() && ago("").is_err());
+        assert!(ago("7ü").unwrap_err().contains("12h"));
         assert!(listen("[::]:4747").is_ok());
         assert!(listen("4747").unwrap_err().contains("0.0.0.0:4747"));
     }

@@ -119,6 +119,7 @@ fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
     limits.number("events_kept", &mut tuning.events_kept, 1..=10 * MILLION);
     limits.number("waiting_requests_max", &mut tuning.waiting_requests_max, 1..=MILLION);
     limits.number("page_rows_max", &mut tuning.page_rows_max, 1..=100_000);
+    limits.number("rows_looked_at_max", &mut tuning.rows_looked_at_max, 1_000..=1_000_000);
 }
 
 fn daemon_limits(limits: &mut Section<'_>, daemon: &mut DaemonLimits) {
@@ -182,6 +183,7 @@ fn api_limits(section: &mut Section<'_>, api: &mut ApiLimits) {
     section.number("header_bytes_max", &mut api.header_bytes_max, 8 * KIB..=MIB);
     section.number("body_bytes_max", &mut api.body_bytes_max, KIB..=64 * MIB);
     section.number("imports_max", &mut api.imports_max, 1..=16);
+    section.number("surveys_max", &mut api.surveys_max, 1..=16);
     section.number("import_batch_max", &mut api.import_batch_max, 1..=10_000);
 }
 

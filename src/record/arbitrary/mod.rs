@@ -9,7 +9,7 @@ use crate::model::account::{
     Account, Below, Entry, Pack, PackPart, Verdict, Want, Wish, WishVerdict,
 };
 use crate::model::count::LicenseCount;
-use crate::model::device::{Device, DeviceNumber, DeviceState};
+use crate::model::device::{Device, DeviceNumber, DeviceState, StateChange};
 use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{NameError, ProductName, ServerName};
@@ -188,16 +188,18 @@ pub fn state() -> impl Strategy<Value = DeviceState> {
 pub fn device() -> impl Strategy<Value = Device> {
     let macs = (option::of(outside::any_mac()), vec(outside::any_mac(), 0..3));
     let seen = (macs, addresses(), option::of(text()));
-    let all = (seen, state(), option::of(product()), timestamp(), timestamp());
-    all.prop_map(|((macs, addresses, host_name), state, product, first_seen, last_seen)| Device {
+    let change = (timestamp(), state()).prop_map(|(at, state)| StateChange { at, state });
+    let all = (seen, state(), option::of(product()), (timestamp(), timestamp()), vec(change, 0..3));
+    all.prop_map(|((macs, addresses, host_name), state, product, seen, history)| Device {
         mac: macs.0,
         other_macs: macs.1,
         addresses,
         host_name,
         state,
         product,
-        first_seen,
-        last_seen,
+        first_seen: seen.0,
+        last_seen: seen.1,
+        history,
     })
 }
 
@@ -221,7 +223,8 @@ pub fn row_name() -> impl Strategy<Value = RowName> {
 
 pub fn report_row() -> impl Strategy<Value = ReportRow> {
     let device = device().prop_map(RowBody::Device);
-    let body = prop_oneof![figures().prop_map(RowBody::Figures), device, Just(RowBody::Gone)];
+    let seen = timestamp().prop_map(RowBody::Seen);
+    let body = prop_oneof![figures().prop_map(RowBody::Figures), device, seen, Just(RowBody::Gone)];
     (row_name(), number(), body).prop_map(|(name, version, body)| ReportRow { name, version, body })
 }
 

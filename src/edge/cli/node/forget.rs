@@ -8,8 +8,9 @@
 //! The moment before which a node must have been seen last is fixed at the start, so the end comes:
 //! whatever is found meanwhile is not listed any more.
 
-use super::{page_text, state, state_word};
-use crate::client::Client;
+use super::list::page_text;
+use super::{state, state_word};
+use crate::client::{Client, ClientError};
 use crate::edge::cli::value;
 use crate::edge::codes;
 use crate::edge::discovered::NODES_PER_REQUEST_MAX;
@@ -21,7 +22,7 @@ use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::count::counted;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::name::ServerName;
-use crate::model::request::NodeFilter;
+use crate::model::node_query::{NodeFilter, NodeQuery};
 use crate::model::time::{Timestamp, duration_ms};
 use crate::model::view::NodePage;
 use clap::Args;
@@ -134,21 +135,30 @@ impl Search<'_> {
         }
     }
 
-    fn filter(&self, source: &ServerName, state: DeviceState, limit: usize) -> NodeFilter {
+    fn filter(&self, source: &ServerName, state: DeviceState) -> NodeFilter {
         NodeFilter {
             managing_sources: vec![source.clone()],
             state: Some(state),
             seen_before: Some(self.seen_before),
-            limit,
             ..NodeFilter::default()
         }
+    }
+
+    async fn page(
+        &self,
+        source: &ServerName,
+        state: DeviceState,
+        limit: usize,
+    ) -> Result<NodePage, ClientError> {
+        let filter = self.filter(source, state);
+        self.client.nodes(&NodeQuery { filter, limit, ..NodeQuery::default() }).await
     }
 
     async fn count(&self, sources: &[ServerName]) -> Result<Vec<Tally>, Failure> {
         let mut counts = Vec::new();
         for source in sources {
             for state in &self.states {
-                let nodes = self.client.nodes(&self.filter(source, *state, 1)).await?.total;
+                let nodes = self.client.count_nodes(&self.filter(source, *state)).await?;
                 if nodes > 0 {
                     counts.push(Tally { managing_source: source.clone(), state: *state, nodes });
                 }
@@ -159,12 +169,11 @@ impl Search<'_> {
 
     async fn first(&self, counts: &[Tally], as_of: Timestamp) -> Result<NodePage, Failure> {
         let total = counts.iter().map(|tally| tally.nodes).sum();
-        let mut first = NodePage { as_of, nodes: Vec::new(), total, next: None };
+        let mut first = NodePage { as_of, nodes: Vec::new(), total: Some(total), next: None };
         for Tally { managing_source, state, .. } in counts {
             let room = FIRST_SHOWN - first.nodes.len();
             if room > 0 {
-                let filter = self.filter(managing_source, *state, room);
-                first.nodes.extend(self.client.nodes(&filter).await?.nodes);
+                first.nodes.extend(self.page(managing_source, *state, room).await?.nodes);
             }
         }
         Ok(first)
@@ -175,9 +184,8 @@ impl Search<'_> {
         let mut forgotten = 0;
         for state in &self.states {
             loop {
-                let filter = self.filter(&self.own, *state, NODES_PER_REQUEST_MAX);
                 let done = async {
-                    let page = self.client.nodes(&filter).await?;
+                    let page = self.page(&self.own, *state, NODES_PER_REQUEST_MAX).await?;
                     self.forget_some(page.nodes.into_iter().map(|node| node.id).collect()).await
                 };
                 match done.await {
@@ -314,7 +322,7 @@ mod tests {
     #[test]
     fn a_dry_run_says_where_the_nodes_of_others_are_forgotten() {
         let counts = vec![tally("a", Discovered, 1), tally("d", Discovered, 4)];
-        let first = NodePage { as_of: Timestamp(0), nodes: Vec::new(), total: 5, next: None };
+        let first = NodePage { as_of: Timestamp(0), nodes: Vec::new(), total: Some(5), next: None };
         let (seen_before, first) = (Timestamp(0), Some(first));
         let outcome = Outcome { seen_before, dry_run: true, forgotten: 0, counts, first };
         let text = outcome_text(&outcome, &"a".parse().unwrap(), Ink::Plain);
@@ -352,6 +360,7 @@ mod tests {
             other_macs: Vec::new(),
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
+            history: Vec::new(),
         }
     }
 
@@ -364,12 +373,13 @@ mod tests {
     impl Site {
         fn judge(&mut self, request: Request) -> Answer {
             match request {
-                Request::Nodes(filter) => {
+                Request::Nodes(NodeQuery { filter, limit, .. }) => {
                     assert_eq!(filter.seen_before, Some(Timestamp(7)));
                     let some = self.nodes.iter().filter(|_| filter.state == Some(Discovered));
-                    let nodes: Vec<NodeView> = some.take(filter.limit).cloned().map(node).collect();
-                    let total = self.nodes.len() as u64;
-                    Answer::Nodes(NodePage { as_of: Timestamp(9), nodes, total, next: None })
+                    let nodes: Vec<NodeView> = some.take(limit).cloned().map(node).collect();
+                    let total = Some(self.nodes.len() as u64);
+                    let page = NodePage { as_of: Timestamp(9), nodes, total, next: None };
+                    Answer::Nodes { page, limit }
                 }
                 Request::Delete { devices } if devices.len() <= self.lets => {
                     assert!(devices.len() <= NODES_PER_REQUEST_MAX);

@@ -1,0 +1,137 @@
+//! `lictree node duplicates`: nodes that are likely one machine, and what may be done about it.
+
+use super::{addresses, state_or_waiting};
+use crate::client::Client;
+use crate::client::contract::{Alike, DuplicateGroup, DuplicatesView};
+use crate::edge::cli::value;
+use crate::edge::draw::ink::Ink;
+use crate::edge::draw::table::{Cell, Lean, Table};
+use crate::edge::terminal::Terminal;
+use crate::edge::terminal::failure::Failure;
+use crate::model::count::counted;
+use crate::model::name::ServerName;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(in crate::edge::cli) struct Duplicates {
+    /// Only nodes of these servers.
+    #[arg(long, value_delimiter = ',', value_name = "SERVER,…")]
+    managing_source: Vec<ServerName>,
+    /// Only what has the same `mac`, `name` or `address`.
+    #[arg(long, value_name = "WHAT")]
+    by: Option<Alike>,
+    /// Groups shown.
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = value::some)]
+    limit: usize,
+}
+
+pub(super) async fn run(
+    duplicates: Duplicates,
+    client: &Client,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Duplicates { managing_source, by, limit } = duplicates;
+    let view = client.duplicates(&managing_source, by, limit).await?;
+    terminal.show(&view, duplicates_text)
+}
+
+fn duplicates_text(view: &DuplicatesView, ink: Ink) -> String {
+    if view.groups.is_empty() {
+        return "no two nodes have a MAC, a name or an address in common\n".to_string();
+    }
+    let mut table = Table::new(vec![
+        ("same", Lean::Left),
+        ("value", Lean::Left),
+        ("node", Lean::Left),
+        ("state", Lean::Left),
+        ("host name", Lean::Left),
+        ("address", Lean::Left),
+        ("mac", Lean::Left),
+    ]);
+    for group in &view.groups {
+        for (at, node) in group.nodes.iter().enumerate() {
+            let once = |text: &str| if at == 0 { Cell::plain(text) } else { Cell::empty() };
+            table.row(vec![
+                once(group.alike.word()),
+                once(&group.value),
+                Cell::plain(&node.id),
+                state_or_waiting(node),
+                Cell::plain(node.host_name.as_deref().unwrap_or_default()),
+                Cell::plain(addresses(node)),
+                Cell::plain(node.mac.as_deref().unwrap_or_default()),
+            ]);
+        }
+    }
+    let more = view.total.saturating_sub(view.groups.len() as u64);
+    let more = if more > 0 {
+        format!("{} more: --limit\n", counted(more, "group"))
+    } else {
+        String::new()
+    };
+    format!("{}{more}{}", table.text(ink), advice(&view.groups))
+}
+
+/// What to do about the first group for which there is something.
+fn advice(groups: &[DuplicateGroup]) -> String {
+    let at_one = |group: &&DuplicateGroup| {
+        let first = &group.nodes[0].managing_source;
+        group.nodes.iter().all(|node| node.managing_source == *first)
+    };
+    let filled: Vec<&DuplicateGroup> = groups.iter().filter(|g| g.nodes.len() > 1).collect();
+    let one = filled.iter().copied().find(at_one).map(|group| {
+        let (keep, other) = (&group.nodes[0].id, &group.nodes[1].id);
+        format!("one machine that one server found twice: lictree node merge {keep} {other}\n")
+    });
+    let two = filled.iter().copied().find(|group| !at_one(group)).map(|group| {
+        let last = &group.nodes[group.nodes.len() - 1];
+        let (id, server) = (&last.id, &last.managing_source);
+        format!(
+            "one machine that two servers found: set it aside at one of them, such as `lictree node \
+             ignore {id}` at {server}\n"
+        )
+    });
+    one.unwrap_or_default() + &two.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::device::DeviceState;
+    use crate::model::time::Timestamp;
+    use crate::model::view::NodeView;
+
+    fn node(id: &str) -> NodeView {
+        let id: crate::model::device::DeviceId = id.parse().unwrap();
+        NodeView {
+            managing_source: id.managing_source.clone(),
+            id,
+            state: DeviceState::Discovered,
+            product: None,
+            waiting: None,
+            host_name: None,
+            addresses: vec!["10.0.0.1".parse().unwrap()],
+            mac: None,
+            other_macs: Vec::new(),
+            first_seen: Timestamp(0),
+            last_seen: Timestamp(0),
+            history: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_to_do_depends_on_who_found_them() {
+        let group = |nodes: &[&str]| DuplicateGroup {
+            alike: Alike::Address,
+            value: "10.0.0.1".to_string(),
+            count: nodes.len() as u64,
+            nodes: nodes.iter().map(|id| node(id)).collect(),
+        };
+        let groups = vec![group(&["c:1", "e:2"]), group(&["c:4", "c:9"])];
+        let text = duplicates_text(&DuplicatesView { groups, total: 5 }, Ink::Plain);
+        assert!(text.contains("3 groups more: --limit"), "{text}");
+        assert!(text.contains("node merge c:4 c:9"), "{text}");
+        assert!(text.contains("`lictree node ignore e:2` at e"), "{text}");
+        let none = DuplicatesView { groups: Vec::new(), total: 0 };
+        assert!(duplicates_text(&none, Ink::Plain).starts_with("no two nodes"));
+    }
+}
