@@ -1,7 +1,7 @@
 //! Every example, run.
 
 use crate::patience::until;
-use crate::program::{example, json, lictree};
+use crate::program::{done, example, json, lictree, refused};
 use crate::tree::{Tree, folder, signal};
 
 #[track_caller]
@@ -37,6 +37,26 @@ fn the_figure_stands_with_either_of_both() {
 #[test]
 fn a_flat_site_stands() {
     verified("flat-site");
+}
+
+#[test]
+fn many_sites_on_four_levels_stand() {
+    verified("many-sites");
+}
+
+#[test]
+fn a_chain_of_sixteen_levels_stands() {
+    verified("chain-16");
+}
+
+#[test]
+fn a_full_range_refuses_while_the_one_above_has_licenses_left() {
+    let data = folder();
+    let tree = Tree::start("many-sites", data.path());
+    let one_more =
+        |site: &str| format!("node manage --managing-source {site} --count 1 {}", tree.at(site));
+    assert_eq!(refused(&one_more("east-depot")), "LT0301");
+    done(&one_more("east"));
 }
 
 #[test]
