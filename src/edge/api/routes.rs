@@ -3,7 +3,7 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, enrolment, failure, holdings, imports, licenses, limits, nodes, views,
+    Api, enrolment, failure, holdings, imports, licenses, limits, nodes, scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
@@ -47,5 +47,11 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::EntitleServer => on(by, enrolment::entitle),
         Operation::RotateAuthority => on(by, enrolment::rotate),
         Operation::RenewCertificate => on(by, enrolment::renew),
+        Operation::RunScan => on(by, scans::run),
+        Operation::ListScans => on(by, scans::list),
+        Operation::ShowScan => on(by, scans::show),
+        Operation::PauseScan => on(by, scans::pause),
+        Operation::ResumeScan => on(by, scans::resume),
+        Operation::StopScan => on(by, scans::stop),
     }
 }
