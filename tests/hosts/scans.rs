@@ -327,3 +327,47 @@ fn a_planned_scan_runs_by_itself_in_its_hours_only() {
     scan(&hq, "later");
     assert_eq!(hq.ask("scan run never --json").code(), "LT0330");
 }
+
+/// Says again and again that there is a printer at this address: the kind of its service, its
+/// name, its host, its address (RFC 6762, RFC 6763).
+fn announcer(address: &str) -> String {
+    format!(
+        "import socket,struct,time\n\
+         def name(n): return b''.join(bytes([len(p)])+p.encode() for p in n.split('.'))+b'\\0'\n\
+         def record(n,kind,data,flush=0x8001):\n  \
+         return name(n)+struct.pack('!HHIH',kind,flush,120,len(data))+data\n\
+         kind,one='_lt._tcp.local','x._lt._tcp.local'\n\
+         said=[record('_services._dns-sd._udp.local',12,name(kind),1),record(kind,12,name(one),1),\
+         record(one,33,struct.pack('!HHH',0,0,9)+name('printer-9.local')),record(one,16,b'\\0'),\
+         record('printer-9.local',1,socket.inet_aton('{address}'))]\n\
+         packet=struct.pack('!HHHHHH',0,0x8400,0,len(said),0,0)+b''.join(said)\n\
+         s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n\
+         s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1)\n\
+         s.bind(('{address}',5353))\n\
+         s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_IF,socket.inet_aton('{address}'))\n\
+         s.setsockopt(socket.IPPROTO_IP,socket.IP_MULTICAST_TTL,255)\n\
+         print('on',flush=True)\n\
+         while True:\n  s.sendto(packet,('224.0.0.251',5353))\n  time.sleep(0.2)"
+    )
+}
+
+#[test]
+fn what_announces_itself_is_found_with_its_name() {
+    let Some(mut lan) = Lan::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let hq = primary(&mut lan, folder.path());
+    let printer = lan.host(9);
+    let mut python = printer.command("python3");
+    let script = announcer(&printer.address);
+    let mut child = python.args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+    let found = scan(&hq, "--segment 10.77.0.0/24 --methods mdns");
+    let page = hq.json("node list");
+    let _ = child.kill();
+    let _ = child.wait();
+    let page = page.unwrap();
+    assert_eq!(found["found"], 1, "{found}");
+    let node = &page["nodes"][0];
+    assert_eq!((&page["total"], &node["host_name"]), (&1.into(), &"printer-9.local".into()));
+    assert_eq!(node["addresses"][0], "10.77.0.9", "{page}");
+}

@@ -445,8 +445,8 @@ mod tests {
             let set = |block: Block| (block.first..=block.last).map(move |n| (block.family, n));
             let out: BTreeSet<_> = exclusions.iter().flat_map(|one| set(one.whole)).collect();
             let left = |one: &Segment| set(one.machines).filter(|n| !out.contains(n)).count();
-            let expected: BTreeSet<_> =
-                segments.iter().flat_map(|one| set(one.machines)).filter(|n| !out.contains(n)).collect();
+            let in_any = segments.iter().flat_map(|one| set(one.machines));
+            let expected: BTreeSet<_> = in_any.filter(|n| !out.contains(n)).collect();
             match Targets::of(&segments, &exclusions, &LIMITS) {
                 Ok(targets) => {
                     let found: Vec<_> = targets.addresses().map(number).collect();
