@@ -7,6 +7,7 @@
 //! - `way`: the whole way of a new tree by hand: init, invite, join, register, distribute, manage,
 //!   move to another address, remove, join again.
 //! - `rotation`: certificates renew themselves and the authority changes, under load.
+//! - `scans`: relays find the machines of their sites; needs `nft`, `sysctl` and `python3` as well.
 //! - `codes`: codes that are of no use. `ports`: what a stranger finds.
 
 #[path = "patience/mod.rs"]
@@ -29,3 +30,6 @@ mod rotation;
 
 #[path = "hosts/ports.rs"]
 mod ports;
+
+#[path = "hosts/scans.rs"]
+mod scans;

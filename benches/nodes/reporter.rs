@@ -73,7 +73,7 @@ impl Reporter {
 
     /// Every node, for the first time.
     pub async fn report_new(&mut self) {
-        let row = |nth: usize, row: u64| (nth as u64 + 1, RowBody::Device(node(row)));
+        let row = |nth: usize, row: u64| (nth as u64 + 1, RowBody::Device(Box::new(node(row))));
         self.report(0, row).await;
     }
 

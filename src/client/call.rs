@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(
             Query::nodes(&query, true).path(),
             "/v1/nodes?managing_source=c%2Cd&state=managed&text=a%20b%26c%3D%C3%BC\
-             &seen_since=2026-11-18T12%3A26%3A40Z&sort=name&after=d%3A17%40name%3Ax&limit=50\
+             &seen_since=2026-11-18T11%3A06%3A40Z&sort=name&after=d%3A17%40name%3Ax&limit=50\
              &count=true"
         );
     }

@@ -3,6 +3,7 @@
 //! Unknown fields of a body sent to a server are refused: a misspelt field must not do less than
 //! was meant. Unknown fields of an answer are passed over: a newer server may say more.
 
+pub use crate::client::scan::{PlannedScan, ScanBody, ScanList, ScanMethod, ScanState, ScanView};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceId;
 use crate::model::name::{ProductName, ServerName};

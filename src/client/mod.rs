@@ -14,6 +14,7 @@
 mod call;
 pub mod contract;
 mod error;
+mod scan;
 
 pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
@@ -29,7 +30,7 @@ use call::{Method, Query};
 use contract::{
     Alike, DeviceList, DeviceOutcomes, DoingBody, DuplicatesView, EventList, HoldingBody,
     ImportFormat, ImportOutcome, InviteBody, InviteList, Invited, LackingView, LicenseList,
-    MergeBody, TitleBody,
+    MergeBody, ScanBody, ScanList, ScanView, TitleBody,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -199,6 +200,24 @@ impl Client {
     pub async fn events(&self, after: u64, limit: usize) -> Result<Vec<EventView>, ClientError> {
         let list: EventList = self.get(&format!("/v1/events?after={after}&limit={limit}")).await?;
         Ok(list.events)
+    }
+
+    /// Puts a scan into the server's queue.
+    pub async fn run_scan(&self, body: &ScanBody) -> Result<ScanView, ClientError> {
+        self.post("/v1/scans", body).await
+    }
+
+    pub async fn scans(&self) -> Result<ScanList, ClientError> {
+        self.get("/v1/scans").await
+    }
+
+    pub async fn scan(&self, id: u64) -> Result<ScanView, ClientError> {
+        self.get(&format!("/v1/scans/{id}")).await
+    }
+
+    /// `pause`, `resume` or `stop`.
+    pub async fn change_scan(&self, id: u64, verb: &str) -> Result<ScanView, ClientError> {
+        self.post(&format!("/v1/scans/{id}/{verb}"), &()).await
     }
 
     /// What the server allows, and how much of it is in use.

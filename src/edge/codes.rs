@@ -47,6 +47,21 @@ pub const IMPORT_OTHER: &str = "LT0311";
 pub const IMPORT_DAMAGED: &str = "LT0312";
 pub const IMPORT_BUSY: &str = "LT0313";
 
+pub const SEGMENT: &str = "LT0320";
+pub const SEGMENT_REVERSED: &str = "LT0321";
+pub const SEGMENT_TOO_LARGE: &str = "LT0322";
+pub const SEGMENT_EXCLUDED: &str = "LT0323";
+pub const SEGMENTS_TOO_MANY: &str = "LT0324";
+pub const SEGMENT_NO_MACHINES: &str = "LT0325";
+pub const SCANS_TOO_MANY: &str = "LT0326";
+pub const SCAN_NOT_FOUND: &str = "LT0327";
+pub const SCAN_OVER: &str = "LT0328";
+pub const SCAN_METHODS: &str = "LT0329";
+pub const SCAN_UNKNOWN: &str = "LT0330";
+pub const SCAN_RATE: &str = "LT0331";
+pub const SCAN_NO_PERMISSION: &str = "LT0332";
+pub const SCAN_UNASKED: &str = "LT0333";
+
 pub const IDENTITY_UNREADABLE: &str = "LT0401";
 pub const IDENTITY_LOOSE: &str = "LT0402";
 pub const IDENTITY_TIME: &str = "LT0403";
@@ -87,6 +102,8 @@ const PAGES: &[(&str, &str)] = pages! {
     "LT0230" "LT0231" "LT0232"
     "LT0301" "LT0302" "LT0303" "LT0304" "LT0305" "LT0306" "LT0307" "LT0308" "LT0309"
     "LT0310" "LT0311" "LT0312" "LT0313" "LT0314" "LT0315" "LT0316"
+    "LT0320" "LT0321" "LT0322" "LT0323" "LT0324" "LT0325" "LT0326" "LT0327" "LT0328" "LT0329"
+    "LT0330" "LT0331" "LT0332" "LT0333"
     "LT0401" "LT0402" "LT0403" "LT0404" "LT0405"
     "LT0410" "LT0412" "LT0413" "LT0414" "LT0415" "LT0416" "LT0417" "LT0418" "LT0419" "LT0420"
     "LT0421" "LT0422" "LT0423" "LT0424" "LT0425" "LT0426" "LT0427" "LT0428" "LT0429"

@@ -6,6 +6,7 @@
 //! - `notify`: what it tells the service manager that started it.
 //! - `topology`: whole trees described in a folder, to show, to plan with. `up`: to run.
 //! - `import`: lists of machines that a site already has. `discovered`: choosing among them.
+//! - `scan`: finding the machines of a site.
 //! - `doctor`: whether a server has what it needs from its machine and its neighbours.
 //! - `founding`: folders of new servers; `joining`: their keys until then. `vendor_key`,
 //!   `private_file`: secrets in files.
@@ -24,6 +25,7 @@ pub mod joining;
 pub mod license_refusal;
 pub mod notify;
 pub mod private_file;
+pub mod scan;
 pub mod serve;
 pub mod terminal;
 pub mod topology;

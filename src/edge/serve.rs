@@ -19,6 +19,7 @@ use crate::edge::api::{Access, Api, ApiParts, ApiSocket, GroupRefused, NotOpened
 use crate::edge::codes;
 use crate::edge::config::{self, Configuration};
 use crate::edge::notify::Notifier;
+use crate::edge::scan::{Desk, DeskParts};
 use crate::edge::terminal;
 use crate::edge::terminal::failure::Exit;
 use crate::model::holding::Role;
@@ -40,6 +41,9 @@ const EXIT_DONE: u8 = 0;
 
 /// From this part of its life on a certificate should have been renewed.
 const RENEWED_BY: f64 = 0.8;
+
+/// Threads for whatever else may block than looking up names.
+const BLOCKING_THREADS: usize = 4;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +139,12 @@ fn run(
         let what = what.to_string();
         move |why| Failure::Process { what, why }
     };
-    // One thread serves all; a second comes only to read an import or to look up a name.
+    // One thread serves all; others come only to read an import, to look up a user, or the names
+    // of machines that a scan found. Names may hang: they must not take the places of the others.
+    let names_at_once = configuration.limits.scan.names_at_once;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(4)
+        .max_blocking_threads(BLOCKING_THREADS + names_at_once)
         .thread_keep_alive(Duration::from_secs(1))
         .build()
         .map_err(failed("start the runtime"))?;
@@ -181,17 +187,20 @@ async fn begin(
     let (vendor_keys, limits) = (configuration.vendor_keys.clone(), configuration.limits.clone());
     let access = Access::new(configuration.socket_group.clone());
     let stated = configuration.stated_limits.clone();
+    let (me, rules) = (configuration.name.clone(), configuration.scans.clone());
     let mut line = described(&configuration);
     let settings = configuration.settings(identity, software().to_string());
     let running = start(settings).await?;
     if let Some(address) = running.listening() {
         line.push_str(&format!(", listening at {address}"));
     }
+    let desk = DeskParts { port: running.port(), me, rules, limits: limits.scan };
     let api = Api::new(ApiParts {
         port: running.port(),
         vendor_keys,
         keyring: Some(running.keyring()),
         occupancy: running.occupancy(),
+        desk: Some(Desk::open(desk)),
         stated,
         limits: limits.api,
         import: limits.import,

@@ -23,6 +23,7 @@ mod tests;
 use crate::model::device::{ADDRESSES_MAX, Device, DeviceNumber};
 use crate::model::discovery::{Found, MacAddress};
 use crate::model::row::DeviceRow;
+use crate::model::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -116,6 +117,23 @@ impl Identities {
         });
         seen.max().map(|(_, Reverse(number))| number)
     }
+}
+
+/// How many nodes a server has that knew none and was given these lists, one after another.
+pub fn node_count(lists: impl Iterator<Item = Vec<Found>>) -> u64 {
+    let (mut identities, mut rows) = (Identities::default(), Rows::new());
+    for (at, list) in lists.enumerate() {
+        for found in list {
+            let known = identities.number_of(&found, &rows);
+            let number = known.unwrap_or(DeviceNumber(rows.len() as u64 + 1));
+            let device = &mut rows.entry(number).or_default().device;
+            identities.remove(device, number);
+            learn(device, &found);
+            device.last_seen = Timestamp(at as u64);
+            identities.insert(device, number);
+        }
+    }
+    rows.len() as u64
 }
 
 /// The numbers under a key, lowest first.

@@ -234,7 +234,7 @@ fn figures_row(product: &ProductName, version: u64, figures: &Figures) -> Report
 }
 
 fn whole_row(row: &Packed) -> ReportRow {
-    let body = row.device().map_or(RowBody::Gone, RowBody::Device);
+    let body = row.device().map_or(RowBody::Gone, |device| RowBody::Device(Box::new(device)));
     ReportRow { name: RowName::Device(row.number), version: row.version, body }
 }
 

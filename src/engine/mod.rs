@@ -38,6 +38,7 @@ pub mod registration;
 pub mod renewal;
 pub mod report;
 pub mod request;
+pub mod scan;
 pub mod state;
 pub mod transfer;
 pub mod tree;

@@ -110,6 +110,12 @@ operations! {
     EntitleServer   "server.rename"    Post "/v1/servers/{name}/title"  PRIMARY_ONLY;
     RotateAuthority "authority.rotate" Post "/v1/authority/rotate" PRIMARY_ONLY;
     RenewCertificate "certificate.renew" Post "/v1/certificate/renew" OPERATORS;
+    RunScan         "scan.run"         Post "/v1/scans"              OPERATORS;
+    ListScans       "scan.list"        Get  "/v1/scans"              OPERATORS;
+    ShowScan        "scan.show"        Get  "/v1/scans/{id}"         OPERATORS;
+    PauseScan       "scan.pause"       Post "/v1/scans/{id}/pause"   OPERATORS;
+    ResumeScan      "scan.resume"      Post "/v1/scans/{id}/resume"  OPERATORS;
+    StopScan        "scan.stop"        Post "/v1/scans/{id}/stop"    OPERATORS;
 }
 
 /// Which operation a request is; nothing for what only the server's own daemon asks.
@@ -143,6 +149,8 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Certificate(_) => return None,
         // Of this server's own daemon, which refused it.
         Request::CallRefused(_) => return None,
+        // Of this server's own daemon, which runs scans.
+        Request::ScanEnded(_) => return None,
         // Refused where it came in, and told to the event log.
         Request::LicenseRefused(_) => Operation::RegisterLicense,
     })
@@ -215,7 +223,13 @@ mod tests {
         server.remove yes no no no
         server.rename yes no no no
         authority.rotate yes no no no
-        certificate.renew yes yes no no";
+        certificate.renew yes yes no no
+        scan.run yes yes no no
+        scan.list yes yes no no
+        scan.show yes yes no no
+        scan.pause yes yes no no
+        scan.resume yes yes no no
+        scan.stop yes yes no no";
 
     #[test]
     fn every_operation_is_for_whom_it_is_meant() {

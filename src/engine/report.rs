@@ -214,6 +214,10 @@ impl Engine {
         if sender.have.is_none() && have > 0 && have < forgotten {
             sender.again = Some(0);
         }
+        if have < sender.whole {
+            // It forgot, and has to be told all of every row again.
+            sender.whole = 0;
+        }
         while let Some(first) = sender.ahead.front().copied().filter(|first| first.upto <= have) {
             sender.ahead.pop_front();
             if first.is_last {

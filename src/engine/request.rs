@@ -54,6 +54,10 @@ impl Engine {
                 self.note_refusal("call.refused", &refusal, now);
                 Ok(Some(Answer::Done))
             }
+            Request::ScanEnded(summary) => {
+                self.note_scan(id, &summary, now);
+                Ok(None)
+            }
             Request::SetHolding(change) => self.ask_holding(id, &change, now),
             Request::Manage { devices, product } => self.ask_manage(id, &devices, product, now),
             Request::Ignore { devices } => {

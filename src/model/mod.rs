@@ -27,4 +27,5 @@ pub mod log;
 pub mod refusal;
 pub mod request;
 pub mod row;
+pub mod scan;
 pub mod view;

@@ -50,7 +50,7 @@ pub enum RowName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowBody {
     Figures(Figures),
-    Device(Device),
+    Device(Box<Device>),
     /// Only when it was last seen is other than in the row before, which whoever reads this has.
     Seen(Timestamp),
     /// The row is no more.

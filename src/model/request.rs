@@ -9,6 +9,7 @@ use super::license::License;
 use super::name::{ProductName, ServerName};
 use super::node_query::{NodeFilter, NodeQuery};
 use super::refusal::Refusal;
+use super::scan::ScanSummary;
 use super::view::{
     EventView, InviteView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView,
     ServersView, StatusView,
@@ -69,6 +70,8 @@ pub enum Request {
     /// A neighbour or a stranger was refused before the server heard of it; answered at once, and
     /// told to the event log if there is not too much of it.
     CallRefused(Refusal),
+    /// A scan of this server's own daemon is over; answered once that stands in the event log.
+    ScanEnded(ScanSummary),
 
     /// A server is to come into the tree; the code was made by whoever asks.
     Invite(Invitation),

@@ -149,7 +149,7 @@ impl RowBodyForm {
     fn value(self, room: &mut Room) -> Result<RowBody, RecordError> {
         Ok(match self {
             RowBodyForm::Figures(figures) => RowBody::Figures(figures.value(room)?),
-            RowBodyForm::Device(device) => RowBody::Device(device.value(room)?),
+            RowBodyForm::Device(device) => RowBody::Device(Box::new(device.value(room)?)),
             RowBodyForm::Seen(at) => RowBody::Seen(Timestamp(at)),
             RowBodyForm::Gone(_) => RowBody::Gone,
         })

@@ -109,10 +109,7 @@ pub fn device() -> Device {
         product: Some(named("cad")),
         first_seen: Timestamp(1_795_000_000_000),
         last_seen: Timestamp(1_795_000_060_000),
-        history: vec![StateChange {
-            at: Timestamp(1_795_000_030_000),
-            state: DeviceState::Managed,
-        }],
+        history: Vec::new(),
     }
 }
 
@@ -142,13 +139,8 @@ pub fn report() -> ReportBatch {
         after: 410,
         upto: 418,
         rows: vec![
-            row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(device())),
+            row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(Box::new(device()))),
             row(RowName::Device(DeviceNumber(18)), 417, RowBody::Gone),
-            row(
-                RowName::Device(DeviceNumber(19)),
-                416,
-                RowBody::Seen(Timestamp(1_795_000_090_000)),
-            ),
             row(RowName::Product(named("cad")), 418, RowBody::Figures(figures())),
         ],
     }
@@ -157,6 +149,19 @@ pub fn report() -> ReportBatch {
 pub fn founding() -> Founding {
     let (tree, name) = (named("works"), named("relay-c"));
     Founding { tree, name, role: Role::Relay, incarnation: 0xfeed_f00d }
+}
+
+/// Of a node that was only seen again.
+fn report_of_seen() -> ReportBatch {
+    let body = RowBody::Seen(Timestamp(1_795_000_090_000));
+    let row = ReportRow { name: RowName::Device(DeviceNumber(17)), version: 419, body };
+    ReportBatch {
+        stream: stream(),
+        incarnation: 0xfeed_f00d,
+        after: 418,
+        upto: 419,
+        rows: vec![row],
+    }
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {
@@ -199,6 +204,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("register-bound", Command::RegisterLicense(outside::bound_license_sample())),
         ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
         ("unite", Command::Unite { keep: DeviceNumber(17), others: devices }),
+        ("merge-seen", Command::Merge(report_of_seen())),
     ]
     .into_iter()
     .chain(sample_enrolment::commands())
@@ -279,6 +285,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("license-bound", RowKey::License(outside::serial("A-18")), Row::License(bound)),
         ("claim", RowKey::Claim(outside::serial("A-17")), Row::Claim(named("relay-c"))),
         ("device-merged", RowKey::Device(number), Row::Device(merged_row())),
+        ("device-changed", RowKey::Device(number), Row::Device(changed_row())),
     ]
 }
 
@@ -342,6 +349,13 @@ fn merged_row() -> DeviceRow {
     let other_macs = [[0, 0, 0x5e, 0x10, 0, 0xfd], [2, 0, 0x5e, 0x10, 0, 0xfe]];
     let other_macs = other_macs.map(outside::mac).to_vec();
     DeviceRow { device: Device { other_macs, ..device() }, version: 412, ..DeviceRow::default() }
+}
+
+/// With its changes of state.
+fn changed_row() -> DeviceRow {
+    let at = Timestamp(1_795_000_030_000);
+    let history = vec![StateChange { at, state: DeviceState::Managed }];
+    DeviceRow { device: Device { history, ..device() }, version: 413, ..DeviceRow::default() }
 }
 
 fn own_figures_row() -> OwnFiguresRow {

@@ -181,7 +181,7 @@ pub fn written(server: &Server) -> BTreeMap<StreamId, RowsTruth> {
     let node = |(number, row): (&DeviceNumber, &DeviceRow)| ReportRow {
         name: RowName::Device(*number),
         version: row.version,
-        body: RowBody::Device(row.device.clone()),
+        body: RowBody::Device(Box::new(row.device.clone())),
     };
     let kept = state.devices.iter().filter(|(_, row)| !row.deleted);
     let rows = [

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// The limits that are levels of the whole server.
-const LEVELS: [&str; 26] = [
+const LEVELS: [&str; 27] = [
     "api.connections_max",
     "api.imports_max",
     "api.surveys_max",
@@ -33,6 +33,7 @@ const LEVELS: [&str; 26] = [
     "packs_gathered_max",
     "path_bytes_max",
     "products_max",
+    "scan.waiting_max",
     "servers_max",
     "waiting_requests_max",
 ];

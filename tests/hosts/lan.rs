@@ -85,10 +85,15 @@ impl Host {
 
     /// A program that runs on this host.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace, program]);
-        command
+        within(&self.namespace, program)
     }
+}
+
+/// A program that runs in a namespace.
+pub fn within(namespace: &str, program: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, program]);
+    command
 }
 
 impl Drop for Lan {
@@ -101,7 +106,7 @@ impl Drop for Lan {
 }
 
 #[track_caller]
-fn ip(words: &[&str]) -> Output {
+pub fn ip(words: &[&str]) -> Output {
     let done = Command::new("ip").args(words).output();
     let done = done.expect("`ip` is there: install iproute2");
     let said = String::from_utf8_lossy(&done.stderr);

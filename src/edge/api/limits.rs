@@ -27,6 +27,9 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<LimitsView>, Fai
     for (name, count) in at_the_socket(&api) {
         set("api.", name, count as u64);
     }
+    if let Some(desk) = &api.0.desk {
+        set("scan.", "waiting_max", desk.waiting() as u64);
+    }
     let with_use =
         |limit: &LimitView| LimitView { in_use: levels.get(&limit.name).copied(), ..limit.clone() };
     let limits = api.0.stated.iter().map(with_use).collect();

@@ -29,6 +29,9 @@
 //! | `POST /v1/servers/NAME/remove`, `/title` | `DoingBody`, `TitleBody` | `{"done":true}` |
 //! | `POST /v1/authority/rotate` | `DoingBody` | `RotationView` |
 //! | `POST /v1/certificate/renew` | | whether it came, and when it ends |
+//! | `GET` `POST /v1/scans` | POST: `ScanBody` | `ScanList`, `ScanView` |
+//! | `GET /v1/scans/ID` | | `ScanView` |
+//! | `POST /v1/scans/ID/pause`, `/resume`, `/stop` | | `ScanView` |
 //! | `GET /v1/events?after=…&limit=…` | | `{"events":[…]}` |
 //! | `GET /v1/limits` | | `LimitsView` |
 //!
@@ -46,6 +49,7 @@ mod limits;
 mod nodes;
 mod read;
 mod routes;
+mod scans;
 mod socket;
 mod survey;
 mod views;
@@ -59,6 +63,7 @@ pub use socket::{ApiSocket, NotOpened};
 use crate::daemon::keyring::Keyring;
 use crate::daemon::port::Port;
 use crate::edge::import::ImportLimits;
+use crate::edge::scan::Desk;
 use crate::model::request::{Answer, Request};
 use crate::model::view::LimitView;
 use crate::net::Occupancy;
@@ -117,6 +122,7 @@ struct Inner {
     vendor_keys: VendorKeys,
     keyring: Option<Arc<Keyring>>,
     occupancy: Option<Occupancy>,
+    desk: Option<Desk>,
     stated: Vec<LimitView>,
     limits: ApiLimits,
     import: ImportLimits,
@@ -134,6 +140,8 @@ pub struct ApiParts {
     pub keyring: Option<Arc<Keyring>>,
     /// How many call at the server's own port, where it has one.
     pub occupancy: Option<Occupancy>,
+    /// Where scans are run; none stands behind the ports of tests.
+    pub desk: Option<Desk>,
     /// Every limit as the configuration has it.
     pub stated: Vec<LimitView>,
     pub limits: ApiLimits,
@@ -142,7 +150,8 @@ pub struct ApiParts {
 
 impl Api {
     pub fn new(parts: ApiParts) -> Api {
-        let ApiParts { port, vendor_keys, keyring, occupancy, stated, limits, import } = parts;
+        let ApiParts { port, vendor_keys, keyring, occupancy, desk, stated, limits, import } =
+            parts;
         let imports = Semaphore::new(limits.imports_max);
         let surveys = Semaphore::new(limits.surveys_max);
         Api(Arc::new(Inner {
@@ -150,6 +159,7 @@ impl Api {
             vendor_keys,
             keyring,
             occupancy,
+            desk,
             stated,
             limits,
             import,

@@ -3,7 +3,8 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, nodes, views,
+    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, nodes,
+    scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
@@ -51,5 +52,11 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::EntitleServer => on(by, enrolment::entitle),
         Operation::RotateAuthority => on(by, enrolment::rotate),
         Operation::RenewCertificate => on(by, enrolment::renew),
+        Operation::RunScan => on(by, scans::run),
+        Operation::ListScans => on(by, scans::list),
+        Operation::ShowScan => on(by, scans::show),
+        Operation::PauseScan => on(by, scans::pause),
+        Operation::ResumeScan => on(by, scans::resume),
+        Operation::StopScan => on(by, scans::stop),
     }
 }

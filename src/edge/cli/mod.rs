@@ -21,6 +21,7 @@ mod limits;
 mod manual;
 mod node;
 mod range;
+mod scan;
 mod serve;
 mod server;
 mod status;
@@ -73,6 +74,9 @@ enum Noun {
     /// Discovered nodes: find, manage, ignore, delete, import.
     #[command(subcommand)]
     Node(node::Verb),
+    /// Scans: find the machines of a server's site.
+    #[command(subcommand)]
+    Scan(scan::Verb),
     /// What happened at a server.
     #[command(subcommand)]
     Event(event::Verb),
@@ -158,6 +162,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Join(arguments) => online(join::run(arguments, terminal)),
         Noun::Range(verb) => online(range::run(verb, terminal)),
         Noun::Node(verb) => online(node::run(verb, terminal)),
+        Noun::Scan(verb) => online(scan::run(verb, terminal)),
         Noun::Event(verb) => online(event::run(verb, terminal)),
         Noun::Limits(verb) => online(limits::run(verb, terminal)),
         Noun::Status => online(status::run(terminal)),

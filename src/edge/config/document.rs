@@ -220,6 +220,30 @@ impl<'a> Section<'a> {
         list.iter().filter_map(|item| self.as_text(key, item)).collect()
     }
 
+    /// A list of whole numbers; those out of bounds are told.
+    pub(super) fn numbers(&mut self, key: &'static str, allowed: RangeInclusive<u64>) -> Vec<u64> {
+        let Some(found) = self.value(key) else { return Vec::new() };
+        let Some(list) = found.get_ref().as_array() else {
+            self.other_kind(key, found, "a list of whole numbers");
+            return Vec::new();
+        };
+        list.iter().filter_map(|item| self.as_number(key, item, &allowed)).collect()
+    }
+
+    /// Every table of that name, `[[…]]`, in the order of the file.
+    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Section<'a>> {
+        // Not kept among the keys that a file must show: without such a table there is none.
+        self.asked.push(key);
+        let Some((_, found)) = self.find(key) else { return Vec::new() };
+        let all = found.get_ref().as_array().into_iter().flat_map(|list| list.iter());
+        let tables: Vec<_> = all.map(|item| item.get_ref().as_table()).collect();
+        if found.get_ref().as_array().is_none() || tables.iter().any(Option::is_none) {
+            self.other_kind(key, found, &format!("tables, [[{}]]", self.full(key)));
+        }
+        let name = self.full(key);
+        tables.into_iter().flatten().map(|one| self.document.section(&name, Some(one))).collect()
+    }
+
     /// The table of that name in this one.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
         let table = self.value(key).and_then(|found| {
@@ -275,6 +299,15 @@ impl<'a> Section<'a> {
 
     fn integer(&mut self, key: &'static str, allowed: &RangeInclusive<u64>) -> Option<u64> {
         let found = self.value(key)?;
+        self.as_number(key, found, allowed)
+    }
+
+    fn as_number(
+        &self,
+        key: &str,
+        found: &Spanned<DeValue<'_>>,
+        allowed: &RangeInclusive<u64>,
+    ) -> Option<u64> {
         let Some(integer) = found.get_ref().as_integer() else {
             self.other_kind(key, found, "a whole number without quotes");
             return None;

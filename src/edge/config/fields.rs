@@ -8,6 +8,7 @@ use crate::edge::api::ApiLimits;
 use crate::edge::config::Limits;
 use crate::edge::config::document::Section;
 use crate::edge::import::ImportLimits;
+use crate::edge::scan::ScanLimits;
 use crate::model::tuning::Tuning;
 use crate::net::NetLimits;
 use crate::wire::WireLimits;
@@ -26,6 +27,7 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
     daemon_times(&mut times, &mut limits.daemon);
     net_times(&mut times, &mut limits.net);
     api_times(&mut times, &mut limits.api);
+    scan_times(&mut times, &mut limits.scan);
     times.finish();
 
     let mut section = whole.section("limits");
@@ -47,6 +49,9 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
     let mut import = section.section("import");
     import_limits(&mut import, &mut limits.import);
     import.finish();
+    let mut scan = section.section("scan");
+    scan_limits(&mut scan, &mut limits.scan);
+    scan.finish();
     section.finish();
     limits
 }
@@ -86,6 +91,11 @@ fn api_times(times: &mut Section<'_>, api: &mut ApiLimits) {
     times.time("api_header_timeout_ms", &mut api.header_timeout, 10..=600_000);
     times.time("api_body_timeout_ms", &mut api.body_timeout, 10..=HOUR_S * 1_000);
     times.time("invite_life_max_s", &mut api.invite_life_max, 60..=366 * 24 * HOUR_S);
+}
+
+fn scan_times(times: &mut Section<'_>, scan: &mut ScanLimits) {
+    times.time("scan_answer_wait_ms", &mut scan.answer_wait, 10..=60_000);
+    times.time("scan_name_wait_ms", &mut scan.name_wait, 10..=60_000);
 }
 
 fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
@@ -195,4 +205,19 @@ fn import_limits(section: &mut Section<'_>, import: &mut ImportLimits) {
     section.number("line_bytes_max", &mut import.line_bytes_max, 80..=MIB);
     section.number("xml_depth_max", &mut import.xml_depth_max, 4..=256);
     section.number("xml_attributes_max", &mut import.xml_attributes_max, 8..=1_024);
+}
+
+fn scan_limits(section: &mut Section<'_>, scan: &mut ScanLimits) {
+    section.number("segments_max", &mut scan.segments_max, 1..=4_096);
+    section.number("exclusions_max", &mut scan.exclusions_max, 0..=65_536);
+    section.number("addresses_max", &mut scan.addresses_max, 1..=16 * MILLION);
+    section.number("rate_max", &mut scan.rate_max, 1..=MILLION);
+    section.number("ports_max", &mut scan.ports_max, 1..=1_024);
+    section.number("connections_max", &mut scan.connections_max, 1..=65_536);
+    section.number("neighbours_max", &mut scan.neighbours_max, 1..=MILLION);
+    section.number("names_at_once", &mut scan.names_at_once, 1..=64);
+    section.number("batch_max", &mut scan.batch_max, 1..=10_000);
+    section.number("waiting_max", &mut scan.waiting_max, 1..=1_024);
+    section.number("kept_max", &mut scan.kept_max, 1..=10_000);
+    section.number("planned_max", &mut scan.planned_max, 0..=4_096);
 }

@@ -5,7 +5,7 @@ use crate::daemon::settings::{Parent, identity_dir};
 use crate::edge::api::SocketGroup;
 use crate::edge::codes;
 use crate::edge::config::document::{Document, Located, Section};
-use crate::edge::config::{Configuration, Limits, Problem, Problems, fields};
+use crate::edge::config::{Configuration, Limits, Problem, Problems, fields, scans};
 use crate::model::holding::Role;
 use crate::net::{Identity, IdentityError};
 use crate::wire::license_file::{VendorKeyError, VendorKeys, VendorPublicKey};
@@ -37,6 +37,7 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
     let socket_group = socket_group(&mut whole);
     let limits = fields::limits(&mut whole);
     judge_limits(&whole, &limits);
+    let scans = scans::rules(&mut whole, &limits.scan);
     whole.finish();
     let (tree, name, role, data_dir) = (tree?, name?, role?, data_dir?);
     Some(Configuration {
@@ -48,6 +49,7 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
         parent,
         vendor_keys,
         socket_group,
+        scans,
         limits,
         stated_limits: document.stated_limits(),
     })

@@ -14,6 +14,7 @@
 mod document;
 mod fields;
 mod judge;
+mod scans;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use document::{Problem, Problems};
 use crate::daemon::settings::{DaemonLimits, Parent, Settings};
 use crate::edge::api::{ApiLimits, SocketGroup};
 use crate::edge::import::ImportLimits;
+use crate::edge::scan::{ScanLimits, ScanRules};
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::tuning::Tuning;
@@ -48,6 +50,8 @@ pub struct Configuration {
     pub vendor_keys: VendorKeys,
     /// Who besides its own user may use the socket of this server.
     pub socket_group: Option<SocketGroup>,
+    /// What it looks for on its own site, and what it leaves alone.
+    pub scans: ScanRules,
     pub limits: Limits,
     /// Every number in it by its name, for people.
     pub stated_limits: Vec<LimitView>,
@@ -62,6 +66,7 @@ pub struct Limits {
     pub wire: WireLimits,
     pub api: ApiLimits,
     pub import: ImportLimits,
+    pub scan: ScanLimits,
 }
 
 impl Default for Limits {
@@ -70,8 +75,8 @@ impl Default for Limits {
         // What `wire` reads and what `net` carries are one limit: that of a frame.
         let frame_bytes_max = u32::try_from(wire.frame_len_max).unwrap_or(u32::MAX);
         let net = NetLimits { frame_bytes_max, ..NetLimits::default() };
-        let (tuning, daemon, api, import) = Default::default();
-        Limits { tuning, daemon, net, wire, api, import }
+        let (tuning, daemon, api, import, scan) = Default::default();
+        Limits { tuning, daemon, net, wire, api, import, scan }
     }
 }
 

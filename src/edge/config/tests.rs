@@ -212,6 +212,74 @@ fn a_folder_too_deep_for_a_socket_is_told_before_anything_is_bound() {
     assert!(problems(&deep).iter().any(|problem| problem.ends_with("data_dir LT0103")));
 }
 
+const SCANS: &str = "\
+[scans]
+exclude = [\"10.9.0.0/16\", \"10.1.0.1\"]
+[[scan]]
+name = \"office\"
+segments = [\"10.1.0.0/24\"]
+methods = [\"tcp\", \"names\"]
+ports = [22]
+rate = 50
+every = \"6h\"
+window = \"22:00-05:00\"
+auto_manage = \"inventory\"
+[[scan]]
+name = \"attic\"
+segments = [\"10.2.0.0/24\"]
+auto_manage = \"off\"
+";
+
+fn with_scans(scans: &str) -> String {
+    PRIMARY.replace("[scans]\n", scans)
+}
+
+#[test]
+fn scans_are_read_with_everything_that_is_said_of_them() {
+    let rules = sound(&with_scans(SCANS)).scans;
+    let [office, attic] = rules.planned.as_slice() else { panic!("{rules:?}") };
+    assert_eq!(rules.exclude.len(), 2);
+    assert_eq!((office.name.as_str(), office.rate, office.ports.clone()), ("office", 50, vec![22]));
+    assert_eq!(office.every, Some(Duration::from_secs(6 * 3_600)));
+    assert_eq!(office.window.unwrap().to_string(), "22:00-05:00");
+    assert_eq!(office.auto_manage.as_ref().unwrap().as_str(), "inventory");
+    assert_eq!((attic.every, attic.window, &attic.auto_manage), (None, None, &None));
+    assert_eq!((attic.rate, attic.methods.len(), attic.ports.len()), (1_000, 4, 4));
+}
+
+#[test]
+fn what_is_wrong_with_a_scan_is_told_before_it_runs() {
+    for (line, bad, key) in [
+        ("name = \"office\"", "name = \"by hand\"", "scan.name"),
+        ("name = \"attic\"", "name = \"office\"", "scan.name"),
+        ("name = \"attic\"\n", "", "scan.name"),
+        ("segments = [\"10.1.0.0/24\"]\n", "", "scan.segments"),
+        ("10.1.0.0/24", "10.1.0.0/33", "scan.segments"),
+        ("10.1.0.0/24", "10.1.0.9-10.1.0.2", "scan.segments"),
+        ("10.1.0.0/24", "2001:db8::/64", "scan.segments"),
+        ("10.1.0.0/24", "10.9.7.0/24", "scan.segments"),
+        ("10.9.0.0/16", "10.9.0.0/16/1", "scans.exclude"),
+        ("\"tcp\", \"names\"", "\"names\"", "scan.methods"),
+        ("\"tcp\", \"names\"", "\"sonar\"", "scan.methods"),
+        ("ports = [22]", "ports = [0]", "scan.ports"),
+        ("ports = [22]", "ports = 22", "scan.ports"),
+        ("rate = 50", "rate = 0", "scan.rate"),
+        ("\"6h\"", "\"6 hours\"", "scan.every"),
+        ("22:00-05:00", "22-5", "scan.window"),
+        ("\"inventory\"", "\"in ventory\"", "scan.auto_manage"),
+        ("rate = 50", "pace = 50", "scan.pace"),
+        ("[scans]\n", "[scans]\nloopback = \"maybe\"\n", "scans.loopback"),
+    ] {
+        let text = with_scans(&SCANS.replacen(line, bad, 1));
+        let (_, problems) = read(&text);
+        let told = problems.iter().any(|problem| problem.key == key);
+        assert!(told, "{bad} for {line}: {problems:?}");
+        assert_judged(&text);
+    }
+    let text = PRIMARY.replace("tree = \"acme\"", "tree = \"acme\"\nscan = 3");
+    assert_eq!(read(&text).1[0].key, "scan");
+}
+
 /// Whatever a file says: it is a configuration, or every fault has a code with a page and a remedy.
 fn assert_judged(text: &str) {
     let (configuration, problems) = read(text);

@@ -7,6 +7,7 @@ use crate::edge::topology::problem::{Complaints, Problem};
 use crate::edge::topology::{
     DiscoveryTable, Holding, SERVERS_MAX, Topology, TopologyLicense, TopologyServer, figures,
 };
+use crate::engine::identities::node_count;
 use crate::engine::range::check as check_tree;
 use crate::model::count::{COUNT_MAX, LicenseCount};
 use crate::model::discovery::Found;
@@ -14,7 +15,7 @@ use crate::model::license::Metric;
 use crate::model::name::{ProductName, ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 /// The topology, or everything that is wrong with it.
@@ -141,8 +142,8 @@ fn convert(
         RawOption::Distributed(count) => Some((product, Holding::Distributed(count))),
     };
     let tables = raw.discovery.iter();
-    let found = tables.flat_map(|table| found_in(folder, table, &key("discovery"), complaints));
-    let nodes = machines(found);
+    let lists = tables.map(|table| found_in(folder, table, &key("discovery"), complaints));
+    let nodes = node_count(lists);
     let path =
         |table: &RawTable| DiscoveryTable { path: folder.join(&table.file), format: table.format };
     TopologyServer {
@@ -176,28 +177,12 @@ fn found_in(folder: &Path, table: &RawTable, key: &str, complaints: &mut Complai
                 codes::TOPOLOGY_TABLE,
                 key,
                 format!("{shown}: {error}"),
-                "put the output of `nmap -oX FILE`, or of `arp -an` or `show ip arp`, there",
+                "put the output of `nmap -oX FILE`, `arp -an`, `ip neigh` or `show ip arp`, \
+                 neighbours of CDP or LLDP in detail, or a CSV with a column `address` there",
             );
             Vec::new()
         }
     }
-}
-
-/// How many machines these are: the same hardware address is the same machine, and without one
-/// the same first address.
-fn machines(found: impl Iterator<Item = Found>) -> u64 {
-    let (mut by_mac, mut by_address) = (BTreeSet::new(), BTreeSet::new());
-    let (mut known, mut count) = (BTreeSet::new(), 0);
-    for one in found {
-        let fresh = match (one.mac, one.addresses.first()) {
-            (Some(mac), _) => by_mac.insert(mac),
-            (None, Some(address)) => !known.contains(address) && by_address.insert(*address),
-            (None, None) => false,
-        };
-        known.extend(one.addresses);
-        count += u64::from(fresh);
-    }
-    count
 }
 
 fn check_shape(topology: &Topology, complaints: &mut Complaints) {

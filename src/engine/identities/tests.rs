@@ -202,3 +202,24 @@ fn a_node_takes_no_more_macs_than_it_can_keep() {
     site.apply(Command::Unite { keep: DeviceNumber(1), others: others(16) });
     assert_eq!(site.rows().len(), 2);
 }
+
+/// As many as a server books that is given the lists, whatever their order: a machine that one
+/// list knows by address only is the one whose MAC another list tells.
+#[test]
+fn lists_are_counted_as_they_are_booked() {
+    let address = |last: u8| IpAddr::from([10, 0, 0, last]);
+    let by_address = |last| Found { addresses: vec![address(last)], ..Found::default() };
+    let by_both = |last: u8| Found {
+        mac: Some(MacAddress([0, 0x1b, 0x21, 0, 0, last])),
+        addresses: vec![address(last)],
+        ..Found::default()
+    };
+    let (pings, table): (Vec<Found>, Vec<Found>) =
+        ((1..=4).map(by_address).collect(), (3..=6).map(by_both).collect());
+    for lists in [vec![pings.clone(), table.clone()], vec![table, pings]] {
+        let mut site = Site::new();
+        lists.iter().flatten().for_each(|found| site.find(found.clone()));
+        assert_eq!(site.rows().len(), 6);
+        assert_eq!(node_count(lists.into_iter()), 6);
+    }
+}

@@ -151,7 +151,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_sorted_set(changes in prop::collection::vec((0u32..2_000, any::<bool>()), 1..4_000)) {
+        fn it_is_a_sorted_set(
+            changes in prop::collection::vec((0u32..2_000, any::<bool>()), 1..4_000)
+        ) {
             let (mut order, mut set) = (Order::default(), BTreeSet::new());
             for (slot, comes) in changes {
                 match comes {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   facts:  what, 1 ─ first seen, 6 ─ [mac, 6] ─ [product, 1 + n] ─ [host name, 1 + n]
-//!           ─ [other macs, 1 + n of 6] ─ [changes of state, 1 + n of 7] ─ addresses, each 1 + 4 or 16
+//!           ─ [other macs, 1 + n of 6] ─ [changes of state, 1 + n of 7]
+//!           ─ addresses, each 1 + 4 or 16
 //! ```
 //! The bytes never leave the memory: their form may change with every version.
 
@@ -211,7 +212,8 @@ fn moment(bytes: &[u8]) -> Timestamp {
 /// A text of at most 255 bytes, as every name here is; of a longer one, as much as are whole
 /// characters.
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(usize::from(u8::MAX))];
+    let longest = (0..=usize::from(u8::MAX)).rev().find(|len| text.is_char_boundary(*len));
+    let text = text.get(..longest.unwrap_or(0)).unwrap_or(text);
     bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
     bytes.extend(text.as_bytes());
 }

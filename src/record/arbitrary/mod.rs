@@ -222,7 +222,7 @@ pub fn row_name() -> impl Strategy<Value = RowName> {
 }
 
 pub fn report_row() -> impl Strategy<Value = ReportRow> {
-    let device = device().prop_map(RowBody::Device);
+    let device = device().prop_map(|device| RowBody::Device(Box::new(device)));
     let seen = timestamp().prop_map(RowBody::Seen);
     let body = prop_oneof![figures().prop_map(RowBody::Figures), device, seen, Just(RowBody::Gone)];
     (row_name(), number(), body).prop_map(|(name, version, body)| ReportRow { name, version, body })

@@ -86,8 +86,8 @@ fn advice(groups: &[DuplicateGroup]) -> String {
         let last = &group.nodes[group.nodes.len() - 1];
         let (id, server) = (&last.id, &last.managing_source);
         format!(
-            "one machine that two servers found: set it aside at one of them, such as `lictree node \
-             ignore {id}` at {server}\n"
+            "one machine that two servers found: set it aside at one of them, such as `lictree \
+             node ignore {id}` at {server}\n"
         )
     });
     one.unwrap_or_default() + &two.unwrap_or_default()

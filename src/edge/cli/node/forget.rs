@@ -339,6 +339,7 @@ mod tests {
             vendor_keys: VendorKeys { trusted: Vec::new(), retired: Vec::new() },
             keyring: None,
             occupancy: None,
+            desk: None,
             stated: Vec::new(),
             limits: ApiLimits::default(),
             import: ImportLimits::default(),
