@@ -162,12 +162,13 @@ fn tone(state: ScanState) -> Tone {
     }
 }
 
-/// How far a scan is, of 100; all of it when it has nothing to ask one by one.
+/// How far a scan is, or was when it ended, of 100; one that is done is all of it, whatever it had
+/// to ask one by one.
 fn part(scan: &ScanView) -> u64 {
-    match (scan.state.is_over(), scan.steps) {
-        (true, _) => 100,
-        (false, 0) => 0,
-        (false, steps) => scan.steps_done.saturating_mul(100) / steps,
+    match (scan.state, scan.steps) {
+        (ScanState::Done, _) => 100,
+        (_, 0) => 0,
+        (_, steps) => scan.steps_done.saturating_mul(100) / steps,
     }
 }
 
@@ -318,6 +319,9 @@ mod tests {
         assert!(text.contains("100 % 127 of 254 addresses, 9 found\n"), "{text}");
         let nodes = "nodes      2 new, 7 known, 5 managed, 2 without a license left\n";
         assert!(text.contains(nodes), "{text}");
+        let stopped = ScanView { left_s: None, ..scan(ScanState::Stopped) };
+        let text = scan_text(&stopped, Ink::Plain);
+        assert!(text.contains(" 25 % 127 of 254 addresses, 9 found\n"), "{text}");
     }
 
     #[test]
