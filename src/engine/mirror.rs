@@ -3,9 +3,12 @@
 //! Versions of one writer only rise. A mirror that has everything up to `have` equals the writer's
 //! rows as they were at that number, as far as they still matter.
 
+use super::digest;
 use super::nodes::NodeTable;
 use super::nodes::packed::Packed;
+use super::reconcile::is_in;
 use crate::model::name::ProductName;
+use crate::model::reconcile::Refill;
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, Table};
 use crate::model::row::StreamRow;
 use crate::model::time::Timestamp;
@@ -110,6 +113,40 @@ impl Mirror {
                 table.after(version).take(max).map(|row| row_for(row, whole)).collect()
             }
         }
+    }
+
+    /// The digests of the rows, bucket by bucket.
+    pub fn buckets(&self) -> Vec<u64> {
+        match &self.rows {
+            Rows::Figures(rows) => digest::buckets(rows.iter().map(|(product, (v, figures))| {
+                (RowName::Product(product.clone()), digest::of_figures(product, *v, figures))
+            })),
+            Rows::Nodes(table) => digest::buckets(table.digests()),
+        }
+    }
+
+    /// At most `max` rows of a bucket behind a name, in the order of their names.
+    pub fn bucket_rows(&self, bucket: u8, after: Option<&RowName>, max: usize) -> Vec<ReportRow> {
+        let names = self.names().into_iter().filter(|name| is_in(name, bucket, after, None));
+        names.take(max).filter_map(|name| self.row(&name)).collect()
+    }
+
+    /// Puts the rows of a refill in place of those here; which are other ones now.
+    pub fn refill(&mut self, refill: &Refill) -> Vec<RowName> {
+        let Refill { bucket, after, upto, rows } = refill;
+        let named: BTreeSet<&RowName> = rows.iter().map(|row| &row.name).collect();
+        let mut changed = self.names();
+        changed.retain(|name| {
+            is_in(name, *bucket, after.as_ref(), upto.as_ref()) && !named.contains(name)
+        });
+        changed.iter().for_each(|name| self.remove(name));
+        for row in
+            rows.iter().filter(|row| self.row(&row.name).as_ref() != Some(*row)).collect::<Vec<_>>()
+        {
+            self.put(row);
+            changed.push(row.name.clone());
+        }
+        changed
     }
 
     /// How many rows there are, deleted ones included.
@@ -228,12 +265,12 @@ impl Mirror {
     }
 }
 
-fn figures_row(product: &ProductName, version: u64, figures: &Figures) -> ReportRow {
+pub(super) fn figures_row(product: &ProductName, version: u64, figures: &Figures) -> ReportRow {
     let body = RowBody::Figures(*figures);
     ReportRow { name: RowName::Product(product.clone()), version, body }
 }
 
-fn whole_row(row: &Packed) -> ReportRow {
+pub(super) fn whole_row(row: &Packed) -> ReportRow {
     let body = row.device().map_or(RowBody::Gone, |device| RowBody::Device(Box::new(device)));
     ReportRow { name: RowName::Device(row.number), version: row.version, body }
 }

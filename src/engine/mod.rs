@@ -23,6 +23,7 @@ pub mod booking;
 pub mod certificate;
 pub mod claim;
 pub mod device;
+pub mod digest;
 pub mod distribution;
 pub mod enrolment;
 pub mod entropy;
@@ -34,6 +35,7 @@ pub mod mirror;
 pub mod nodes;
 pub mod permission;
 pub mod product;
+pub mod reconcile;
 pub mod registration;
 pub mod renewal;
 pub mod report;
@@ -123,6 +125,7 @@ pub struct Engine {
     /// Something waits for an answer, as of the last deeds.
     unsettled: bool,
     reports: report::Reports,
+    reconciling: reconcile::Reconciling,
 
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
@@ -195,6 +198,7 @@ impl Engine {
             retry_due: Timestamp(0),
             unsettled: false,
             reports: report::Reports::default(),
+            reconciling: reconcile::Reconciling::default(),
             challenges: BTreeMap::new(),
             attaches_full: BTreeMap::new(),
             unattached: BTreeMap::new(),
@@ -314,6 +318,7 @@ impl Engine {
             Command::Merge(batch) => self.merge(batch, at),
             Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
             Command::ForgetGone { table: Table::Figures, .. } => {}
+            Command::Refill(word) => self.take_refill(word),
             Command::Enrolment(command) => self.apply_enrolment(command, at)?,
             Command::Note { kind, text } => self.note(kind, text.clone()),
             Command::ClaimSerial { serial, by } => self.claim_serial(serial, by),
@@ -438,6 +443,7 @@ impl Engine {
         }
         self.note_absences(now);
         self.rotate_when_ready(now);
+        self.compare_next(now);
         if now >= self.retry_due {
             self.retry_due = now.after(self.tuning.retry_interval);
             self.repeat();
@@ -490,6 +496,8 @@ impl Engine {
         let applied = self.waiting.iter().filter(|one| one.proposed <= self.applied);
         let waiting = applied.map(|one| one.until).min();
         let absence = self.absences.next();
-        [presence, retry, waiting, absence, self.next_expiry()].into_iter().flatten().min()
+        let compared = self.reconcile_due();
+        let all = [presence, retry, waiting, absence, compared, self.next_expiry()];
+        all.into_iter().flatten().min()
     }
 }

@@ -16,7 +16,7 @@
 use super::mirror::{self, Merged, Mirror};
 use super::{Deed, Engine};
 use crate::model::command::Command;
-use crate::model::device::{ADDRESSES_MAX, OTHER_MACS_MAX};
+use crate::model::device::{ADDRESSES_MAX, OTHER_MACS_MAX, STATE_CHANGES_MAX};
 use crate::model::holding::Role;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Versions};
 use crate::model::name::ServerName;
@@ -76,7 +76,7 @@ impl Engine {
         [Table::Figures, Table::Nodes].map(|table| (table, self.state.version(table))).into()
     }
 
-    fn stream_version(&self, stream: &StreamId) -> (u64, u64) {
+    pub(super) fn stream_version(&self, stream: &StreamId) -> (u64, u64) {
         if stream.origin == *self.state.name() {
             (self.state.server.founding.incarnation, self.state.version(stream.table))
         } else {
@@ -235,6 +235,19 @@ impl Engine {
             self.report_settled(stream, settled);
         }
         self.send_stream(stream);
+        self.sweep_on(stream);
+    }
+
+    /// Whether the parent is known to have everything up to the newest number here.
+    pub(super) fn parent_has(&self, stream: &StreamId, version: u64) -> bool {
+        self.reports.senders.get(stream).is_some_and(|sender| sender.have == Some(version))
+    }
+
+    /// What the parent had of a stream may have been put right here since.
+    pub(super) fn forget_whole(&mut self, stream: &StreamId) {
+        if let Some(sender) = self.reports.senders.get_mut(stream) {
+            sender.whole = 0;
+        }
     }
 
     fn report_settled(&mut self, stream: &StreamId, settled: u64) {
@@ -310,7 +323,7 @@ impl Engine {
     }
 
     /// Only through the child it hangs below may a server's rows come.
-    fn may_report(
+    pub(super) fn may_report(
         &mut self,
         link: LinkId,
         child: &ServerName,
@@ -383,7 +396,7 @@ impl Engine {
         self.ack(&batch.stream);
     }
 
-    fn ack(&mut self, stream: &StreamId) {
+    pub(super) fn ack(&mut self, stream: &StreamId) {
         let Some(link) = self.reports.ways.get(stream).copied() else { return };
         if self.links.child(link).is_none() {
             return;
@@ -450,21 +463,24 @@ impl Engine {
 /// The longest host name, in bytes; as long as a name of DNS may be (RFC 1035).
 const HOST_NAME_LEN_MAX: usize = 255;
 
+/// A row is of a table, and no longer than one may be.
+pub(super) fn row_fits(row: &ReportRow, table: Table) -> bool {
+    match (&row.name, &row.body, table) {
+        (RowName::Product(_), RowBody::Figures(_), Table::Figures)
+        | (RowName::Device(_), RowBody::Gone | RowBody::Seen(_), Table::Nodes) => true,
+        (RowName::Device(_), RowBody::Device(device), Table::Nodes) => {
+            device.addresses.len() <= ADDRESSES_MAX
+                && device.other_macs.len() <= OTHER_MACS_MAX
+                && device.history.len() <= STATE_CHANGES_MAX
+                && device.host_name.as_ref().is_none_or(|name| name.len() <= HOST_NAME_LEN_MAX)
+        }
+        _ => false,
+    }
+}
+
 /// Every row is of the stream's table and within the batch's numbers.
 fn rows_fit(batch: &ReportBatch) -> bool {
-    let fits = |row: &ReportRow| {
-        matches!(
-            (&row.name, &row.body, batch.stream.table),
-            (RowName::Product(_), RowBody::Figures(_), Table::Figures)
-                | (RowName::Device(_), RowBody::Gone | RowBody::Seen(_), Table::Nodes)
-        ) || matches!(
-            (&row.name, &row.body, batch.stream.table),
-            (RowName::Device(_), RowBody::Device(device), Table::Nodes)
-                if device.addresses.len() <= ADDRESSES_MAX
-                    && device.other_macs.len() <= OTHER_MACS_MAX
-                    && device.host_name.as_ref().is_none_or(|n| n.len() <= HOST_NAME_LEN_MAX)
-        )
-    };
+    let fits = |row: &ReportRow| row_fits(row, batch.stream.table);
     batch.after <= batch.upto
         && batch.upto < u64::MAX
         && batch

@@ -148,6 +148,7 @@ impl Engine {
         self.send_presences(now);
         self.reports.uplink_down();
         self.offer_reports();
+        self.begin_reconciling(now);
     }
 
     /// Says again what a holder above has not answered; it may be nearer than the primary.
@@ -499,6 +500,7 @@ impl Engine {
             (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
                 self.report_offered(link, &child, stream, incarnation, now);
             }
+            (Body::Reconcile(word), child) => self.reconcile(link, child, word, now),
             (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),
             _ => self.refuse_link(link, "a letter that a neighbour does not send"),
         }

@@ -12,6 +12,7 @@ use super::enrolment::EnrolmentCommand;
 use super::holding::{HoldingOption, Role};
 use super::license::{License, Serial};
 use super::name::{ProductName, ServerName, TreeName};
+use super::reconcile::Reconcile;
 use super::report::{ReportBatch, Table};
 use super::time::Timestamp;
 
@@ -130,6 +131,8 @@ pub enum Command {
     /// Primary: rows from below.
     Merge(ReportBatch),
     /// Origin: the primary has this table up to here; deletions up to there need no memory.
+    /// Primary: rows of a stream are put right; void where the stream is at another version.
+    Refill(Reconcile),
     ForgetGone {
         table: Table,
         upto: u64,

@@ -8,6 +8,7 @@ use super::edge::{AttachId, EdgeReport, Level};
 use super::enrolment::{CertificateAnswer, CertificateAsk, Credentials, SealedTrust};
 use super::license::Serial;
 use super::name::{ProductName, ServerName};
+use super::reconcile::Reconcile;
 use super::refusal::Refusal;
 use super::report::{ReportBatch, StreamId, Table};
 use super::time::Timestamp;
@@ -154,6 +155,9 @@ pub enum Body {
         have: u64,
         settled: u64,
     },
+
+    /// Up and down, to a neighbour: whether rows silently differ.
+    Reconcile(Reconcile),
 
     // Certificates and trust
     /// Up to the primary; `ticket` is a number of the author's.

@@ -82,6 +82,8 @@ pub struct Tuning {
     pub attach_interval: Duration,
     /// Refusals of one kind leave a line in the event log this often at most. 1 s.
     pub refusals_noted_interval: Duration,
+    /// In this time every stream of rows is once compared with the parent's. 300 s.
+    pub reconcile_interval: Duration,
     /// Products. 1,000.
     pub products_max: usize,
     /// Devices of one managing source. 1,000,000.
@@ -131,6 +133,7 @@ impl Default for Tuning {
             renewal_interval: Duration::from_secs(3),
             attaches_burst: 20,
             attach_interval: Duration::from_secs(1),
+            reconcile_interval: Duration::from_secs(300),
             refusals_noted_interval: Duration::from_secs(1),
             products_max: 1_000,
             devices_max: 1_000_000,

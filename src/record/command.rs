@@ -17,6 +17,7 @@ use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::{name, route, route_text};
 use crate::record::number::Numbered;
 use crate::record::outside::{FoundForm, LicenseForm, serial, serial_text};
+use crate::record::reconcile::ReconcileForm;
 use crate::record::report::ReportBatchForm;
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
@@ -26,7 +27,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 30, 31"
+                23, 24, 25, 26, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -93,6 +94,8 @@ enum Kind {
     ClaimSerial(ClaimSerialForm),
     #[prost(message, tag = "25")]
     Unite(UniteForm),
+    #[prost(message, tag = "26")]
+    Refill(ReconcileForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -320,6 +323,7 @@ fn kind(command: &Command) -> Kind {
             Kind::Unite(UniteForm { keep: keep.0, others: device_column(others) })
         }
         Command::Merge(batch) => Kind::Merge(ReportBatchForm::of(batch)),
+        Command::Refill(word) => Kind::Refill(ReconcileForm::of(word)),
         Command::ForgetGone { table, upto } => {
             Kind::ForgetGone(ForgetGoneForm { table: table.number(), upto: *upto })
         }
@@ -383,6 +387,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
             Command::Unite { keep: DeviceNumber(form.keep), others: devices(&form.others, room)? }
         }
         Kind::Merge(form) => Command::Merge(form.value(room)?),
+        Kind::Refill(form) => Command::Refill(form.value(room)?),
         Kind::ForgetGone(form) => {
             Command::ForgetGone { table: Numbered::numbered(form.table)?, upto: form.upto }
         }

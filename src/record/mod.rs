@@ -31,6 +31,7 @@ pub mod form;
 pub mod name;
 pub mod number;
 pub mod outside;
+pub mod reconcile;
 pub mod report;
 pub mod room;
 

@@ -100,7 +100,7 @@ pub struct ReportRowForm {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-enum RowNameForm {
+pub enum RowNameForm {
     #[prost(string, tag = "1")]
     Product(String),
     #[prost(uint64, tag = "2")]
@@ -121,14 +121,14 @@ enum RowBodyForm {
 }
 
 impl RowNameForm {
-    fn of(name: &RowName) -> Self {
+    pub fn of(name: &RowName) -> Self {
         match name {
             RowName::Product(product) => RowNameForm::Product(product.to_string()),
             RowName::Device(device) => RowNameForm::Device(device.0),
         }
     }
 
-    fn value(self) -> Result<RowName, RecordError> {
+    pub fn value(self) -> Result<RowName, RecordError> {
         Ok(match self {
             RowNameForm::Product(product) => RowName::Product(name(ReportRowForm::WHAT, &product)?),
             RowNameForm::Device(device) => RowName::Device(DeviceNumber(device)),

@@ -11,6 +11,7 @@ use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::name::{NameError, ServerName};
+use crate::model::reconcile::{Compared, Reconcile, Refill};
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::row::{
     DeviceRow, EdgeRow, Enrolment, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey,
@@ -151,6 +152,16 @@ pub fn founding() -> Founding {
     Founding { tree, name, role: Role::Relay, incarnation: 0xfeed_f00d }
 }
 
+pub fn reconcile() -> Reconcile {
+    let name = RowName::Device(DeviceNumber(17));
+    let row =
+        ReportRow { name: name.clone(), version: 411, body: RowBody::Device(Box::new(device())) };
+    let refill =
+        Refill { bucket: 77, after: Some(name.clone()), upto: Some(name), rows: vec![row] };
+    let what = Compared::Refill(refill);
+    Reconcile { stream: stream(), incarnation: 0xfeed_f00d, version: 418, what }
+}
+
 /// Of a node that was only seen again.
 fn report_of_seen() -> ReportBatch {
     let body = RowBody::Seen(Timestamp(1_795_000_090_000));
@@ -205,6 +216,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
         ("unite", Command::Unite { keep: DeviceNumber(17), others: devices }),
         ("merge-seen", Command::Merge(report_of_seen())),
+        ("refill", Command::Refill(reconcile())),
     ]
     .into_iter()
     .chain(sample_enrolment::commands())

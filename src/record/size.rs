@@ -5,6 +5,7 @@ use crate::model::command::Command;
 use crate::model::device::Device;
 use crate::model::enrolment::{EnrolmentCommand, Issued, SealedTrust};
 use crate::model::name::{ProductName, ServerName};
+use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
 use crate::model::report::{ReportRow, RowBody, RowName};
 use crate::record::column::columns_len;
 use crate::record::name::route_len;
@@ -62,12 +63,21 @@ pub fn command_len(command: &Command) -> usize {
         Command::Merge(batch) => {
             server_len(&batch.stream.origin) + batch.rows.iter().map(row_len).sum::<usize>()
         }
+        Command::Refill(word) => reconcile_len(word),
         Command::Enrolment(command) => enrolment_len(command),
         Command::Note { kind, text } => kind.len() + text.len(),
         Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
         Command::Fence { .. } | Command::ForgetGone { .. } => 0,
     };
     FRAME_LEN_MAX + rest
+}
+
+fn reconcile_len(word: &Reconcile) -> usize {
+    let stream = server_len(&word.stream.origin);
+    match &word.what {
+        Compared::Refill(refill) => stream + 128 + refill.rows.iter().map(row_len).sum::<usize>(),
+        Compared::Whole(_) | Compared::Buckets(_) => stream + 8 * BUCKETS,
+    }
 }
 
 fn enrolment_len(command: &EnrolmentCommand) -> usize {

@@ -55,8 +55,15 @@ impl Mirrors {
         out.hold(!fell, "I10", || format!("{stream:?} fell from {before:?} to {now:?}"));
     }
 
-    /// The end of a quiet time: what the primary has is all there is.
+    /// The end of a quiet time: what the primary has is all there is, and nobody had to be told
+    /// again what should never have differed.
     pub fn check_equal(&mut self, world: &World, census: &Census, out: &mut Findings) {
+        for server in (0..world.topology.len()).filter_map(|place| world.server(place)) {
+            let events = server.engine().state().events.values();
+            for event in events.filter(|event| event.kind == "rows.differed") {
+                out.add("I10", format!("{}: {}", server.engine().state().name(), event.text));
+            }
+        }
         let Some(primary) = world.server(PRIMARY) else { return };
         let mirrors = mirrored(primary);
         for (stream, original) in originals(world) {

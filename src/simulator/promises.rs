@@ -68,6 +68,8 @@ impl Promises {
             Request::Manage { devices, .. } => self.touched(id, place, devices, DeviceVerb::Manage),
             Request::Ignore { devices } => self.touched(id, place, devices, DeviceVerb::Ignore),
             Request::Delete { devices } => self.touched(id, place, devices, DeviceVerb::Delete),
+            // The others are part of another node then, and gone.
+            Request::Unite { others, .. } => self.touched(id, place, others, DeviceVerb::Delete),
             Request::RegisterLicense(license) => Asked::License(license.serial.clone()),
             Request::Import { .. } => Asked::Import,
             Request::SetHolding(change) if change.doing != Doing::Preview => {

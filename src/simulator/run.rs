@@ -346,6 +346,7 @@ impl Run {
 /// Small limits in some runs, so that packs, wishes and reports take many letters.
 fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
     let mut tuning = base.clone();
+    tuning.reconcile_interval = Duration::from_millis(entropy.between(2_000, 60_000));
     if entropy.chance(400) {
         tuning.report_rows_max = entropy.between(1, 8) as usize;
         tuning.report_window = entropy.between(1, 4) as usize;

@@ -127,6 +127,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::ReportOffer { .. } => "report offer",
         Body::Report(_) => "report",
         Body::ReportAck { .. } => "report ack",
+        Body::Reconcile(_) => "reconcile",
         Body::CertificateAsk { .. } => "certificate ask",
         Body::CertificateAnswer { .. } => "certificate answer",
         Body::Trust(_) => "trust",

@@ -154,7 +154,7 @@ impl Workload {
     fn errand(&mut self) -> Errand {
         let place = self.places[self.entropy.index(self.places.len())];
         let relay = self.places[1 + self.entropy.index(self.places.len() - 1)];
-        match self.entropy.weighted(&[46, 12, 7, 6, 13, 4, 3, 2, 3, 4]) {
+        match self.entropy.weighted(&[44, 11, 7, 8, 13, 4, 3, 2, 3, 3, 2]) {
             0 => self.manage(place),
             1 => self.letting_go(place, |devices| Request::Ignore { devices }),
             2 => self.letting_go(place, |devices| Request::Delete { devices }),
@@ -173,8 +173,16 @@ impl Workload {
                 let serial = self.serial();
                 self.registration(place, serial, &product, count)
             }
-            _ => self.look(place),
+            9 => self.look(place),
+            _ => self.merge(place),
         }
+    }
+
+    /// Some nodes of a site turn out to be one machine.
+    fn merge(&mut self, place: usize) -> Errand {
+        let mut others = self.devices(place);
+        let keep = others.remove(0);
+        Errand { place, request: Request::Unite { keep, others } }
     }
 
     fn product(&mut self) -> ProductName {
@@ -205,25 +213,35 @@ impl Workload {
         numbers.into_iter().map(id).collect()
     }
 
-    /// A scan that finds so many devices: mostly new ones, some of them seen before.
+    /// A scan that finds so many devices: mostly new ones, some seen before, here or elsewhere.
     fn import(&mut self, place: usize, count: u64) -> Errand {
         let found = (0..count).map(|_| self.found(place)).collect();
         Errand { place, request: Request::Import { found } }
     }
 
     fn found(&mut self, place: usize) -> Found {
-        let seen = self.macs[place];
-        let number = match seen > 0 && self.entropy.chance(200) {
+        // A machine that was carried from another site is found there and here.
+        let from = match self.entropy.chance(50) {
+            true => self.places[self.entropy.index(self.places.len())],
+            false => place,
+        };
+        let seen = self.macs[from];
+        let number = match seen > 0 && self.entropy.chance(300) {
             true => self.entropy.between(1, seen),
             false => {
-                self.macs[place] += 1;
+                self.macs[from] += 1;
                 seen + 1
             }
         };
         let [.., high, low] = number.to_be_bytes();
-        let host_name = Some(format!("pc{number}.{}", self.topology.name(place)));
+        let name = format!("pc{number}.{}", self.topology.name(from));
+        let host_name = match self.entropy.below(10) {
+            0 => None,
+            1 | 2 => Some(format!("{name}.new{}", self.entropy.below(3))),
+            _ => Some(name),
+        };
         // Some are found by address alone, and some addresses are given out twice.
-        let mac = MacAddress([0, 0, 0, place as u8, high, low]);
+        let mac = MacAddress([0, 0, 0, from as u8, high, low]);
         let mac = (!number.is_multiple_of(3)).then_some(mac);
         let address = Ipv4Addr::new(10, place as u8, high, low & !1);
         let addresses = vec![IpAddr::V4(address)];

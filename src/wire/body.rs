@@ -23,6 +23,7 @@ use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::{serial, serial_text};
+use crate::record::reconcile::ReconcileForm;
 use crate::record::report::{ReportBatchForm, StreamIdForm};
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
@@ -90,6 +91,8 @@ pub enum BodyForm {
     AttachRefused(AttachRefusedForm),
     #[prost(message, tag = "46")]
     Heard(HeardForm),
+    #[prost(message, tag = "47")]
+    Reconcile(ReconcileForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -293,6 +296,7 @@ impl BodyForm {
                 BodyForm::ReportOffer(ReportOfferForm { stream, incarnation, version: *version })
             }
             Body::Report(batch) => BodyForm::Report(ReportBatchForm::of(batch)),
+            Body::Reconcile(word) => BodyForm::Reconcile(ReconcileForm::of(word)),
             Body::ReportAck { stream, incarnation, have, settled } => {
                 let (stream, incarnation) = (Some(StreamIdForm::of(stream)), *incarnation);
                 let (have, settled) = (*have, *settled);
@@ -362,6 +366,7 @@ impl BodyForm {
             }
             BodyForm::ReportOffer(form) => form.value(room)?,
             BodyForm::Report(form) => Body::Report(form.value(room)?),
+            BodyForm::Reconcile(form) => Body::Reconcile(form.value(room)?),
             BodyForm::ReportAck(form) => form.value(room)?,
             BodyForm::CertificateAsk(form) => Body::CertificateAsk {
                 ticket: form.ticket,

@@ -25,7 +25,7 @@ pub struct LetterForm {
     #[prost(
         oneof = "BodyForm",
         tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, \
-                30, 40, 41, 42, 45, 46"
+                30, 40, 41, 42, 45, 46, 47"
     )]
     body: Option<BodyForm>,
 }

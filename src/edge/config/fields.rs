@@ -65,6 +65,11 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
     times.time("certificate_life_s", &mut tuning.certificate_life, 10..=366 * 24 * HOUR_S);
     times.time("renewal_interval_ms", &mut tuning.renewal_interval, 1..=60_000);
     times.time(
+        "reconcile_interval_ms",
+        &mut tuning.reconcile_interval,
+        1_000..=24 * HOUR_S * 1_000,
+    );
+    times.time(
         "refusals_noted_interval_ms",
         &mut tuning.refusals_noted_interval,
         1..=HOUR_S * 1_000,

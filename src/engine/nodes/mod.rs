@@ -17,7 +17,9 @@ pub mod query;
 #[cfg(test)]
 mod tests;
 
+use super::digest;
 use crate::model::device::{Device, DeviceNumber, DeviceState};
+use crate::model::report::RowName;
 use crate::model::time::Timestamp;
 use crate::model::view::NodeCounts;
 use order::{Order, Slot};
@@ -147,6 +149,12 @@ impl NodeTable {
     pub fn after(&self, version: u64) -> impl Iterator<Item = &Packed> {
         let place = self.by_version.place(|slot| self.is(slot, |row| row.version <= version));
         self.rows(self.by_version.from(place))
+    }
+
+    /// Every node with its digest.
+    pub fn digests(&self) -> impl Iterator<Item = (RowName, u64)> {
+        let digest = |row: &Packed| Some((RowName::Device(row.number), digest::of_node(row)?));
+        self.by_number().filter_map(digest)
     }
 
     /// Every row in the order of the numbers, deleted ones included.

@@ -6,7 +6,8 @@ use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
     attach_id, count, device_number, device_numbers, edge_report, edges, level, levels, number,
-    option, pack, product, report, route, server, table, text, timestamp, verdicts, wishes,
+    option, pack, product, reconcile, report, route, server, table, text, timestamp, verdicts,
+    wishes,
 };
 use crate::record::sample::named;
 use proptest::collection::vec;
@@ -105,6 +106,7 @@ fn finding() -> impl Strategy<Value = Command> {
         (device_number(), device_numbers())
             .prop_map(|(keep, others)| Command::Unite { keep, others }),
         report().prop_map(Command::Merge),
+        reconcile().prop_map(Command::Refill),
         (table(), number()).prop_map(|(table, upto)| Command::ForgetGone { table, upto }),
     ]
 }

@@ -13,6 +13,7 @@ use crate::model::device::{Device, DeviceNumber, DeviceState, StateChange};
 use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{NameError, ProductName, ServerName};
+use crate::model::reconcile::{BUCKETS, Compared, Reconcile, Refill};
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::time::Timestamp;
 use proptest::collection::{btree_map, vec};
@@ -226,6 +227,22 @@ pub fn report_row() -> impl Strategy<Value = ReportRow> {
     let seen = timestamp().prop_map(RowBody::Seen);
     let body = prop_oneof![figures().prop_map(RowBody::Figures), device, seen, Just(RowBody::Gone)];
     (row_name(), number(), body).prop_map(|(name, version, body)| ReportRow { name, version, body })
+}
+
+pub fn reconcile() -> impl Strategy<Value = Reconcile> {
+    let name = || option::of(row_name());
+    let refill = (any::<u8>(), name(), name(), vec(report_row(), 0..6));
+    let refill = refill.prop_map(|(bucket, after, upto, rows)| {
+        Compared::Refill(Refill { bucket, after, upto, rows })
+    });
+    let what = prop_oneof![
+        any::<u64>().prop_map(Compared::Whole),
+        vec(any::<u64>(), BUCKETS).prop_map(Compared::Buckets),
+        refill
+    ];
+    (stream(), any::<u64>(), number(), what).prop_map(|(stream, incarnation, version, what)| {
+        Reconcile { stream, incarnation, version, what }
+    })
 }
 
 pub fn report() -> impl Strategy<Value = ReportBatch> {

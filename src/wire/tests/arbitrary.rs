@@ -4,8 +4,8 @@ use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
-    attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, report,
-    route, server, stream, table, text, timestamp, verdicts, wishes,
+    attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
+    report, route, server, stream, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use crate::wire::{Frame, Hello};
@@ -130,6 +130,7 @@ fn reporting() -> impl Strategy<Value = Body> {
     let offer = (stream(), any::<u64>(), number());
     let ack = (stream(), any::<u64>(), number(), number());
     prop_oneof![
+        reconcile().prop_map(Body::Reconcile),
         offer.prop_map(|(stream, incarnation, version)| {
             Body::ReportOffer { stream, incarnation, version }
         }),

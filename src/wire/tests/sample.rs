@@ -2,13 +2,15 @@
 
 use crate::model::enrolment::CertificateAnswer;
 use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
 use crate::model::refusal::Refusal;
 use crate::model::report::Table;
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
-    attach, edge_report, level, named, pack_part, report, servers, stream, verdicts, wishes,
+    attach, edge_report, level, named, pack_part, reconcile, report, servers, stream, verdicts,
+    wishes,
 };
 use crate::record::sample_enrolment;
 use crate::wire::{Frame, Hello, encode_letter};
@@ -154,11 +156,17 @@ fn reporting() -> Vec<(&'static str, Letter)> {
     let incarnation = 0xfeed_f00d;
     let stream = stream();
     let offer = Body::ReportOffer { stream: stream.clone(), incarnation, version: 418 };
+    let whole = Reconcile { what: Compared::Whole(0x0102_0304_0506_0708), ..reconcile() };
+    let digests = (0..BUCKETS as u64).collect();
+    let buckets = Reconcile { what: Compared::Buckets(digests), ..reconcile() };
     let ack = Body::ReportAck { stream, incarnation, have: 417, settled: 410 };
     vec![
         ("report-offer", down(Address::Neighbour, offer)),
         ("report", down(Address::Neighbour, Body::Report(report()))),
         ("report-ack", down(Address::Neighbour, ack)),
+        ("reconcile-whole", down(Address::Neighbour, Body::Reconcile(whole))),
+        ("reconcile-buckets", down(Address::Neighbour, Body::Reconcile(buckets))),
+        ("reconcile-refill", down(Address::Neighbour, Body::Reconcile(reconcile()))),
     ]
 }
 
