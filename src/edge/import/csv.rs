@@ -58,11 +58,19 @@ pub(super) fn read(bytes: &[u8], limits: &ImportLimits) -> Result<Import, Import
     let mut record = ByteRecord::new();
     // Of bytes in memory, records of any length: it cannot fail.
     while reader.read_byte_record(&mut record).unwrap_or(false) {
-        let line = record.position().map_or(0, |position| position.line());
+        let line = record.position().map_or(0, |position| line_at(bytes, position));
         let last = reader.position().byte() >= bytes.len() as u64 && !bytes.ends_with(b"\n");
         gather.take(line, row_of(&record, &columns, last, limits))?;
     }
     Ok(gather.finish())
+}
+
+/// The line of a row. Its position may be that of the line end before: the second half of one of
+/// two characters is taken with the next row.
+fn line_at(bytes: &[u8], position: &csv::Position) -> u64 {
+    let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let ends = bytes.get(at..).unwrap_or_default().iter().take_while(|b| b"\r\n".contains(b));
+    position.line() + ends.filter(|b| **b == b'\n').count() as u64
 }
 
 /// Whether a first line names columns that are known here.
@@ -166,6 +174,17 @@ mod tests {
                     "pc-18 00:0c:29:1a:4e:3c [10.0.0.18, 2001:db8::18]"
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        for end in ["\n", "\r\n"] {
+            let rows = ["address,mac", "10.0.0.1,", "x,", "", "10.0.0.2,", "224.0.0.1,", "y,"];
+            let text = rows.map(|row| format!("{row}{end}")).concat();
+            let import = read(&text).unwrap();
+            let lines: Vec<u64> = import.skipped.iter().map(|skipped| skipped.line).collect();
+            assert_eq!((lines, import.found.len()), (vec![3, 6, 7], 2), "{end:?}");
         }
     }
 
