@@ -169,8 +169,8 @@ impl Engine {
     fn note_differing(&mut self, stream: &StreamId, buckets: usize) {
         let parent = self.links.parent().map_or(String::new(), |parent| parent.to_string());
         let text = format!(
-            "{parent} had other rows of {} than are here, in {buckets} of {BUCKETS} parts; they are \
-             told again",
+            "{parent} had other rows of {} than are here, in {buckets} of {BUCKETS} parts; they \
+             are told again",
             stream.origin
         );
         self.propose(Command::Note { kind: "rows.differed".to_string(), text });

@@ -298,9 +298,7 @@ impl BodyForm {
             Body::Report(batch) => BodyForm::Report(ReportBatchForm::of(batch)),
             Body::Reconcile(word) => BodyForm::Reconcile(ReconcileForm::of(word)),
             Body::ReportAck { stream, incarnation, have, settled } => {
-                let (stream, incarnation) = (Some(StreamIdForm::of(stream)), *incarnation);
-                let (have, settled) = (*have, *settled);
-                BodyForm::ReportAck(ReportAckForm { stream, incarnation, have, settled })
+                BodyForm::ReportAck(ReportAckForm::of(stream, *incarnation, *have, *settled))
             }
             Body::CertificateAsk { ticket, ask } => {
                 let ask = Some(CertificateAskForm::of(ask));
@@ -495,6 +493,10 @@ impl ReportOfferForm {
 }
 
 impl ReportAckForm {
+    fn of(stream: &StreamId, incarnation: u64, have: u64, settled: u64) -> Self {
+        ReportAckForm { stream: Some(StreamIdForm::of(stream)), incarnation, have, settled }
+    }
+
     fn value(self, room: &mut Room) -> Result<Body, RecordError> {
         let stream: StreamId = need("the acknowledgement of a report", self.stream, room)?;
         let (have, settled) = (self.have, self.settled);
