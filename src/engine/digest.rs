@@ -3,9 +3,9 @@
 //! Invariant: equal rows have equal digests at every server and in every version of the software,
 //! whatever their form in memory or on disk. So a digest is made of the values, one by one.
 
-use super::nodes::packed::Packed;
 use crate::model::device::DeviceState;
 use crate::model::name::ProductName;
+use crate::model::packed::Packed;
 use crate::model::reconcile::BUCKETS;
 use crate::model::report::{Figures, RowName};
 use std::net::IpAddr;

@@ -5,9 +5,9 @@
 
 use super::digest;
 use super::nodes::NodeTable;
-use super::nodes::packed::Packed;
 use super::reconcile::is_in;
 use crate::model::name::ProductName;
+use crate::model::packed::Packed;
 use crate::model::reconcile::Refill;
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, Table};
 use crate::model::row::StreamRow;

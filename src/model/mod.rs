@@ -6,6 +6,8 @@
 pub mod count;
 pub mod name;
 pub mod node_query;
+pub mod node_row;
+pub mod packed;
 pub mod text;
 pub mod time;
 pub mod tuning;

@@ -8,6 +8,7 @@ use super::holding::HoldingOption;
 use super::license::License;
 use super::name::{ProductName, ServerName};
 use super::node_query::{NodeFilter, NodeQuery};
+use super::node_row::NodeRow;
 use super::refusal::Refusal;
 use super::scan::ScanSummary;
 use super::view::{
@@ -147,7 +148,7 @@ pub enum Answer {
     Ranges(RangesView),
     /// What one step found, and how many nodes a page may have.
     Nodes {
-        page: NodePage,
+        page: NodePage<NodeRow>,
         limit: usize,
     },
     /// How many fit so far, and behind which node to go on.

@@ -162,10 +162,12 @@ pub struct NodeView {
     pub history: Vec<StateChange>,
 }
 
+/// Some of a sorted list of nodes. A server finds rows ([`super::node_row::NodeRow`]); people and
+/// programs are shown views, in the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodePage {
+pub struct NodePage<N = NodeView> {
     pub as_of: Timestamp,
-    pub nodes: Vec<NodeView>,
+    pub nodes: Vec<N>,
     /// How many match, on all pages; nothing where that takes looking at each, and nobody asked.
     pub total: Option<u64>,
     /// Ask for what comes behind this place; nothing on the last page.

@@ -46,6 +46,7 @@ mod imports;
 mod lacking;
 mod licenses;
 mod limits;
+mod node_json;
 mod nodes;
 mod read;
 mod routes;

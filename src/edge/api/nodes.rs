@@ -2,9 +2,10 @@
 
 use crate::client::contract::{DeviceList, DeviceOutcomes, MergeBody};
 use crate::edge::api::failure::Failure;
-use crate::edge::api::{Api, read};
+use crate::edge::api::{Api, node_json, read};
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::node_query::{NodeCursor, NodeFilter, NodeQuery, NodeSort};
+use crate::model::node_row::NodeRow;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Request};
 use crate::model::time::Timestamp;
@@ -13,6 +14,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 /// What is asked for as its words come; the server bounds `limit`.
@@ -64,7 +67,7 @@ impl NodesQuery {
 pub(super) async fn list(
     State(api): State<Api>,
     query: Result<Query<NodesQuery>, QueryRejection>,
-) -> Result<Json<NodePage>, Failure> {
+) -> Result<Response, Failure> {
     let query = read::query(query)?;
     let filter = query.filter()?;
     let NodesQuery { sort, after, limit, count, .. } = query;
@@ -80,7 +83,11 @@ pub(super) async fn list(
     match unknown {
         // One that was deleted since it ended a page still says where the next one begins.
         Some(refusal) if page.nodes.is_empty() => Err(Failure::Refused(refusal)),
-        _ => Ok(Json(page)),
+        _ => {
+            let json = node_json::page(&page).map_err(|_| Failure::Unexpected)?;
+            let kind = [(CONTENT_TYPE, "application/json")];
+            Ok((kind, json).into_response())
+        }
     }
 }
 
@@ -96,7 +103,7 @@ pub(super) async fn count(
 }
 
 /// A page step by step: others have their turn at the server between two of them.
-async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodePage, Failure> {
+async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodePage<NodeRow>, Failure> {
     let (mut page, limit) = one_step(api, query.clone()).await?;
     while page.next.is_some() && page.nodes.len() < limit {
         query.after = page.next;
@@ -109,7 +116,7 @@ async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodePage, Failure
 }
 
 /// What one step found, and how many nodes a page has at most.
-async fn one_step(api: &Api, query: NodeQuery) -> Result<(NodePage, usize), Failure> {
+async fn one_step(api: &Api, query: NodeQuery) -> Result<(NodePage<NodeRow>, usize), Failure> {
     match api.ask(Request::Nodes(query)).await? {
         Answer::Nodes { page, limit } => Ok((page, limit)),
         _ => Err(Failure::Unexpected),

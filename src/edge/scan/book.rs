@@ -9,6 +9,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::node_query::{NodeFilter, NodeQuery};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Request};
+use std::net::IpAddr;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How often a batch is handed over that gets no answer in time. Booking it twice is booking once.
@@ -172,9 +173,10 @@ async fn discovered(
         let answer = repeatedly(port, Request::Nodes(query.clone())).await?;
         let Answer::Nodes { page, .. } = answer else { return Err(unexpected()) };
         for node in page.nodes {
-            let mac = node.mac.as_deref().and_then(|mac| mac.parse().ok());
-            if node.waiting.is_none() && findings.is_of_these(mac, &node.addresses) {
-                ids.push(node.id);
+            let facts = node.node.facts();
+            let addresses: Vec<IpAddr> = facts.addresses().collect();
+            if node.waiting.is_none() && findings.is_of_these(facts.mac, &addresses) {
+                ids.push(node.id());
             }
         }
         query.after = page.next;

@@ -11,7 +11,6 @@
 //! - A row changes only through `put`, `see` and `remove`, which move it in all orders.
 
 pub mod order;
-pub mod packed;
 pub mod query;
 
 #[cfg(test)]
@@ -19,11 +18,11 @@ mod tests;
 
 use super::digest;
 use crate::model::device::{Device, DeviceNumber, DeviceState};
+use crate::model::packed::Packed;
 use crate::model::report::RowName;
 use crate::model::time::Timestamp;
 use crate::model::view::NodeCounts;
 use order::{Order, Slot};
-use packed::Packed;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -8,16 +8,16 @@
 //! The owner of the state does nothing else meanwhile, so one step looks at `rows_looked_at_max`
 //! rows and then says where to go on; whoever asked goes on from there.
 
-use super::packed::Packed;
 use super::{By, NodeTable, Place, place_of};
 use crate::engine::Engine;
 use crate::model::account::Want;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::name::ServerName;
 use crate::model::node_query::{CursorKey, NodeCursor, NodeFilter, NodeQuery, NodeSort};
+use crate::model::node_row::NodeRow;
+use crate::model::packed::Packed;
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
-use crate::model::text::plain;
 use crate::model::time::Timestamp;
 use crate::model::view::{NodeCounts, NodePage, NodeView};
 use std::cmp::Reverse;
@@ -56,7 +56,7 @@ impl Engine {
     pub(in crate::engine) fn node(&self, id: &DeviceId) -> Option<NodeView> {
         let row = self.node_table(&id.managing_source)?.get(id.number)?;
         row.state()?;
-        let mut view = self.node_view(Hit { source: &id.managing_source, row });
+        let mut view = self.node_row(Hit { source: &id.managing_source, row }).view();
         view.history = row.facts().history().collect();
         Some(view)
     }
@@ -70,7 +70,7 @@ impl Engine {
         query: &NodeQuery,
         limit: usize,
         now: Timestamp,
-    ) -> Result<NodePage, Refusal> {
+    ) -> Result<NodePage<NodeRow>, Refusal> {
         let NodeQuery { filter, sort, after, .. } = query;
         let tables = self.tables(filter);
         let after = after.as_ref().map(|cursor| self.placed(cursor, *sort)).transpose()?;
@@ -89,7 +89,7 @@ impl Engine {
                 break;
             }
             if fits {
-                page.nodes.push(self.node_view(hit));
+                page.nodes.push(self.node_row(hit));
             }
             last = Some(hit);
         }
@@ -167,28 +167,14 @@ impl Engine {
         Ok(NodeCursor { id: cursor.id.clone(), key })
     }
 
-    fn node_view(&self, Hit { source, row }: Hit<'_>) -> NodeView {
+    fn node_row(&self, Hit { source, row }: Hit<'_>) -> NodeRow {
         let own = source == self.state.name();
         let device = own.then(|| self.state.devices.get(&row.number)).flatten();
         let waiting = device.and_then(|row| row.wish.as_ref()).map(|wish| match wish.want {
             Want::Manage => "manage".to_string(),
             Want::Release => "release".to_string(),
         });
-        let facts = row.facts();
-        NodeView {
-            id: DeviceId { managing_source: source.clone(), number: row.number },
-            managing_source: source.clone(),
-            state: row.state().unwrap_or_default(),
-            product: facts.product_name(),
-            waiting,
-            host_name: facts.host_name.map(plain),
-            addresses: facts.addresses().collect(),
-            mac: facts.mac.map(|mac| mac.to_string()),
-            other_macs: facts.other_macs().map(|mac| mac.to_string()).collect(),
-            first_seen: facts.first_seen,
-            last_seen: row.last_seen,
-            history: Vec::new(),
-        }
+        NodeRow { managing_source: source.clone(), waiting, node: row.clone() }
     }
 }
 

@@ -292,9 +292,10 @@ mod tests {
     use crate::daemon::port::{Port, PortTwin};
     use crate::edge::api::{Access, Api, ApiLimits, ApiParts, ApiSocket};
     use crate::edge::import::ImportLimits;
+    use crate::model::device::Device;
+    use crate::model::node_row::NodeRow;
     use crate::model::refusal::Refusal;
     use crate::model::request::{Answer, DeviceOutcome, Request};
-    use crate::model::view::NodeView;
     use crate::wire::license_file::VendorKeys;
     use DeviceState::{Discovered, Ignored, Managed};
     use std::collections::BTreeSet;
@@ -348,23 +349,6 @@ mod tests {
         (ApiSocket::open(&folder.join(SOCKET_NAME), api, access).unwrap(), twin)
     }
 
-    fn node(id: DeviceId) -> NodeView {
-        NodeView {
-            managing_source: id.managing_source.clone(),
-            id,
-            state: Discovered,
-            product: None,
-            waiting: None,
-            host_name: None,
-            addresses: Vec::new(),
-            mac: None,
-            other_macs: Vec::new(),
-            first_seen: Timestamp(0),
-            last_seen: Timestamp(0),
-            history: Vec::new(),
-        }
-    }
-
     /// A server with some discovered nodes that lets so many be deleted, as far as a search sees.
     struct Site {
         nodes: BTreeSet<DeviceId>,
@@ -377,7 +361,8 @@ mod tests {
                 Request::Nodes(NodeQuery { filter, limit, .. }) => {
                     assert_eq!(filter.seen_before, Some(Timestamp(7)));
                     let some = self.nodes.iter().filter(|_| filter.state == Some(Discovered));
-                    let nodes: Vec<NodeView> = some.take(limit).cloned().map(node).collect();
+                    let one = |id: &DeviceId| NodeRow::of(id.clone(), &Device::default());
+                    let nodes: Vec<NodeRow> = some.take(limit).map(one).collect();
                     let total = Some(self.nodes.len() as u64);
                     let page = NodePage { as_of: Timestamp(9), nodes, total, next: None };
                     Answer::Nodes { page, limit }

@@ -21,7 +21,7 @@ pub enum Kind {
     Gone,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     pub version: u64,
     /// The version at which anything but `last_seen` changed last.
