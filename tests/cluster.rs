@@ -8,6 +8,7 @@
 //! - `licenses`: which license files are taken where.
 //! - `limits`: what is allowed and in use, and who is held up.
 //! - `restored`: a primary that is older than those below.
+//! - `mirrored`: rows of a relay at those above, through faults and absences.
 //! - `refusals`: what does not start, and says why.
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
@@ -54,6 +55,9 @@ mod licenses;
 
 #[path = "cluster/limits.rs"]
 mod limits;
+
+#[path = "cluster/mirrored.rs"]
+mod mirrored;
 
 #[path = "cluster/raw.rs"]
 mod raw;

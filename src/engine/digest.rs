@@ -55,7 +55,7 @@ pub fn bucket_of(name: &RowName) -> u8 {
 }
 
 /// Of a node; nothing of one that is gone, which one side may have forgotten already.
-pub fn of_node(row: &Packed) -> Option<u64> {
+pub fn of_node(row: Packed<'_>) -> Option<u64> {
     let state = match row.state()? {
         DeviceState::Discovered => 0,
         DeviceState::Managed => 1,

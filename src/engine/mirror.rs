@@ -270,13 +270,13 @@ pub(super) fn figures_row(product: &ProductName, version: u64, figures: &Figures
     ReportRow { name: RowName::Product(product.clone()), version, body }
 }
 
-pub(super) fn whole_row(row: &Packed) -> ReportRow {
+pub(super) fn whole_row(row: Packed<'_>) -> ReportRow {
     let body = row.device().map_or(RowBody::Gone, |device| RowBody::Device(Box::new(device)));
     ReportRow { name: RowName::Device(row.number), version: row.version, body }
 }
 
 /// A row for one who had every row as it was at a number.
-pub(super) fn row_for(row: &Packed, whole: u64) -> ReportRow {
+pub(super) fn row_for(row: Packed<'_>, whole: u64) -> ReportRow {
     if row.facts_version > whole || row.state().is_none() {
         return whole_row(row);
     }

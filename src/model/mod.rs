@@ -6,8 +6,9 @@
 pub mod count;
 pub mod name;
 pub mod node_query;
-pub mod node_row;
+pub mod node_rows;
 pub mod packed;
+pub mod spelling;
 pub mod text;
 pub mod time;
 pub mod tuning;

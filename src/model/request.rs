@@ -8,11 +8,11 @@ use super::holding::HoldingOption;
 use super::license::License;
 use super::name::{ProductName, ServerName};
 use super::node_query::{NodeFilter, NodeQuery};
-use super::node_row::NodeRow;
+use super::node_rows::NodeRows;
 use super::refusal::Refusal;
 use super::scan::ScanSummary;
 use super::view::{
-    EventView, InviteView, LicenseView, NodePage, NodeView, RangesView, RotationView, ServerView,
+    EventView, InviteView, LicenseView, NodeView, RangesView, RotationView, ServerView,
     ServersView, StatusView,
 };
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,7 @@ pub enum Answer {
     Ranges(RangesView),
     /// What one step found, and how many nodes a page may have.
     Nodes {
-        page: NodePage<NodeRow>,
+        page: NodeRows,
         limit: usize,
     },
     /// How many fit so far, and behind which node to go on.

@@ -162,12 +162,10 @@ pub struct NodeView {
     pub history: Vec<StateChange>,
 }
 
-/// Some of a sorted list of nodes. A server finds rows ([`super::node_row::NodeRow`]); people and
-/// programs are shown views, in the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodePage<N = NodeView> {
+pub struct NodePage {
     pub as_of: Timestamp,
-    pub nodes: Vec<N>,
+    pub nodes: Vec<NodeView>,
     /// How many match, on all pages; nothing where that takes looking at each, and nobody asked.
     pub total: Option<u64>,
     /// Ask for what comes behind this place; nothing on the last page.

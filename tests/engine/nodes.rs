@@ -44,7 +44,7 @@ impl Tree {
         let query = NodeQuery { limit: 500, ..NodeQuery::default() };
         let answer = self.ask(at, Request::Nodes(query));
         let Answer::Nodes { page, .. } = answer else { panic!("no nodes") };
-        page.nodes.iter().map(|row| line(&row.view())).collect()
+        page.page().nodes.iter().map(line).collect()
     }
 
     fn merge(&mut self, at: &str, keep: &str, others: &[&str]) -> String {
@@ -62,9 +62,7 @@ impl Tree {
         };
         let [old, new] = [filter(Some(moment), None), filter(None, Some(moment))].map(|filter| {
             match self.ask(at, Request::Nodes(filter)) {
-                Answer::Nodes { page, .. } => {
-                    page.nodes.iter().map(|n| format!(" {}", n.id())).collect()
-                }
+                Answer::Nodes { page, .. } => page.iter().map(|n| format!(" {}", n.id())).collect(),
                 other => refused(other),
             }
         });

@@ -13,7 +13,7 @@ use lictree::model::letter::{Letter, LinkId};
 use lictree::model::license::{License, LicenseTerms};
 use lictree::model::name::ServerName;
 use lictree::model::node_query::{NodeFilter, NodeQuery};
-use lictree::model::node_row::NodeRow;
+use lictree::model::node_rows::NodeRow;
 use lictree::model::request::{Answer, Doing, HoldingChange, HoldingVerb, Request, RequestId};
 use lictree::model::time::Timestamp;
 use lictree::model::tuning::Tuning;
@@ -530,7 +530,7 @@ impl Tree {
         let query = NodeQuery { filter, limit: count, ..NodeQuery::default() };
         let answer = self.ask(at, Request::Nodes(query));
         let Answer::Nodes { page, .. } = answer else { panic!("no nodes") };
-        let devices: Vec<DeviceId> = page.nodes.iter().map(NodeRow::id).collect();
+        let devices: Vec<DeviceId> = page.iter().map(|node| node.id()).collect();
         assert_eq!(devices.len(), count, "too few discovered devices at {at}");
         let product = product.map(|product| product.parse().unwrap());
         self.outcomes(at, Request::Manage { devices, product })
@@ -575,8 +575,8 @@ impl Tree {
         let query = NodeQuery { filter, limit: 500, ..NodeQuery::default() };
         match self.ask(at, Request::Nodes(query)) {
             Answer::Nodes { page, .. } => {
-                let line = |n: &NodeRow| format!("{} {:?}\n", n.id(), n.view().state);
-                page.nodes.iter().map(line).collect::<String>()
+                let line = |n: NodeRow<'_>| format!("{} {:?}\n", n.id(), n.state);
+                page.iter().map(line).collect::<String>()
                     + &format!("{} in all", page.total.unwrap())
             }
             other => refused(other),

@@ -6,26 +6,25 @@
 
 use crate::model::discovery::MacAddress;
 use crate::model::name::ServerName;
-use crate::model::node_row::NodeRow;
+use crate::model::node_rows::{NodeRow, NodeRows};
+use crate::model::spelling;
 use crate::model::text::{is_invisible, plain};
 use crate::model::time::Timestamp;
-use crate::model::view::NodePage;
 use jiff::tz::Offset;
 use serde::Serialize;
-use std::io::Write;
 use std::net::IpAddr;
 
 /// About what one node takes.
 const ROW_BYTES: usize = 300;
 
-pub(super) fn page(page: &NodePage<NodeRow>) -> serde_json::Result<Vec<u8>> {
-    let mut json = Json(Vec::with_capacity(ROW_BYTES * (page.nodes.len() + 1)));
+pub(super) fn page(page: &NodeRows) -> serde_json::Result<Vec<u8>> {
+    let mut json = Json(Vec::with_capacity(ROW_BYTES * (page.len() + 1)));
     json.put(r#"{"as_of":"#);
     json.moment(page.as_of)?;
     json.put(r#","nodes":["#);
-    for (nth, row) in page.nodes.iter().enumerate() {
+    for (nth, row) in page.iter().enumerate() {
         json.put(if nth == 0 { r#"{"id":""# } else { r#",{"id":""# });
-        json.row(row)?;
+        json.row(&row)?;
     }
     json.put(r#"],"total":"#);
     json.any(&page.total)?;
@@ -48,15 +47,15 @@ impl Json {
     }
 
     /// From behind the quote that begins the id.
-    fn row(&mut self, row: &NodeRow) -> serde_json::Result<()> {
-        let (facts, source) = (row.node.facts(), &row.managing_source);
+    fn row(&mut self, row: &NodeRow<'_>) -> serde_json::Result<()> {
+        let (facts, source) = (row.facts, row.managing_source);
         self.server(source);
         self.put(":");
-        self.any(&row.number())?;
+        self.any(&row.number)?;
         self.put(r#"","managing_source":""#);
         self.server(source);
         self.put(r#"","state":"#);
-        self.any(&row.node.state().unwrap_or_default())?;
+        self.any(&row.state)?;
         self.put(r#","product":"#);
         self.any(&facts.product)?;
         self.put(r#","waiting":"#);
@@ -75,7 +74,7 @@ impl Json {
         self.put(r#","first_seen":"#);
         self.moment(facts.first_seen)?;
         self.put(r#","last_seen":"#);
-        self.moment(row.node.last_seen)?;
+        self.moment(row.last_seen)?;
         self.put("}");
         Ok(())
     }
@@ -112,30 +111,14 @@ impl Json {
 
     fn address(&mut self, address: IpAddr) {
         self.put("\"");
-        match address {
-            IpAddr::V4(address) => {
-                for (nth, octet) in address.octets().into_iter().enumerate() {
-                    if nth > 0 {
-                        self.put(".");
-                    }
-                    let digits = 1 + usize::from(octet >= 10) + usize::from(octet >= 100);
-                    self.digits(u32::from(octet), digits);
-                }
-            }
-            // Writing into memory cannot fail.
-            IpAddr::V6(address) => drop(write!(self.0, "{address}")),
-        }
+        spelling::address(&mut self.0, address);
         self.put("\"");
     }
 
     fn mac(&mut self, mac: MacAddress) {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let mut text = *br#""00:00:00:00:00:00""#;
-        for (nth, byte) in mac.0.into_iter().enumerate() {
-            text[1 + nth * 3] = HEX[usize::from(byte >> 4)];
-            text[2 + nth * 3] = HEX[usize::from(byte & 15)];
-        }
-        self.0.extend_from_slice(&text);
+        self.put("\"");
+        spelling::mac(&mut self.0, mac);
+        self.put("\"");
     }
 
     /// The moments of any calendar that people use in digits; others by the library.
@@ -155,7 +138,7 @@ impl Json {
         ];
         for (before, number, digits) in parts {
             self.put(before);
-            self.digits(number, digits);
+            spelling::digits(&mut self.0, number, digits);
         }
         if ms != 0 {
             // Zeros at the end say nothing and are left out.
@@ -165,25 +148,19 @@ impl Json {
                 thousandths => (thousandths, 3),
             };
             self.put(".");
-            self.digits(u32::from(number.unsigned_abs()), digits);
+            let number = u32::from(number.unsigned_abs());
+            spelling::digits(&mut self.0, number, digits);
         }
         self.put("Z\"");
         Ok(())
-    }
-
-    /// The last digits of a number, zeros before it where it has fewer; at most four.
-    fn digits(&mut self, number: u32, digits: usize) {
-        let digit = |place: u32| b'0' + (number / place % 10) as u8;
-        let text = [digit(1000), digit(100), digit(10), digit(1)];
-        self.0.extend_from_slice(&text[4 - digits.min(4)..]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::device::{Device, DeviceId, DeviceNumber, DeviceState};
-    use crate::model::view::NodeView;
+    use crate::model::device::{Device, DeviceNumber, DeviceState};
+    use crate::model::packed::{Packed, pack};
     use proptest::prelude::*;
 
     fn address() -> impl Strategy<Value = IpAddr> {
@@ -202,7 +179,7 @@ mod tests {
         ]
     }
 
-    fn row() -> impl Strategy<Value = NodeRow> {
+    fn found() -> impl Strategy<Value = (DeviceNumber, Device, Option<String>)> {
         let macs = prop::collection::vec(any::<[u8; 6]>().prop_map(MacAddress), 0..4);
         let name = "[a-z][a-z0-9-]{0,30}|[a-zü\"\\\\\u{1b}\u{202e}東 -]{0,20}";
         (
@@ -223,28 +200,28 @@ mod tests {
                     last_seen: times.1,
                     history: Vec::new(),
                 };
-                let managing_source = "site-7.west".parse().unwrap();
-                let id = DeviceId { managing_source, number: DeviceNumber(number) };
-                NodeRow { waiting: times.2, ..NodeRow::of(id, &device) }
+                (DeviceNumber(number), device, times.2)
             })
     }
 
     proptest! {
         #[test]
         fn it_is_what_serde_writes(
-            nodes in prop::collection::vec(row(), 0..4),
+            nodes in prop::collection::vec(found(), 0..4),
             as_of in moment(),
             total in proptest::option::of(any::<u64>()),
             next in proptest::option::of("d:17@name:[a-z\"]{0,4}"),
         ) {
-            let next = next.map(|text| text.parse().unwrap());
-            let views: Vec<NodeView> = nodes.iter().map(NodeRow::view).collect();
-            let viewed = NodePage { as_of, nodes: views, total, next };
-            let NodePage { next, .. } = viewed.clone();
-            let written = page(&NodePage { as_of, nodes, total, next }).unwrap();
+            let mut rows = NodeRows::new(as_of, total);
+            rows.next = next.map(|text| text.parse().unwrap());
+            for (number, device, waiting) in nodes {
+                let facts = pack(&device);
+                let node = Packed::node(number, 1, &device, &facts);
+                rows.push(&"site-7.west".parse().unwrap(), node, waiting);
+            }
             prop_assert_eq!(
-                String::from_utf8(written).unwrap(),
-                serde_json::to_string(&viewed).unwrap()
+                String::from_utf8(page(&rows).unwrap()).unwrap(),
+                serde_json::to_string(&rows.page()).unwrap()
             );
         }
     }

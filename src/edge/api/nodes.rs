@@ -5,11 +5,11 @@ use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, node_json, read};
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::node_query::{NodeCursor, NodeFilter, NodeQuery, NodeSort};
-use crate::model::node_row::NodeRow;
+use crate::model::node_rows::NodeRows;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Request};
 use crate::model::time::Timestamp;
-use crate::model::view::{NodePage, NodeTotal, NodeView};
+use crate::model::view::{NodeTotal, NodeView};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -82,7 +82,7 @@ pub(super) async fn list(
     }
     match unknown {
         // One that was deleted since it ended a page still says where the next one begins.
-        Some(refusal) if page.nodes.is_empty() => Err(Failure::Refused(refusal)),
+        Some(refusal) if page.is_empty() => Err(Failure::Refused(refusal)),
         _ => {
             let json = node_json::page(&page).map_err(|_| Failure::Unexpected)?;
             let kind = [(CONTENT_TYPE, "application/json")];
@@ -103,20 +103,19 @@ pub(super) async fn count(
 }
 
 /// A page step by step: others have their turn at the server between two of them.
-async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodePage<NodeRow>, Failure> {
+async fn whole_page(api: &Api, mut query: NodeQuery) -> Result<NodeRows, Failure> {
     let (mut page, limit) = one_step(api, query.clone()).await?;
-    while page.next.is_some() && page.nodes.len() < limit {
-        query.after = page.next;
-        query.limit = limit - page.nodes.len();
+    while page.next.is_some() && page.len() < limit {
+        query.after = page.next.take();
+        query.limit = limit - page.len();
         let (more, _) = one_step(api, query.clone()).await?;
-        page.nodes.extend(more.nodes);
-        page.next = more.next;
+        page.append(more);
     }
     Ok(page)
 }
 
 /// What one step found, and how many nodes a page has at most.
-async fn one_step(api: &Api, query: NodeQuery) -> Result<(NodePage<NodeRow>, usize), Failure> {
+async fn one_step(api: &Api, query: NodeQuery) -> Result<(NodeRows, usize), Failure> {
     match api.ask(Request::Nodes(query)).await? {
         Answer::Nodes { page, limit } => Ok((page, limit)),
         _ => Err(Failure::Unexpected),

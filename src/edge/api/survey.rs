@@ -3,7 +3,6 @@
 use crate::edge::api::Api;
 use crate::edge::api::failure::Failure;
 use crate::model::node_query::{NodeFilter, NodeQuery};
-use crate::model::node_row::NodeRow;
 use crate::model::request::{Answer, Request};
 use crate::model::view::NodeView;
 
@@ -20,7 +19,7 @@ pub(super) async fn each_node(
     loop {
         match api.ask(Request::Nodes(query.clone())).await? {
             Answer::Nodes { page, .. } => {
-                page.nodes.iter().map(NodeRow::view).for_each(&mut look);
+                page.iter().map(|row| row.view()).for_each(&mut look);
                 query.after = page.next;
             }
             _ => return Err(Failure::Unexpected),

@@ -10,6 +10,7 @@ use crate::model::count::LicenseCount;
 use crate::model::device::DeviceState;
 use crate::model::holding::Role;
 use crate::model::node_query::{NodeFilter, NodeQuery, NodeSort};
+use crate::model::node_rows::NodeRows;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, DeviceOutcome, Doing, Request};
 use crate::model::time::Timestamp;
@@ -96,9 +97,7 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
         stage.twin.answer(known).await.unwrap();
         let judge = |request| {
             assert_eq!(request, Request::Nodes(query.clone()));
-            let NodePage { as_of, total, .. } = page;
-            let found = NodePage { as_of, nodes: vec![], total, next: None };
-            Answer::Nodes { page: found, limit: 50 }
+            Answer::Nodes { page: NodeRows::new(page.as_of, page.total), limit: 50 }
         };
         stage.twin.answer(judge).await.unwrap();
     });
@@ -127,7 +126,7 @@ async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
 async fn a_page_behind_an_unknown_node_is_refused() {
     let mut stage = usual();
     let query = NodeQuery { after: Some("d:99".parse().unwrap()), ..NodeQuery::default() };
-    let empty = NodePage { as_of: Timestamp(7), nodes: vec![], total: Some(9), next: None };
+    let empty = NodeRows::new(Timestamp(7), Some(9));
     let no_node = Answer::Refused(Refusal::new("LT0306", "no node", "look"));
     let no_server = Answer::Refused(Refusal::new("LT0207", "no server", "look"));
     let found = Answer::Nodes { page: empty, limit: 50 };

@@ -172,10 +172,9 @@ async fn discovered(
     loop {
         let answer = repeatedly(port, Request::Nodes(query.clone())).await?;
         let Answer::Nodes { page, .. } = answer else { return Err(unexpected()) };
-        for node in page.nodes {
-            let facts = node.node.facts();
-            let addresses: Vec<IpAddr> = facts.addresses().collect();
-            if node.waiting.is_none() && findings.is_of_these(facts.mac, &addresses) {
+        for node in page.iter() {
+            let addresses: Vec<IpAddr> = node.facts.addresses().collect();
+            if node.waiting.is_none() && findings.is_of_these(node.facts.mac, &addresses) {
                 ids.push(node.id());
             }
         }

@@ -1,7 +1,7 @@
 //! The nodes of one managing source: rows in few bytes, and every order that people list them in.
 //!
 //! ```text
-//!   merge (report) ──► put, see, remove ──► slots   [ row row … ]      packed
+//!   merge (report) ──► put, see, remove ──► slots   [ row row … ]      slots
 //!                                           orders  by number, version, last seen, name, address
 //!   node list ◄── query ◄── from(order, place) ◄──┘                    order
 //! ```
@@ -10,19 +10,22 @@
 //!   three orders for people, and in `counts`. Nothing else is in any of them.
 //! - A row changes only through `put`, `see` and `remove`, which move it in all orders.
 
+pub mod fits;
 pub mod order;
 pub mod query;
+pub mod slots;
 
 #[cfg(test)]
 mod tests;
 
 use super::digest;
 use crate::model::device::{Device, DeviceNumber, DeviceState};
-use crate::model::packed::Packed;
+use crate::model::packed::{self, Packed};
 use crate::model::report::RowName;
 use crate::model::time::Timestamp;
 use crate::model::view::NodeCounts;
 use order::{Order, Slot};
+use slots::Slots;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -63,8 +66,7 @@ pub enum By {
 
 #[derive(Clone, Debug, Default)]
 pub struct NodeTable {
-    slots: Vec<Option<Packed>>,
-    free: Vec<Slot>,
+    slots: Slots,
     by_number: Order,
     by_version: Order,
     by_seen: Order,
@@ -82,20 +84,21 @@ impl NodeTable {
 
     /// How many rows there are, those of deleted nodes included.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.slots.rows()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub fn get(&self, number: DeviceNumber) -> Option<&Packed> {
-        self.slot_of(number).and_then(|slot| self.row(slot))
+    pub fn get(&self, number: DeviceNumber) -> Option<Packed<'_>> {
+        self.slot_of(number).and_then(|slot| self.slots.get(slot))
     }
 
     /// Puts a node in place of what was known of it.
     pub fn put(&mut self, number: DeviceNumber, version: u64, device: &Device) {
-        self.set(Packed::node(number, version, device));
+        let facts = packed::pack(device);
+        self.set(Packed::node(number, version, device, &facts));
     }
 
     /// A node was deleted with this number.
@@ -106,21 +109,16 @@ impl NodeTable {
     /// A node was seen again and is otherwise as it was; whether there is one to be seen.
     pub fn see(&mut self, number: DeviceNumber, version: u64, at: Timestamp) -> bool {
         let Some(slot) = self.slot_of(number) else { return false };
-        let Some(row) = self.slots[slot as usize].as_mut() else { return false };
-        if row.state().is_none() {
+        let Some(row) = self.slots.get(slot).filter(|row| row.state().is_some()) else {
             return false;
-        }
-        let (old_version, old_seen) = (row.version, row.last_seen);
-        let slots = &self.slots;
-        remove(&mut self.by_version, slots, slot, (old_version, number), version_of);
-        remove(&mut self.by_seen, slots, slot, Place::Seen(Reverse(old_seen), number), seen_of);
-        if let Some(row) = self.slots[slot as usize].as_mut() {
-            row.version = version;
-            row.last_seen = at;
-        }
-        let slots = &self.slots;
-        insert(&mut self.by_version, slots, slot, (version, number), version_of);
-        insert(&mut self.by_seen, slots, slot, Place::Seen(Reverse(at), number), seen_of);
+        };
+        let (old, seen) = (version_of(&row), seen_of(&row));
+        remove(&mut self.by_version, &self.slots, slot, old, version_of);
+        remove(&mut self.by_seen, &self.slots, slot, seen, seen_of);
+        self.slots.see(slot, version, at);
+        let place = Place::Seen(Reverse(at), number);
+        insert(&mut self.by_version, &self.slots, slot, (version, number), version_of);
+        insert(&mut self.by_seen, &self.slots, slot, place, seen_of);
         true
     }
 
@@ -129,8 +127,7 @@ impl NodeTable {
         let Some(slot) = self.slot_of(number) else { return false };
         remove(&mut self.by_number, &self.slots, slot, number, number_of);
         self.take_out(slot);
-        self.slots[slot as usize] = None;
-        self.free.push(slot);
+        self.slots.remove(slot);
         true
     }
 
@@ -145,19 +142,19 @@ impl NodeTable {
     }
 
     /// Every row changed after a number, oldest change first.
-    pub fn after(&self, version: u64) -> impl Iterator<Item = &Packed> {
+    pub fn after(&self, version: u64) -> impl Iterator<Item = Packed<'_>> {
         let place = self.by_version.place(|slot| self.is(slot, |row| row.version <= version));
         self.rows(self.by_version.from(place))
     }
 
     /// Every node with its digest.
     pub fn digests(&self) -> impl Iterator<Item = (RowName, u64)> {
-        let digest = |row: &Packed| Some((RowName::Device(row.number), digest::of_node(row)?));
+        let digest = |row: Packed<'_>| Some((RowName::Device(row.number), digest::of_node(row)?));
         self.by_number().filter_map(digest)
     }
 
     /// Every row in the order of the numbers, deleted ones included.
-    pub fn by_number(&self) -> impl Iterator<Item = &Packed> {
+    pub fn by_number(&self) -> impl Iterator<Item = Packed<'_>> {
         self.rows(self.by_number.from(order::FIRST))
     }
 
@@ -166,9 +163,9 @@ impl NodeTable {
         &'a self,
         by: By,
         place: Option<Place<'_>>,
-    ) -> Box<dyn Iterator<Item = &'a Packed> + 'a> {
+    ) -> Box<dyn Iterator<Item = Packed<'a>> + 'a> {
         let before = |slot: Slot| match &place {
-            Some(place) => self.is(slot, |row| place_of(by, row) <= *place),
+            Some(place) => self.is(slot, |row| place_of(by, &row) <= *place),
             None => false,
         };
         let order = match by {
@@ -190,25 +187,19 @@ impl NodeTable {
     pub fn memory(&self) -> usize {
         let orders =
             [&self.by_number, &self.by_version, &self.by_seen, &self.by_name, &self.by_address];
-        let heap: usize = self.slots.iter().flatten().map(Packed::heap).sum();
         let indexes: usize = orders.into_iter().map(Order::memory).sum();
-        let slots = self.slots.capacity() * size_of::<Option<Packed>>();
-        slots + heap + indexes + self.free.capacity() * size_of::<Slot>()
+        self.slots.memory() + indexes
     }
 
     fn rows<'a>(
         &'a self,
         slots: impl Iterator<Item = Slot> + 'a,
-    ) -> impl Iterator<Item = &'a Packed> {
-        slots.filter_map(|slot| self.row(slot))
+    ) -> impl Iterator<Item = Packed<'a>> {
+        slots.filter_map(|slot| self.slots.get(slot))
     }
 
-    fn row(&self, slot: Slot) -> Option<&Packed> {
-        self.slots.get(slot as usize).and_then(Option::as_ref)
-    }
-
-    fn is(&self, slot: Slot, holds: impl Fn(&Packed) -> bool) -> bool {
-        self.row(slot).is_some_and(holds)
+    fn is(&self, slot: Slot, holds: impl Fn(Packed<'_>) -> bool) -> bool {
+        self.slots.get(slot).is_some_and(holds)
     }
 
     fn slot_of(&self, number: DeviceNumber) -> Option<Slot> {
@@ -217,113 +208,99 @@ impl NodeTable {
         self.is(slot, |row| row.number == number).then_some(slot)
     }
 
-    fn set(&mut self, row: Packed) {
-        let number = row.number;
-        match self.slot_of(number) {
+    fn set(&mut self, row: Packed<'_>) {
+        let slot = match self.slot_of(row.number) {
             Some(slot) => {
                 self.take_out(slot);
-                self.slots[slot as usize] = Some(row);
-                self.put_in(slot);
+                self.slots.put(slot, row);
+                slot
             }
             None => {
-                let slot = self.room();
-                self.slots[slot as usize] = Some(row);
-                insert(&mut self.by_number, &self.slots, slot, number, number_of);
-                self.put_in(slot);
+                let slot = self.slots.insert(row);
+                insert(&mut self.by_number, &self.slots, slot, row.number, number_of);
+                slot
             }
-        }
-    }
-
-    /// A slot that is free.
-    fn room(&mut self) -> Slot {
-        if let Some(slot) = self.free.pop() {
-            return slot;
-        }
-        if self.slots.len() == self.slots.capacity() {
-            // An eighth more at a time: doubling would leave a quarter of the memory unused.
-            self.slots.reserve_exact(self.slots.len() / 8 + 4);
-        }
-        self.slots.push(None);
-        Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
+        };
+        self.put_in(slot);
     }
 
     /// Puts a row that is in its slot into every order but `by_number`.
     fn put_in(&mut self, slot: Slot) {
         let slots = &self.slots;
-        let Some(row) = slots[slot as usize].as_ref() else { return };
-        insert(&mut self.by_version, slots, slot, version_of(row), version_of);
+        let Some(row) = slots.get(slot) else { return };
+        insert(&mut self.by_version, slots, slot, version_of(&row), version_of);
         let Some(state) = row.state() else {
-            self.gone.insert(version_of(row));
+            self.gone.insert(version_of(&row));
             return;
         };
-        insert(&mut self.by_seen, slots, slot, seen_of(row), seen_of);
-        insert(&mut self.by_name, slots, slot, name_of(row), name_of);
-        insert(&mut self.by_address, slots, slot, address_of(row), address_of);
+        insert(&mut self.by_seen, slots, slot, seen_of(&row), seen_of);
+        insert(&mut self.by_name, slots, slot, name_of(&row), name_of);
+        insert(&mut self.by_address, slots, slot, address_of(&row), address_of);
         *count_of(&mut self.counts, state) += 1;
     }
 
     /// Takes a row that is in its slot out of every order but `by_number`.
     fn take_out(&mut self, slot: Slot) {
         let slots = &self.slots;
-        let Some(row) = slots[slot as usize].as_ref() else { return };
-        remove(&mut self.by_version, slots, slot, version_of(row), version_of);
+        let Some(row) = slots.get(slot) else { return };
+        remove(&mut self.by_version, slots, slot, version_of(&row), version_of);
         let Some(state) = row.state() else {
-            self.gone.remove(&version_of(row));
+            self.gone.remove(&version_of(&row));
             return;
         };
-        remove(&mut self.by_seen, slots, slot, seen_of(row), seen_of);
-        remove(&mut self.by_name, slots, slot, name_of(row), name_of);
-        remove(&mut self.by_address, slots, slot, address_of(row), address_of);
+        remove(&mut self.by_seen, slots, slot, seen_of(&row), seen_of);
+        remove(&mut self.by_name, slots, slot, name_of(&row), name_of);
+        remove(&mut self.by_address, slots, slot, address_of(&row), address_of);
         *count_of(&mut self.counts, state) -= 1;
     }
 }
 
 fn insert<'a, K: Ord>(
     order: &mut Order,
-    slots: &'a [Option<Packed>],
+    slots: &'a Slots,
     slot: Slot,
     key: K,
-    key_of: impl Fn(&'a Packed) -> K,
+    key_of: impl Fn(&Packed<'a>) -> K,
 ) {
-    order.insert(slot, |other| slots[other as usize].as_ref().is_some_and(|r| key_of(r) < key));
+    order.insert(slot, |other| slots.get(other).is_some_and(|row| key_of(&row) < key));
 }
 
 fn remove<'a, K: Ord>(
     order: &mut Order,
-    slots: &'a [Option<Packed>],
+    slots: &'a Slots,
     slot: Slot,
     key: K,
-    key_of: impl Fn(&'a Packed) -> K,
+    key_of: impl Fn(&Packed<'a>) -> K,
 ) {
-    let before = |other: Slot| slots[other as usize].as_ref().is_some_and(|r| key_of(r) < key);
+    let before = |other: Slot| slots.get(other).is_some_and(|row| key_of(&row) < key);
     let was = order.remove(slot, before);
     debug_assert!(was, "a row was not where its key says");
 }
 
-fn number_of(row: &Packed) -> DeviceNumber {
+fn number_of(row: &Packed<'_>) -> DeviceNumber {
     row.number
 }
 
-fn version_of(row: &Packed) -> (u64, DeviceNumber) {
+fn version_of(row: &Packed<'_>) -> (u64, DeviceNumber) {
     (row.version, row.number)
 }
 
-fn seen_of(row: &Packed) -> Place<'_> {
+fn seen_of<'a>(row: &Packed<'a>) -> Place<'a> {
     Place::Seen(Reverse(row.last_seen), row.number)
 }
 
-fn name_of(row: &Packed) -> Place<'_> {
+fn name_of<'a>(row: &Packed<'a>) -> Place<'a> {
     let name = row.facts().host_name;
     Place::Name(name.is_none(), name.unwrap_or_default(), row.number)
 }
 
-fn address_of(row: &Packed) -> Place<'_> {
+fn address_of<'a>(row: &Packed<'a>) -> Place<'a> {
     let address = row.facts().addresses().next();
     Place::Address(address.is_none(), address, row.number)
 }
 
 /// Where a row stands.
-pub fn place_of(by: By, row: &Packed) -> Place<'_> {
+pub fn place_of<'a>(by: By, row: &Packed<'a>) -> Place<'a> {
     match by {
         By::Seen => seen_of(row),
         By::Name => name_of(row),

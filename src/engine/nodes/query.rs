@@ -8,18 +8,19 @@
 //! The owner of the state does nothing else meanwhile, so one step looks at `rows_looked_at_max`
 //! rows and then says where to go on; whoever asked goes on from there.
 
+use super::fits::Fits;
 use super::{By, NodeTable, Place, place_of};
 use crate::engine::Engine;
 use crate::model::account::Want;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::name::ServerName;
 use crate::model::node_query::{CursorKey, NodeCursor, NodeFilter, NodeQuery, NodeSort};
-use crate::model::node_row::NodeRow;
+use crate::model::node_rows::NodeRows;
 use crate::model::packed::Packed;
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
 use crate::model::time::Timestamp;
-use crate::model::view::{NodeCounts, NodePage, NodeView};
+use crate::model::view::{NodeCounts, NodeView};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -30,7 +31,7 @@ pub(super) type Tables<'a> = BTreeMap<&'a ServerName, &'a NodeTable>;
 #[derive(Clone, Copy)]
 pub(super) struct Hit<'a> {
     source: &'a ServerName,
-    row: &'a Packed,
+    row: Packed<'a>,
 }
 
 impl Hit<'_> {
@@ -56,7 +57,10 @@ impl Engine {
     pub(in crate::engine) fn node(&self, id: &DeviceId) -> Option<NodeView> {
         let row = self.node_table(&id.managing_source)?.get(id.number)?;
         row.state()?;
-        let mut view = self.node_row(Hit { source: &id.managing_source, row }).view();
+        let mut rows = NodeRows::default();
+        let waits_for = self.waits_for(&Hit { source: &id.managing_source, row });
+        rows.push(&id.managing_source, row, waits_for);
+        let mut view = rows.iter().next()?.view();
         view.history = row.facts().history().collect();
         Some(view)
     }
@@ -70,26 +74,25 @@ impl Engine {
         query: &NodeQuery,
         limit: usize,
         now: Timestamp,
-    ) -> Result<NodePage<NodeRow>, Refusal> {
+    ) -> Result<NodeRows, Refusal> {
         let NodeQuery { filter, sort, after, .. } = query;
         let tables = self.tables(filter);
         let after = after.as_ref().map(|cursor| self.placed(cursor, *sort)).transpose()?;
         let mut fits = Fits::new(filter);
-        let mut page =
-            NodePage { as_of: now, nodes: Vec::new(), total: total(&tables, filter), next: None };
+        let mut page = NodeRows::new(now, total(&tables, filter));
         let mut last: Option<Hit<'_>> = None;
         for (looked_at, hit) in in_order(&tables, *sort, after.as_ref()).enumerate() {
-            if *sort == NodeSort::LastSeen && fits.is_too_old(hit.row) {
+            if *sort == NodeSort::LastSeen && fits.is_too_old(&hit.row) {
                 break;
             }
-            let fits = fits.lets_through(hit.row);
-            let full = fits && page.nodes.len() == limit;
+            let fits = fits.lets_through(&hit.row);
+            let full = fits && page.len() == limit;
             if full || looked_at >= self.tuning.rows_looked_at_max {
                 page.next = last.map(|hit| cursor_of(*sort, &hit));
                 break;
             }
             if fits {
-                page.nodes.push(self.node_row(hit));
+                page.push(hit.source, hit.row, self.waits_for(&hit));
             }
             last = Some(hit);
         }
@@ -114,7 +117,7 @@ impl Engine {
             if looked_at >= self.tuning.rows_looked_at_max {
                 return (count, last.map(|hit| hit.id()));
             }
-            count += u64::from(fits.lets_through(hit.row));
+            count += u64::from(fits.lets_through(&hit.row));
             last = Some(hit);
         }
         (count, None)
@@ -160,21 +163,21 @@ impl Engine {
                 let row = table.and_then(|table| table.get(cursor.id.number));
                 let row = row.filter(|row| row.state().is_some());
                 let row = row.ok_or_else(|| crate::engine::request::no_node(&cursor.id))?;
-                key_of(sort, row)
+                key_of(sort, &row)
             }
             key => key.clone(),
         };
         Ok(NodeCursor { id: cursor.id.clone(), key })
     }
 
-    fn node_row(&self, Hit { source, row }: Hit<'_>) -> NodeRow {
-        let own = source == self.state.name();
-        let device = own.then(|| self.state.devices.get(&row.number)).flatten();
-        let waiting = device.and_then(|row| row.wish.as_ref()).map(|wish| match wish.want {
+    /// What a node waits for; known of own ones only.
+    fn waits_for(&self, Hit { source, row }: &Hit<'_>) -> Option<String> {
+        let own = *source == self.state.name();
+        let device = own.then(|| self.state.devices.get(&row.number)).flatten()?;
+        device.wish.as_ref().map(|wish| match wish.want {
             Want::Manage => "manage".to_string(),
             Want::Release => "release".to_string(),
-        });
-        NodeRow { managing_source: source.clone(), waiting, node: row.clone() }
+        })
     }
 }
 
@@ -253,7 +256,7 @@ pub(super) fn by(sort: NodeSort) -> By {
     }
 }
 
-fn key_of(sort: NodeSort, row: &Packed) -> Option<CursorKey> {
+fn key_of(sort: NodeSort, row: &Packed<'_>) -> Option<CursorKey> {
     match sort {
         NodeSort::Id => None,
         NodeSort::LastSeen => Some(CursorKey::Seen(row.last_seen)),
@@ -263,7 +266,7 @@ fn key_of(sort: NodeSort, row: &Packed) -> Option<CursorKey> {
 }
 
 pub(super) fn cursor_of(sort: NodeSort, hit: &Hit<'_>) -> NodeCursor {
-    NodeCursor { id: hit.id(), key: key_of(sort, hit.row) }
+    NodeCursor { id: hit.id(), key: key_of(sort, &hit.row) }
 }
 
 /// The next of many sorted runs, again and again.
@@ -288,7 +291,7 @@ impl<'a, I: Iterator<Item = Hit<'a>>> Merged<'a, I> {
     fn draw(&mut self, run: usize) {
         self.next[run] = self.runs[run].next();
         if let Some(Hit { row, .. }) = self.next[run] {
-            let place = place_of(by(self.sort), row).without_number();
+            let place = place_of(by(self.sort), &row).without_number();
             self.heads.push(Reverse((place, run, row.number)));
         }
     }
@@ -303,62 +306,4 @@ impl<'a, I: Iterator<Item = Hit<'a>>> Iterator for Merged<'a, I> {
         self.draw(run);
         hit
     }
-}
-
-/// Whether rows are what a filter asks for.
-pub(super) struct Fits<'a> {
-    filter: &'a NodeFilter,
-    text: Option<String>,
-    /// Whether the text could be part of an address at all.
-    is_of_address: bool,
-    scratch: String,
-}
-
-impl Fits<'_> {
-    pub(super) fn new(filter: &NodeFilter) -> Fits<'_> {
-        let text = filter.text.as_ref().map(|text| text.to_lowercase());
-        let of_address = |c: char| c.is_ascii_hexdigit() || ".:".contains(c);
-        let is_of_address = text.as_ref().is_some_and(|text| text.chars().all(of_address));
-        Fits { filter, text, is_of_address, scratch: String::new() }
-    }
-
-    fn is_too_old(&self, row: &Packed) -> bool {
-        self.filter.seen_since.is_some_and(|since| row.last_seen < since)
-    }
-
-    pub(super) fn lets_through(&mut self, row: &Packed) -> bool {
-        let state = self.filter.state.is_none_or(|state| row.state() == Some(state));
-        let old = self.filter.seen_before.is_none_or(|before| row.last_seen < before);
-        state && old && !self.is_too_old(row) && self.has_text(row)
-    }
-
-    fn has_text(&mut self, row: &Packed) -> bool {
-        use std::fmt::Write;
-        let Some(text) = &self.text else { return true };
-        let facts = row.facts();
-        if facts.host_name.is_some_and(|name| contains(name, text)) {
-            return true;
-        }
-        if !self.is_of_address {
-            return false;
-        }
-        self.scratch.clear();
-        for address in facts.addresses() {
-            // Writing to a String cannot fail; the space is in no text that is looked for here.
-            let _ = write!(self.scratch, "{address} ");
-        }
-        for mac in facts.mac.into_iter().chain(facts.other_macs()) {
-            let _ = write!(self.scratch, "{mac} ");
-        }
-        self.scratch.contains(text.as_str())
-    }
-}
-
-/// Whether a name has this text in it; the text is in small letters.
-fn contains(name: &str, text: &str) -> bool {
-    if !name.is_ascii() || !text.is_ascii() {
-        return name.to_lowercase().contains(text);
-    }
-    let text = text.as_bytes();
-    text.is_empty() || name.as_bytes().windows(text.len()).any(|w| w.eq_ignore_ascii_case(text))
 }

@@ -293,7 +293,7 @@ mod tests {
     use crate::edge::api::{Access, Api, ApiLimits, ApiParts, ApiSocket};
     use crate::edge::import::ImportLimits;
     use crate::model::device::Device;
-    use crate::model::node_row::NodeRow;
+    use crate::model::node_rows::NodeRows;
     use crate::model::refusal::Refusal;
     use crate::model::request::{Answer, DeviceOutcome, Request};
     use crate::wire::license_file::VendorKeys;
@@ -361,10 +361,10 @@ mod tests {
                 Request::Nodes(NodeQuery { filter, limit, .. }) => {
                     assert_eq!(filter.seen_before, Some(Timestamp(7)));
                     let some = self.nodes.iter().filter(|_| filter.state == Some(Discovered));
-                    let one = |id: &DeviceId| NodeRow::of(id.clone(), &Device::default());
-                    let nodes: Vec<NodeRow> = some.take(limit).map(one).collect();
-                    let total = Some(self.nodes.len() as u64);
-                    let page = NodePage { as_of: Timestamp(9), nodes, total, next: None };
+                    let mut page = NodeRows::new(Timestamp(9), Some(self.nodes.len() as u64));
+                    for id in some.take(limit) {
+                        page.push_device(id, &Device::default());
+                    }
                     Answer::Nodes { page, limit }
                 }
                 Request::Delete { devices } if devices.len() <= self.lets => {
