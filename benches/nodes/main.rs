@@ -18,7 +18,7 @@ mod reporter;
 
 use asking::QUERIES;
 use measure::page::{self, Goals};
-use measure::{machine, memory_kib};
+use measure::{machine, memory_kib, processor_time};
 use peer::Peer;
 use product::{Primary, Site};
 use reporter::Reporter;
@@ -42,15 +42,23 @@ fn main() {
     let (head, peer) = (machine::line(), Peer::read());
     let site = Site::new(SOURCES);
     let primary = site.start();
-    let before = memory_kib(primary.process(), "VmRSS:");
     eprintln!("{nodes} nodes of {SOURCES} sources");
-    let new = rate(nodes, || report_all(&site, &primary, nodes, Reporter::report_new));
-    eprintln!("new: {new:.0} rows/s");
-    let again = rate(nodes, || report_all(&site, &primary, nodes, Reporter::report_seen));
-    eprintln!("again: {again:.0} rows/s");
+    let runtime = measure::runtime();
+    let mut reporters = runtime.block_on(connect_all(&site, &primary, nodes));
+    // From here on: what a connected relay takes is not what its nodes take.
+    let before = memory_kib(primary.process(), "VmRSS:");
+    let new = taken(nodes, &primary, || {
+        runtime.block_on(report_all(&mut reporters, Reporter::report_new));
+    });
+    eprintln!("new: {new}");
+    let again = taken(nodes, &primary, || {
+        runtime.block_on(report_all(&mut reporters, Reporter::report_seen));
+    });
+    eprintln!("again: {again}");
     let memory = memory_kib(primary.process(), "VmRSS:") - before;
     let each = memory as f64 * 1024.0 / nodes as f64;
     eprintln!("memory: {each:.0} B a node");
+    drop((reporters, runtime));
     let rows = measure::runtime().block_on(asking::all(primary.client().socket(), SOURCES));
     let restart = restart(&site, primary, nodes);
     let mut goals = Goals::default();
@@ -66,8 +74,8 @@ fn main() {
     for (what, ours, theirs) in
         [("new rows", new, peer.upsert_new), ("seen again", again, peer.upsert_again)]
     {
-        let what = format!("{what}, durable, {ours:.0}/s");
-        goals.ratio(&what, theirs.map(|theirs| ours / theirs), INGEST);
+        let what = format!("{what}, durable, {ours}");
+        goals.ratio(&what, theirs.map(|theirs| ours.rate / theirs), INGEST);
     }
     let mut table =
         "| query | clients | queries/s | p50 / p99 ms | PostgreSQL: queries/s, p50 ms |\n\
@@ -94,31 +102,52 @@ fn main() {
     page::write("nodes", &text);
 }
 
-fn rate(rows: usize, work: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
+/// How fast rows were taken in, and what of a processor one took of the primary.
+struct Taken {
+    rate: f64,
+    cpu_us: f64,
+}
+
+impl std::fmt::Display for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.0}/s, {:.1} us of a processor each", self.rate, self.cpu_us)
+    }
+}
+
+fn taken(rows: usize, primary: &Primary, work: impl FnOnce()) -> Taken {
+    let (begun, cpu) = (Instant::now(), processor_time(primary.process()));
     work();
-    rows as f64 / begun.elapsed().as_secs_f64()
+    let cpu = processor_time(primary.process()) - cpu;
+    let rate = rows as f64 / begun.elapsed().as_secs_f64();
+    Taken { rate, cpu_us: cpu.as_secs_f64() * 1e6 / rows as f64 }
+}
+
+/// Connects every source, some at once.
+async fn connect_all(site: &Site, primary: &Primary, nodes: usize) -> Vec<Reporter> {
+    let names: Vec<_> = site.destinations().collect();
+    let mut all = Vec::new();
+    for (at, some) in names.chunks(AT_ONCE).enumerate() {
+        let connected = std::cell::RefCell::new(Vec::new());
+        let connects = some.iter().enumerate().map(|(nth, name)| {
+            let connected = &connected;
+            async move {
+                let number = at * AT_ONCE + nth;
+                let one = Reporter::connect(site, name, primary.address(), number, nodes).await;
+                connected.borrow_mut().push(one);
+            }
+        });
+        reporter::all(connects).await;
+        all.extend(connected.into_inner());
+    }
+    all
 }
 
 /// Every source says all its nodes, some sources at once; over when the primary has said of every
 /// row that it is durable.
-fn report_all(
-    site: &Site,
-    primary: &Primary,
-    nodes: usize,
-    say: impl AsyncFn(&mut Reporter) + Copy,
-) {
-    let names: Vec<_> = site.destinations().collect();
-    measure::runtime().block_on(async {
-        for (at, some) in names.chunks(AT_ONCE).enumerate() {
-            let reports = some.iter().enumerate().map(|(nth, name)| async move {
-                let number = at * AT_ONCE + nth;
-                let mut one = Reporter::connect(site, name, primary.address(), number, nodes).await;
-                say(&mut one).await;
-            });
-            reporter::all(reports).await;
-        }
-    });
+async fn report_all(reporters: &mut [Reporter], say: impl AsyncFn(&mut Reporter) + Copy) {
+    for some in reporters.chunks_mut(AT_ONCE) {
+        reporter::all(some.iter_mut().map(async |one| say(one).await)).await;
+    }
 }
 
 /// Kills the primary; how long until another start of it lists nodes, in seconds.

@@ -15,6 +15,10 @@ impl Fits<'_> {
         Fits { filter, text: filter.text.as_deref().map(Text::new) }
     }
 
+    pub fn looks_for_text(&self) -> bool {
+        self.text.is_some()
+    }
+
     pub fn is_too_old(&self, row: &Packed<'_>) -> bool {
         self.filter.seen_since.is_some_and(|since| row.last_seen < since)
     }

@@ -64,6 +64,25 @@ pub enum By {
     Number,
 }
 
+/// Some rows of a table; good until it changes.
+#[derive(Clone, Debug, Default)]
+pub struct Marks(Vec<u64>);
+
+impl Marks {
+    fn put(&mut self, slot: Slot) {
+        let word = (slot / u64::BITS) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (slot % u64::BITS);
+    }
+
+    fn has(&self, slot: Slot) -> bool {
+        let word = self.0.get((slot / u64::BITS) as usize);
+        word.is_some_and(|word| word >> (slot % u64::BITS) & 1 == 1)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct NodeTable {
     slots: Slots,
@@ -158,11 +177,12 @@ impl NodeTable {
         self.rows(self.by_number.from(order::FIRST))
     }
 
-    /// The nodes behind a place, in its order; all where it is nothing.
+    /// The nodes behind a place, in its order; all where it is nothing. With marks, the marked ones.
     pub fn behind<'a>(
         &'a self,
         by: By,
         place: Option<Place<'_>>,
+        marks: Option<&'a Marks>,
     ) -> Box<dyn Iterator<Item = Packed<'a>> + 'a> {
         let before = |slot: Slot| match &place {
             Some(place) => self.is(slot, |row| place_of(by, &row) <= *place),
@@ -174,8 +194,17 @@ impl NodeTable {
             By::Address => &self.by_address,
             By::Number => &self.by_number,
         };
-        let rows = self.rows(order.from(order.place(before)));
+        let slots = order.from(order.place(before));
+        let rows = self.rows(slots.filter(move |slot| marks.is_none_or(|marks| marks.has(*slot))));
         Box::new(rows.filter(|row| row.state().is_some()))
+    }
+
+    /// Marks the rows that fit. They are looked at as they lie in memory, which takes a fraction of
+    /// the time of any other order.
+    pub fn mark(&self, mut fits: impl FnMut(&Packed<'_>) -> bool) -> Marks {
+        let mut marks = Marks::default();
+        self.slots.iter().filter(|(_, row)| fits(row)).for_each(|(slot, _)| marks.put(slot));
+        marks
     }
 
     /// How many nodes were seen at this moment or later.

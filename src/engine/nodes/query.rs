@@ -9,7 +9,7 @@
 //! rows and then says where to go on; whoever asked goes on from there.
 
 use super::fits::Fits;
-use super::{By, NodeTable, Place, place_of};
+use super::{By, Marks, NodeTable, Place, place_of};
 use crate::engine::Engine;
 use crate::model::account::Want;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
@@ -26,6 +26,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 /// The tables that are looked at, in the order of their names.
 pub(super) type Tables<'a> = BTreeMap<&'a ServerName, &'a NodeTable>;
+/// The rows of tables that fit, where they were looked for beforehand.
+pub(super) type Marked<'a> = BTreeMap<&'a ServerName, Marks>;
 
 /// A node and the server that manages it.
 #[derive(Clone, Copy)]
@@ -79,9 +81,10 @@ impl Engine {
         let tables = self.tables(filter);
         let after = after.as_ref().map(|cursor| self.placed(cursor, *sort)).transpose()?;
         let mut fits = Fits::new(filter);
+        let marked = self.marked(&tables, &mut fits);
         let mut page = NodeRows::new(now, total(&tables, filter));
         let mut last: Option<Hit<'_>> = None;
-        for (looked_at, hit) in in_order(&tables, *sort, after.as_ref()).enumerate() {
+        for (looked_at, hit) in in_order(&tables, &marked, *sort, after.as_ref()).enumerate() {
             if *sort == NodeSort::LastSeen && fits.is_too_old(&hit.row) {
                 break;
             }
@@ -113,7 +116,9 @@ impl Engine {
         let mut fits = Fits::new(filter);
         let mut count = 0;
         let mut last: Option<Hit<'_>> = None;
-        for (looked_at, hit) in in_order(&tables, NodeSort::Id, after.as_ref()).enumerate() {
+        let all = Marked::new();
+        let rows = in_order(&tables, &all, NodeSort::Id, after.as_ref());
+        for (looked_at, hit) in rows.enumerate() {
             if looked_at >= self.tuning.rows_looked_at_max {
                 return (count, last.map(|hit| hit.id()));
             }
@@ -121,6 +126,18 @@ impl Engine {
             last = Some(hit);
         }
         (count, None)
+    }
+
+    /// Looks for a text beforehand, where the rows are few enough for one step.
+    fn marked<'a>(&self, tables: &Tables<'a>, fits: &mut Fits<'_>) -> Marked<'a> {
+        let rows: usize = tables.values().map(|table| table.len()).sum();
+        if !fits.looks_for_text() || rows > self.tuning.rows_looked_at_max {
+            return Marked::new();
+        }
+        let mark = |(name, table): (&&'a ServerName, &&NodeTable)| {
+            (*name, table.mark(|row| fits.lets_through(row)))
+        };
+        tables.iter().map(mark).collect()
     }
 
     fn tables(&self, filter: &NodeFilter) -> Tables<'_> {
@@ -208,15 +225,18 @@ fn total(tables: &Tables<'_>, filter: &NodeFilter) -> Option<u64> {
     }
 }
 
-/// The nodes of all tables in one order, behind a cursor that has its place.
+/// The nodes of all tables in one order, behind a cursor that has its place; of tables with marks,
+/// the marked ones.
 pub(super) fn in_order<'a>(
     tables: &Tables<'a>,
+    marked: &'a Marked<'_>,
     sort: NodeSort,
     after: Option<&NodeCursor>,
 ) -> Box<dyn Iterator<Item = Hit<'a>> + 'a> {
     let from = |(source, table): (&&'a ServerName, &&'a NodeTable)| {
         let source = *source;
-        let rows = table.behind(by(sort), after.map(|cursor| place_in(source, sort, cursor)));
+        let place = after.map(|cursor| place_in(source, sort, cursor));
+        let rows = table.behind(by(sort), place, marked.get(source));
         rows.map(move |row| Hit { source, row })
     };
     if sort == NodeSort::Id {

@@ -55,6 +55,12 @@ impl Slots {
         Some(Packed { version, facts_version, number, last_seen, kind, facts })
     }
 
+    /// Every row, in the order in which they lie.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, Packed<'_>)> {
+        let all = 0..Slot::try_from(self.heads.len()).unwrap_or(Slot::MAX);
+        all.filter_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
     /// Puts a row where there is none yet.
     pub fn insert(&mut self, row: Packed<'_>) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| {

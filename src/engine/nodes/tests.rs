@@ -93,9 +93,13 @@ fn check(table: &NodeTable, plain: &Plain) {
             table.by_number().filter(|row| row.state().is_some()).collect();
         rows.sort_by(|a, b| place_of(by, a).cmp(&place_of(by, b)));
         let numbers = |rows: Vec<Packed<'_>>| rows.iter().map(|row| row.number).collect::<Vec<_>>();
-        assert_eq!(numbers(table.behind(by, None).collect()), numbers(rows.clone()), "{by:?}");
+        assert_eq!(
+            numbers(table.behind(by, None, None).collect()),
+            numbers(rows.clone()),
+            "{by:?}"
+        );
         for at in 0..rows.len() {
-            let behind = table.behind(by, Some(place_of(by, &rows[at]))).collect();
+            let behind = table.behind(by, Some(place_of(by, &rows[at])), None).collect();
             assert_eq!(numbers(behind), numbers(rows[at + 1..].to_vec()), "{by:?} behind {at}");
         }
     }
@@ -157,9 +161,10 @@ proptest! {
     #[test]
     fn pages_join_without_a_gap_or_a_repeat(servers in three(), size in 1usize..7) {
         let tables: query::Tables<'_> = servers.iter().map(|(name, table)| (name, table)).collect();
+        let all_rows = query::Marked::new();
         for sort in [NodeSort::Id, NodeSort::LastSeen, NodeSort::Name, NodeSort::Address] {
             let all: Vec<DeviceId> =
-                query::in_order(&tables, sort, None).map(|hit| hit.id()).collect();
+                query::in_order(&tables, &all_rows, sort, None).map(|hit| hit.id()).collect();
             let mut expected: Vec<_> = servers
                 .iter()
                 .flat_map(|(name, table)| table.by_number().map(move |row| (name, row)))
@@ -176,12 +181,28 @@ proptest! {
             let (mut paged, mut after) = (Vec::new(), None);
             loop {
                 let page: Vec<_> =
-                    query::in_order(&tables, sort, after.as_ref()).take(size).collect();
+                    query::in_order(&tables, &all_rows, sort, after.as_ref()).take(size).collect();
                 let Some(last) = page.last() else { break };
                 after = Some(query::cursor_of(sort, last));
                 paged.extend(page.iter().map(|hit| hit.id()));
             }
             prop_assert_eq!(&paged, &all, "{:?}", sort);
+        }
+    }
+}
+
+proptest! {
+    /// Rows that were looked for as they lie are those that a look at each in order finds.
+    #[test]
+    fn marked_rows_are_the_ones_that_fit(servers in three(), second in 0u64..12) {
+        let fits = |row: &Packed<'_>| row.last_seen < Timestamp(second);
+        for (_, table) in &servers {
+            let marks = table.mark(fits);
+            for by in [By::Seen, By::Name, By::Address, By::Number] {
+                let marked: Vec<_> = table.behind(by, None, Some(&marks)).collect();
+                let expected: Vec<_> = table.behind(by, None, None).filter(fits).collect();
+                prop_assert_eq!(marked, expected);
+            }
         }
     }
 }
