@@ -177,7 +177,7 @@ impl NodeTable {
         self.rows(self.by_number.from(order::FIRST))
     }
 
-    /// The nodes behind a place, in its order; all where it is nothing. With marks, the marked ones.
+    /// The nodes behind a place, in its order; all where it is nothing. With marks, only those.
     pub fn behind<'a>(
         &'a self,
         by: By,
