@@ -1,5 +1,6 @@
 //! What all benches share: figures of a run, medians of several, and what `/proc` knows.
 
+pub mod caller;
 pub mod machine;
 pub mod page;
 

@@ -39,6 +39,9 @@ struct Sender {
     whole: u64,
     /// It may have rows whose deletion is forgotten here: the letters begin again from here.
     again: Option<u64>,
+    /// What the parent had at the last retry, if it lacked anything then. Nothing is lost where it
+    /// has more by the next.
+    lacked_at: Option<Option<u64>>,
 }
 
 /// A letter on its way.
@@ -56,6 +59,8 @@ pub struct Reports {
     senders: BTreeMap<StreamId, Sender>,
     /// Streams with rows that the parent may not have.
     stirred: BTreeSet<StreamId>,
+    /// All streams that the parent lacks something of, and some that it has wholly by now.
+    lagging: BTreeSet<StreamId>,
     /// What the primary has of each stream, as far as was said.
     settled: BTreeMap<StreamId, u64>,
     /// When a stream was last known to be complete here.
@@ -68,6 +73,7 @@ impl Reports {
     /// The parent must be asked again what it has.
     pub fn uplink_down(&mut self) {
         self.senders.clear();
+        self.lagging.clear();
     }
 }
 
@@ -97,7 +103,10 @@ impl Engine {
 
     fn offer(&mut self, stream: &StreamId) {
         let Some(link) = self.links.uplink() else { return };
-        self.reports.senders.insert(stream.clone(), Sender::default());
+        // An offer without an answer is said again at the next retry.
+        let sender = Sender { lacked_at: Some(None), ..Sender::default() };
+        self.reports.senders.insert(stream.clone(), sender);
+        self.reports.lagging.insert(stream.clone());
         let (incarnation, version) = self.stream_version(stream);
         self.send_neighbour(
             link,
@@ -108,6 +117,7 @@ impl Engine {
     /// A stream has something new for the parent.
     pub(super) fn stir(&mut self, stream: StreamId) {
         if !self.state.is_primary() {
+            self.reports.lagging.insert(stream.clone());
             self.reports.stirred.insert(stream);
         }
     }
@@ -228,6 +238,9 @@ impl Engine {
             sender.whole = version;
         }
         sender.have = Some(have);
+        if have < version {
+            self.reports.lagging.insert(stream.clone());
+        }
         let settled = if ours == incarnation { settled.min(version) } else { 0 };
         let known = self.reports.settled.get(stream).copied().unwrap_or(0);
         if settled > known {
@@ -424,26 +437,38 @@ impl Engine {
         }
     }
 
-    /// Begins again where a letter may have been lost (at each retry). Whether anything waits.
-    pub(super) fn repeat_reports(&mut self) -> bool {
+    /// Begins again where a letter may have been lost: where nothing has come through since the
+    /// retry before. What is merely on its way is left alone.
+    pub(super) fn repeat_reports(&mut self) {
         if self.state.is_primary() || self.links.uplink().is_none() {
-            return false;
+            return;
         }
-        let waits = |(stream, sender): (&StreamId, &Sender)| {
-            let (_, version) = self.stream_version(stream);
-            sender.have.is_none_or(|have| have < version).then(|| stream.clone())
-        };
-        let waiting: Vec<StreamId> = self.reports.senders.iter().filter_map(waits).collect();
-        waiting.iter().for_each(|stream| self.offer(stream));
-        !waiting.is_empty()
+        let lagging = std::mem::take(&mut self.reports.lagging);
+        for stream in lagging.into_iter().filter(|stream| self.lags(stream)).collect::<Vec<_>>() {
+            let Some(sender) = self.reports.senders.get_mut(&stream) else { continue };
+            let lacked_at = sender.lacked_at.replace(sender.have);
+            if lacked_at == Some(sender.have) {
+                self.offer(&stream);
+            }
+            self.reports.lagging.insert(stream);
+        }
     }
 
-    /// Whether the parent lacks anything of any stream.
-    pub(super) fn reports_lag(&self) -> bool {
-        let waits = |(stream, sender): (&StreamId, &Sender)| {
-            sender.have.is_none_or(|have| have < self.stream_version(stream).1)
-        };
-        self.reports.senders.iter().any(waits)
+    fn lags(&self, stream: &StreamId) -> bool {
+        let sender = self.reports.senders.get(stream);
+        sender.is_some_and(|s| s.have.is_none_or(|have| have < self.stream_version(stream).1))
+    }
+
+    /// Whether the parent lacks anything of any stream. Asked after every input, so what it has
+    /// wholly is looked at once and not again until it is stirred.
+    pub(super) fn reports_lag(&mut self) -> bool {
+        while let Some(stream) = self.reports.lagging.pop_first() {
+            if self.lags(&stream) {
+                self.reports.lagging.insert(stream);
+                return true;
+            }
+        }
+        false
     }
 
     /// Rows that the parent does not have yet, as numbers of versions.
