@@ -3,7 +3,7 @@
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::path::Path;
 use tokio::net::UnixStream;
@@ -25,22 +25,19 @@ impl Caller {
         Caller { sender, _connection: AbortOnDropHandle::new(carried) }
     }
 
+    /// What is there; it must be.
     pub async fn get(&mut self, path: &str) -> Bytes {
-        self.ask(Method::GET, path, Bytes::new()).await
+        let (status, body) = self.ask(Method::GET, path, Bytes::new()).await;
+        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
+        body
     }
 
-    pub async fn post(&mut self, path: &str, body: String) -> Bytes {
-        self.ask(Method::POST, path, body.into()).await
-    }
-
-    async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> Bytes {
+    pub async fn ask(&mut self, method: Method, path: &str, body: Bytes) -> (StatusCode, Bytes) {
         let request = Request::builder().method(method).uri(path).header("host", "lictree");
         let request = request.body(Full::new(body)).unwrap();
         self.sender.ready().await.unwrap();
         let response = self.sender.send_request(request).await.unwrap();
         let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
-        body
+        (status, response.into_body().collect().await.unwrap().to_bytes())
     }
 }

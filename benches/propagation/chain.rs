@@ -22,7 +22,12 @@ pub struct Relay {
 }
 
 impl Relay {
-    fn start(site: &Site, name: ServerName, above: &ServerName, address: SocketAddr) -> Relay {
+    fn start(
+        site: &Site,
+        name: ServerName,
+        (above, address): (&ServerName, SocketAddr),
+        section: &str,
+    ) -> Relay {
         let data_dir = site.path().join(name.as_str());
         site.identity(&name).save(&data_dir.join("identity")).unwrap();
         let configuration = site.path().join(format!("{name}.toml"));
@@ -30,7 +35,7 @@ impl Relay {
         let text = format!(
             "tree = \"{TREE}\"\nname = \"{name}\"\nrole = \"relay\"\ndata_dir = \"{name}\"\n\
              listen = \"127.0.0.1:0\"\nvendor_keys = [\"{vendor}\"]\n\
-             [parent]\nname = \"{above}\"\naddress = \"{address}\"\n"
+             [parent]\nname = \"{above}\"\naddress = \"{address}\"\n{section}\n"
         );
         fs::write(&configuration, text).unwrap();
         let (child, address) = serve(&configuration);
@@ -54,14 +59,17 @@ pub struct Chain {
     pub relays: Vec<Relay>,
     pub primary: Primary,
     pub site: Site,
+    /// Behind the configuration of each.
+    section: String,
 }
 
 impl Chain {
-    /// `others` are servers that the site has identities for, besides these.
-    pub fn start(relays: usize, others: usize) -> Chain {
+    /// `section` stands in every configuration; `others` are servers that the site has identities for, besides these.
+    pub fn start(relays: usize, others: usize, section: &str) -> Chain {
         let site = Site::new(others);
+        site.configure(section);
         let primary = site.start();
-        let mut chain = Chain { relays: Vec::new(), primary, site };
+        let mut chain = Chain { relays: Vec::new(), primary, site, section: section.to_string() };
         (0..relays).for_each(|_| chain.lengthen());
         chain
     }
@@ -70,7 +78,7 @@ impl Chain {
     fn lengthen(&mut self) {
         let (above, address) = self.lowest();
         let name = format!("r{}", self.relays.len() + 1).parse().unwrap();
-        self.relays.push(Relay::start(&self.site, name, &above, address));
+        self.relays.push(Relay::start(&self.site, name, (&above, address), &self.section));
     }
 
     /// The lowest server, and where its children call.

@@ -8,7 +8,7 @@
 //!                          ◄── ack: settled      the primary has it, durable
 //! ```
 
-use crate::measure::{self, now};
+use crate::measure::now;
 use crate::product::Site;
 use crate::product::primary::TREE;
 use lictree::model::device::{Device, DeviceNumber, DeviceState};
@@ -261,7 +261,7 @@ impl Leaf {
             state: DeviceState::Discovered,
             product: None,
             first_seen: Timestamp(1_700_000_000_000),
-            last_seen: measure::now(),
+            last_seen: now(),
             history: Vec::new(),
         }
     }

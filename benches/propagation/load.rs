@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Real servers below the primary, the watched leaf among them.
 const RELAYS: usize = 5;
+/// What an operator of hundreds of relays is told to ask for at the socket.
+const ROOM: &str = "[limits.network]\nsocket_receive_bytes = 4194304";
 /// Two changes of the real leaf lie about so far apart, and the primary is asked as often.
 const RHYTHM: Rhythm = Rhythm {
     between_questions: Duration::from_millis(1),
@@ -42,13 +44,15 @@ pub struct Load {
     /// Changes that were settled while it was measured.
     pub per_second: f64,
     pub watched: Vec<Change>,
+    /// Packets for which the servers' sockets had no room, from the start on.
+    pub dropped: u64,
     /// Processor time while it was measured, as a share of one core.
     pub processors: Vec<(String, f64)>,
 }
 
 pub fn measure(size: Size) -> Load {
-    let chain = Chain::start(RELAYS, size.leaves);
-    let leaves = std::thread::scope(|scope| {
+    let chain = Chain::start(RELAYS, size.leaves, ROOM);
+    let (diaries, begin, (watched, processors)) = std::thread::scope(|scope| {
         let (ready, told) = std::sync::mpsc::channel();
         let chain = &chain;
         let simulated = scope.spawn(move || {
@@ -64,8 +68,9 @@ pub fn measure(size: Size) -> Load {
         let watched = measure::runtime().block_on(watch(chain, size, begin));
         (simulated.join().expect("the leaves ran to their end"), begin, watched)
     });
-    let (diaries, begin, (watched, processors)) = leaves;
-    of(size, diaries, begin + size.warm_up, (watched, processors))
+    let addresses = chain.relays.iter().map(|relay| relay.address);
+    let dropped = addresses.chain([chain.primary.address()]).map(measure::dropped).sum();
+    Load { dropped, ..of(size, diaries, begin + size.warm_up, (watched, processors)) }
 }
 
 async fn connect(chain: &Chain) -> Vec<Leaf> {
@@ -111,7 +116,7 @@ async fn watch(chain: &Chain, size: Size, begin: Instant) -> (Vec<Change>, Vec<(
 }
 
 fn processor_times(chain: &Chain) -> Vec<(String, Duration)> {
-    let time = |name: &str, process| (name.to_string(), measure::processor_time(process));
+    let time = |name: &str, process| (name.to_string(), measure::whole_processor_time(process));
     let primary = time("primary", chain.primary.process());
     let relays = chain.relays.iter().map(|relay| time(relay.name.as_str(), relay.process()));
     let bench = time("all simulated leaves, and who asks", std::process::id());
@@ -139,6 +144,7 @@ fn of(
         asked_after: diaries.iter().map(|diary| diary.asked_after).sum(),
         per_second: settled as f64 / size.measured.as_secs_f64(),
         watched,
+        dropped: 0,
         processors,
     }
 }

@@ -66,7 +66,7 @@ fn main() {
 
 /// Changes at the end of a chain that has nothing else to do.
 fn idle(levels: usize, changes: usize) -> Idle {
-    let chain = Chain::start(levels, 0);
+    let chain = Chain::start(levels, 0, "");
     let leaf = chain.relays.last().expect("a chain has a leaf");
     let changes = measure::runtime().block_on(async {
         let socket = chain.primary.client().socket();
@@ -77,7 +77,7 @@ fn idle(levels: usize, changes: usize) -> Idle {
         watch.changes(RHYTHM, changes, until).await
     });
     let row = Idle { levels, changes };
-    eprintln!("{}", row.line());
+    eprint!("{}", row.line());
     row
 }
 

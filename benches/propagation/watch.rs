@@ -8,6 +8,8 @@
 
 use crate::measure;
 use crate::measure::caller::Caller;
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
 use lictree::model::name::ServerName;
 use lictree::model::view::NodeTotal;
 use std::path::Path;
@@ -46,7 +48,6 @@ impl Watch {
         let question = format!("/v1/node-count?managing_source={name}");
         let (leaf, primary) = (Caller::connect(leaf).await, Caller::connect(primary).await);
         let mut watch = Watch { leaf, primary, question, nodes: 0 };
-        // The primary does not know of the leaf before it has told of itself.
         watch.change(Duration::from_millis(20)).await;
         watch
     }
@@ -71,7 +72,8 @@ impl Watch {
             self.nodes
         );
         let sent = Instant::now();
-        self.leaf.post("/v1/imports?format=csv", list).await;
+        let (status, _) = self.leaf.ask(Method::POST, "/v1/imports?format=csv", list.into()).await;
+        assert!(status.is_success(), "an import: {status}");
         let answered = sent.elapsed();
         while self.count().await < self.nodes {
             assert!(sent.elapsed() < PATIENCE, "the primary does not show a change");
@@ -83,9 +85,12 @@ impl Watch {
         Change { answered: ns(answered), shown: ns(sent.elapsed()) }
     }
 
+    /// Nodes of the leaf at the primary; none where the leaf itself is not known yet.
     async fn count(&mut self) -> u64 {
-        let total: NodeTotal =
-            serde_json::from_slice(&self.primary.get(&self.question).await).unwrap();
-        total.count
+        let (status, body) = self.primary.ask(Method::GET, &self.question, Bytes::new()).await;
+        if status == StatusCode::CONFLICT {
+            return 0;
+        }
+        serde_json::from_slice::<NodeTotal>(&body).expect("the primary says a number").count
     }
 }
