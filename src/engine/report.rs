@@ -5,7 +5,8 @@
 //!      ── ReportOffer{stream, incarnation} ──►     what do I have of it?
 //!      ◄── ReportAck{have, settled} ──
 //!      ── Report{after = have, upto, rows} ──►     merge (the primary: durable), note have
-//!      ◄── ReportAck{have, settled} ──             … at most `report_window` letters ahead
+//!      ◄── ReportAck{have, settled} ──             once the primary has it, or a little later;
+//!                                                  … at most `report_window` letters ahead
 //! ```
 //! Invariants
 //! - A row has one writer. Only its last version travels: what changed twice goes once.
@@ -39,9 +40,6 @@ struct Sender {
     whole: u64,
     /// It may have rows whose deletion is forgotten here: the letters begin again from here.
     again: Option<u64>,
-    /// What the parent had at the last retry, if it lacked anything then. Nothing is lost where it
-    /// has more by the next.
-    lacked_at: Option<Option<u64>>,
 }
 
 /// A letter on its way.
@@ -67,6 +65,9 @@ pub struct Reports {
     pub confirmed: BTreeMap<StreamId, Timestamp>,
     /// Through which child a stream comes.
     ways: BTreeMap<StreamId, LinkId>,
+    /// Relay: streams with rows that came and were not acknowledged yet, and when all are.
+    owed_acks: BTreeSet<StreamId>,
+    acks_due: Timestamp,
 }
 
 impl Reports {
@@ -103,9 +104,7 @@ impl Engine {
 
     fn offer(&mut self, stream: &StreamId) {
         let Some(link) = self.links.uplink() else { return };
-        // An offer without an answer is said again at the next retry.
-        let sender = Sender { lacked_at: Some(None), ..Sender::default() };
-        self.reports.senders.insert(stream.clone(), sender);
+        self.reports.senders.insert(stream.clone(), Sender::default());
         self.reports.lagging.insert(stream.clone());
         let (incarnation, version) = self.stream_version(stream);
         self.send_neighbour(
@@ -332,6 +331,7 @@ impl Engine {
             self.reports.senders.remove(&stream);
             self.reports.settled.remove(&stream);
             self.reports.stirred.remove(&stream);
+            self.reports.owed_acks.remove(&stream);
         }
     }
 
@@ -383,11 +383,37 @@ impl Engine {
         if self.state.is_primary() {
             return self.propose(Command::Merge(batch));
         }
+        // A full letter has more behind it, and the child's window is not to fill.
+        let is_full = batch.rows.len() >= self.tuning.report_rows_max;
         let mirror = self.state.mirror(&batch.stream);
-        let merged = mirror.merge(&batch, now);
-        self.ack(&batch.stream);
-        if let Merged::Rows(_) = merged {
-            self.stir(batch.stream);
+        match mirror.merge(&batch, now) {
+            Merged::Rows(_) if is_full => self.ack(&batch.stream),
+            Merged::Rows(_) => self.owe_ack(&batch.stream, now),
+            Merged::Refused => return self.ack(&batch.stream),
+        }
+        self.stir(batch.stream);
+    }
+
+    /// What the primary has of these rows is said soon, and what is here together with it: half as
+    /// many letters and packets. A second letter in between is acknowledged at once.
+    fn owe_ack(&mut self, stream: &StreamId, now: Timestamp) {
+        if self.reports.owed_acks.is_empty() {
+            // Long before the child would ask.
+            self.reports.acks_due = now.after(self.tuning.retry_interval / 10);
+        }
+        if !self.reports.owed_acks.insert(stream.clone()) {
+            self.ack(stream);
+        }
+    }
+
+    pub(super) fn acks_due(&self) -> Option<Timestamp> {
+        (!self.reports.owed_acks.is_empty()).then_some(self.reports.acks_due)
+    }
+
+    pub(super) fn say_owed_acks(&mut self, now: Timestamp) {
+        if self.acks_due().is_some_and(|due| now >= due) {
+            let owed = std::mem::take(&mut self.reports.owed_acks);
+            owed.iter().for_each(|stream| self.ack(stream));
         }
     }
 
@@ -410,6 +436,7 @@ impl Engine {
     }
 
     pub(super) fn ack(&mut self, stream: &StreamId) {
+        self.reports.owed_acks.remove(stream);
         let Some(link) = self.reports.ways.get(stream).copied() else { return };
         if self.links.child(link).is_none() {
             return;
@@ -437,20 +464,14 @@ impl Engine {
         }
     }
 
-    /// Begins again where a letter may have been lost: where nothing has come through since the
-    /// retry before. What is merely on its way is left alone.
+    /// Begins again where a letter may have been lost (at each retry).
     pub(super) fn repeat_reports(&mut self) {
         if self.state.is_primary() || self.links.uplink().is_none() {
             return;
         }
         let lagging = std::mem::take(&mut self.reports.lagging);
-        for stream in lagging.into_iter().filter(|stream| self.lags(stream)).collect::<Vec<_>>() {
-            let Some(sender) = self.reports.senders.get_mut(&stream) else { continue };
-            let lacked_at = sender.lacked_at.replace(sender.have);
-            if lacked_at == Some(sender.have) {
-                self.offer(&stream);
-            }
-            self.reports.lagging.insert(stream);
+        for stream in lagging.iter().filter(|stream| self.lags(stream)).collect::<Vec<_>>() {
+            self.offer(stream);
         }
     }
 
