@@ -534,3 +534,6 @@ fn rows_fit(batch: &ReportBatch) -> bool {
             .iter()
             .all(|row| fits(row) && row.version <= batch.upto && row.version > batch.after)
 }
+
+#[cfg(test)]
+mod tests;
