@@ -441,7 +441,6 @@ impl Engine {
                 self.ask_attach();
             }
         }
-        self.say_owed_acks(now);
         self.note_absences(now);
         self.rotate_when_ready(now);
         self.compare_next(now);
@@ -498,8 +497,7 @@ impl Engine {
         let waiting = applied.map(|one| one.until).min();
         let absence = self.absences.next();
         let compared = self.reconcile_due();
-        let acks = self.acks_due();
-        let all = [presence, retry, waiting, absence, compared, acks, self.next_expiry()];
+        let all = [presence, retry, waiting, absence, compared, self.next_expiry()];
         all.into_iter().flatten().min()
     }
 }
