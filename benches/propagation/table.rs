@@ -134,9 +134,10 @@ impl Text {
             let what = format!("5 levels, {} leaves beside it, from {word}, p99", size.leaves);
             self.goal(&what, times.p99, LOAD_P99_MS);
         }
-        let (found, asked) = (format!("{per_second:.0}"), format!("at least {LOAD_RATE:.0}"));
-        // A change that was due at the end is settled a moment later.
-        let is_met = *per_second >= LOAD_RATE * 0.99;
+        // Not all: what is due at the end is settled a moment later.
+        let least = LOAD_RATE * 0.99;
+        let (found, asked) = (format!("{per_second:.0}"), format!("at least {least:.0}"));
+        let is_met = *per_second >= least;
         self.goals.add("changes a second meanwhile", found, asked, is_met);
     }
 
