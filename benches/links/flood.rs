@@ -98,7 +98,7 @@ fn feel(
         Weather::Control(rate) => Some(flooder::Child::start(sink.local_addr().unwrap(), rate)),
         Weather::Flood(rate) => Some(flooder::Child::start(primary.address(), rate)),
     };
-    let (dropped_before, begun) = (dropped(primary.address()), Instant::now());
+    let (dropped_before, begun) = (measure::dropped(primary.address()), Instant::now());
     let mut most_kib = 0;
     let mut waits = runtime.block_on(async {
         let looking = async {
@@ -114,7 +114,7 @@ fn feel(
     });
     let sent = flooder.map_or(0, flooder::Child::stop) as f64;
     let elapsed = begun.elapsed().as_secs_f64();
-    let dropped = (dropped(primary.address()) - dropped_before) as f64;
+    let dropped = (measure::dropped(primary.address()) - dropped_before) as f64;
     waits.sort_unstable_by(f64::total_cmp);
     Felt {
         p50_ms: Spread::of(waits.iter().copied()).median,
@@ -142,16 +142,4 @@ async fn ask(honest: &mut Destination, time: Duration) -> Vec<f64> {
 
 fn own_kib(primary: &Primary) -> u64 {
     measure::memory_kib(primary.process(), "RssAnon:")
-}
-
-/// Packets for which the socket at an address had no room so far.
-fn dropped(address: SocketAddr) -> u64 {
-    let text = fs::read_to_string("/proc/net/udp").expect("Linux has this file");
-    let port = format!(":{:04X}", address.port());
-    let of = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let own = fields.get(1).is_some_and(|local| local.ends_with(&port));
-        fields.last().filter(|_| own).and_then(|drops| drops.parse::<u64>().ok())
-    };
-    text.lines().filter_map(of).sum()
 }

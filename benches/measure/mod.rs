@@ -1,11 +1,13 @@
 //! What all benches share: figures of a run, medians of several, and what `/proc` knows.
 
+pub mod caller;
 pub mod machine;
 pub mod page;
 
 use lictree::model::time::Timestamp;
 use std::fmt;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -108,11 +110,36 @@ pub fn processor_time(process: u32) -> Duration {
     Duration::from_nanos(tasks.flatten().map(|task| spent(task.path())).sum())
 }
 
+/// The same with those threads that have ended; counted in hundredths of a second.
+pub fn whole_processor_time(process: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is ours");
+    let (_, fields) = text.rsplit_once(')').expect("the name stands in brackets");
+    // Behind the name: time in the program is the 12th field, time in the system the 13th.
+    let ticks = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().expect("it is a number"));
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
 /// A line of `/proc/<process>/status` that is a number of KiB.
 pub fn memory_kib(process: u32, key: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is ours");
     let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("Linux has this line");
     line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("it is a number")
+}
+
+/// Packets for which the socket at an address had no room so far.
+pub fn dropped(address: SocketAddr) -> u64 {
+    let text = fs::read_to_string("/proc/net/udp").expect("Linux has this file");
+    let port = format!(":{:04X}", address.port());
+    let of = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let own = fields.get(1).is_some_and(|local| local.ends_with(&port));
+        fields.last().filter(|_| own).and_then(|drops| drops.parse::<u64>().ok())
+    };
+    text.lines().filter_map(of).sum()
 }
 
 /// The time of day, as the product has it.

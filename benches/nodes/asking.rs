@@ -1,17 +1,11 @@
 //! The queries of `peerbench list`, asked over the socket by one thread.
 
 use crate::measure::Run;
+use crate::measure::caller::Caller;
 use crate::peer::Peer;
-use http_body_util::{BodyExt, Empty};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use lictree::model::view::NodePage;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::net::UnixStream;
-use tokio_util::task::AbortOnDropHandle;
 
 const RUN_TIME: Duration = Duration::from_secs(5);
 
@@ -129,32 +123,4 @@ async fn deep_places(socket: &Path, sources: usize) -> Vec<String> {
         places.push(next.replace(':', "%3A").replace('@', "%40"));
     }
     places
-}
-
-/// One connection that is kept.
-struct Caller {
-    sender: SendRequest<Empty<Bytes>>,
-    _connection: AbortOnDropHandle<()>,
-}
-
-impl Caller {
-    async fn connect(socket: &Path) -> Caller {
-        let stream = UnixStream::connect(socket).await.unwrap();
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        let carried = tokio::spawn(async move {
-            // A connection that ended is noticed where something is asked.
-            let _ = connection.await;
-        });
-        Caller { sender, _connection: AbortOnDropHandle::new(carried) }
-    }
-
-    async fn get(&mut self, path: &str) -> Bytes {
-        let request = Request::get(path).header("host", "lictree").body(Empty::new()).unwrap();
-        self.sender.ready().await.unwrap();
-        let response = self.sender.send_request(request).await.unwrap();
-        let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&body));
-        body
-    }
 }

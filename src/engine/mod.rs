@@ -467,8 +467,9 @@ impl Engine {
     }
 
     /// Whether anything waits for an answer and must be said again.
-    fn is_unsettled(&self) -> bool {
+    fn is_unsettled(&mut self) -> bool {
         let relay = !self.state.is_primary();
+        let lag = relay && self.reports_lag();
         let server = &self.state.server;
         let open = self.state.open.values().any(|open| !open.is_empty());
         let packs = self.state.ledgers.values().any(|ledger| !ledger.outbox.is_empty());
@@ -477,7 +478,6 @@ impl Engine {
             row.phase == crate::model::holding::Phase::Taking
                 || row.returned > row.level.returned_seen
         });
-        let lag = relay && self.reports_lag();
         open || packs
             || (relay && self.awaits_certificates())
             || edges

@@ -56,6 +56,8 @@ pub struct Reports {
     senders: BTreeMap<StreamId, Sender>,
     /// Streams with rows that the parent may not have.
     stirred: BTreeSet<StreamId>,
+    /// All streams that the parent lacks something of, and some that it has wholly by now.
+    lagging: BTreeSet<StreamId>,
     /// What the primary has of each stream, as far as was said.
     settled: BTreeMap<StreamId, u64>,
     /// When a stream was last known to be complete here.
@@ -68,6 +70,7 @@ impl Reports {
     /// The parent must be asked again what it has.
     pub fn uplink_down(&mut self) {
         self.senders.clear();
+        self.lagging.clear();
     }
 }
 
@@ -98,6 +101,7 @@ impl Engine {
     fn offer(&mut self, stream: &StreamId) {
         let Some(link) = self.links.uplink() else { return };
         self.reports.senders.insert(stream.clone(), Sender::default());
+        self.reports.lagging.insert(stream.clone());
         let (incarnation, version) = self.stream_version(stream);
         self.send_neighbour(
             link,
@@ -108,6 +112,7 @@ impl Engine {
     /// A stream has something new for the parent.
     pub(super) fn stir(&mut self, stream: StreamId) {
         if !self.state.is_primary() {
+            self.reports.lagging.insert(stream.clone());
             self.reports.stirred.insert(stream);
         }
     }
@@ -228,6 +233,9 @@ impl Engine {
             sender.whole = version;
         }
         sender.have = Some(have);
+        if have < version {
+            self.reports.lagging.insert(stream.clone());
+        }
         let settled = if ours == incarnation { settled.min(version) } else { 0 };
         let known = self.reports.settled.get(stream).copied().unwrap_or(0);
         if settled > known {
@@ -424,26 +432,32 @@ impl Engine {
         }
     }
 
-    /// Begins again where a letter may have been lost (at each retry). Whether anything waits.
-    pub(super) fn repeat_reports(&mut self) -> bool {
+    /// Begins again where a letter may have been lost (at each retry).
+    pub(super) fn repeat_reports(&mut self) {
         if self.state.is_primary() || self.links.uplink().is_none() {
-            return false;
+            return;
         }
-        let waits = |(stream, sender): (&StreamId, &Sender)| {
-            let (_, version) = self.stream_version(stream);
-            sender.have.is_none_or(|have| have < version).then(|| stream.clone())
-        };
-        let waiting: Vec<StreamId> = self.reports.senders.iter().filter_map(waits).collect();
-        waiting.iter().for_each(|stream| self.offer(stream));
-        !waiting.is_empty()
+        let lagging = std::mem::take(&mut self.reports.lagging);
+        for stream in lagging.iter().filter(|stream| self.lags(stream)).collect::<Vec<_>>() {
+            self.offer(stream);
+        }
     }
 
-    /// Whether the parent lacks anything of any stream.
-    pub(super) fn reports_lag(&self) -> bool {
-        let waits = |(stream, sender): (&StreamId, &Sender)| {
-            sender.have.is_none_or(|have| have < self.stream_version(stream).1)
-        };
-        self.reports.senders.iter().any(waits)
+    fn lags(&self, stream: &StreamId) -> bool {
+        let sender = self.reports.senders.get(stream);
+        sender.is_some_and(|s| s.have.is_none_or(|have| have < self.stream_version(stream).1))
+    }
+
+    /// Whether the parent lacks anything of any stream. Asked after every input, so what it has
+    /// wholly is looked at once and not again until it is stirred.
+    pub(super) fn reports_lag(&mut self) -> bool {
+        while let Some(stream) = self.reports.lagging.pop_first() {
+            if self.lags(&stream) {
+                self.reports.lagging.insert(stream);
+                return true;
+            }
+        }
+        false
     }
 
     /// Rows that the parent does not have yet, as numbers of versions.

@@ -11,7 +11,7 @@ use lictree::wire::license_file::{VendorKey, issue};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -87,22 +87,37 @@ impl Site {
         issue(&License::try_from(terms).unwrap(), &self.vendor).into_bytes()
     }
 
+    /// Where configurations and data folders of this tree are.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The key that the license files of this tree are sealed with.
+    pub fn vendor_key(&self) -> String {
+        self.vendor.public().to_string()
+    }
+
     /// Starts the primary and waits for the line that says that it is ready.
     pub fn start(&self) -> Primary {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lictree"))
-            .args(["serve", "--config"])
-            .arg(self.configuration())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
-        let address = ready.trim().rsplit(' ').next().and_then(|last| last.parse().ok());
-        let address = address.expect("the primary says where it listens");
+        let (child, address) = serve(&self.configuration());
         Primary { child, address, client: Client::new(self.data_dir().join(SOCKET_NAME)) }
     }
+}
+
+/// Starts a server and waits for the line that says that it is ready; where its children call.
+pub fn serve(configuration: &Path) -> (Child, SocketAddr) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lictree"))
+        .args(["serve", "--config"])
+        .arg(configuration)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+    let address = ready.trim().rsplit(' ').next().and_then(|last| last.parse().ok());
+    (child, address.expect("the server says where it listens"))
 }
 
 /// A running primary. Dropping it kills it, as a crash would.
