@@ -48,6 +48,10 @@ impl Default for PaceLimits {
     }
 }
 
+/// An ask after devices that move has the primary look through rows (`rows_looked_at_max`); that
+/// takes about as long as booking so many.
+const ROWS_OF_A_LOOK: usize = 500;
+
 /// What was taken out of the buckets of one server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
@@ -113,6 +117,7 @@ impl Paces {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let rows = letters.iter().map(|letter| match &letter.body {
             Body::Report(batch) => batch.rows.len(),
+            Body::MoveAsk(_) => ROWS_OF_A_LOOK,
             _ => 0,
         });
         let (letters, rows) = (count(letters.len()), count(rows.sum()));

@@ -11,7 +11,7 @@
 use super::packed::Packed;
 use super::{By, NodeTable, Place, place_of};
 use crate::engine::Engine;
-use crate::model::account::Want;
+use crate::engine::moving::waits_for;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::name::ServerName;
 use crate::model::node_query::{CursorKey, NodeCursor, NodeFilter, NodeQuery, NodeSort};
@@ -170,10 +170,7 @@ impl Engine {
     fn node_view(&self, Hit { source, row }: Hit<'_>) -> NodeView {
         let own = source == self.state.name();
         let device = own.then(|| self.state.devices.get(&row.number)).flatten();
-        let waiting = device.and_then(|row| row.wish.as_ref()).map(|wish| match wish.want {
-            Want::Manage => "manage".to_string(),
-            Want::Release => "release".to_string(),
-        });
+        let waiting = device.and_then(waits_for);
         let facts = row.facts();
         NodeView {
             id: DeviceId { managing_source: source.clone(), number: row.number },
