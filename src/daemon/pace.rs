@@ -197,6 +197,10 @@ mod tests {
         let batch = ReportBatch { rows, ..sample::report() };
         let wait = paces.says(&west, &letters(2, &Body::Report(batch)), later);
         assert_eq!(wait, Duration::from_secs(1));
+        let ask = Body::MoveAsk(sample::move_ask());
+        let later = later + Duration::from_secs(60);
+        let wait = paces.says(&"north".parse().unwrap(), &letters(1, &ask), later);
+        assert_eq!(wait, Duration::from_secs(3));
         let held_up = HeldUp { refused: 0, letters: 2, length: Duration::from_millis(1_200) };
         assert_eq!(paces.held_up(&west), held_up);
         assert_eq!(paces.held_up(&"east".parse().unwrap()), HeldUp::default());

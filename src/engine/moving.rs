@@ -19,11 +19,11 @@
 //! - Each move has a number that no other move of this server has. An answer that is late, doubled
 //!   or of a move that was cancelled since finds no such number, and does nothing.
 
+use super::Engine;
 use super::enrolment::unknown_server;
 use super::nodes::packed::Packed;
-use super::nodes::{By, Place};
+use super::nodes::{By, NodeTable, Place};
 use super::waiting::Hope;
-use super::Engine;
 use crate::model::account::{Want, WishNumber};
 use crate::model::command::Command;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
@@ -353,43 +353,53 @@ impl Engine {
         let MoveAsk { ticket, server, after, sought } = ask;
         let in_tree = server == self.state.name() || self.is_member(server);
         let known = in_tree && server != author;
-        let mut next = None;
+        let table = self.node_table(server).filter(|_| known);
         let mut reached: BTreeMap<WishNumber, DeviceNumber> = BTreeMap::new();
-        if let Some(table) = self.node_table(server).filter(|_| known) {
-            let mut machines: BTreeMap<MacAddress, WishNumber> = BTreeMap::new();
-            for one in sought {
-                match one.node {
-                    Some(node) if table.get(node).is_some_and(|row| self.takes_over(row)) => {
-                        reached.insert(one.number, node);
-                    }
-                    Some(_) => {}
-                    None => {
-                        let macs = one.macs.iter().filter(|mac| mac.names_a_machine());
-                        machines.extend(macs.map(|mac| (*mac, one.number)));
-                    }
-                }
-            }
-            let mut last = *after;
-            let nodes = table.behind(By::Number, Some(Place::Number(*after)));
-            let nodes = nodes.take_while(|_| !machines.is_empty());
-            for (looked_at, row) in nodes.enumerate() {
-                if looked_at >= self.tuning.rows_looked_at_max {
-                    next = Some(last);
-                    break;
-                }
-                last = row.number;
-                if self.takes_over(row) {
-                    let facts = row.facts();
-                    let macs = facts.mac.into_iter().chain(facts.other_macs());
-                    for number in macs.filter_map(|mac| machines.get(&mac)) {
-                        reached.entry(*number).or_insert(row.number);
-                    }
-                }
+        let mut machines: BTreeMap<MacAddress, WishNumber> = BTreeMap::new();
+        for one in sought {
+            let Some(node) = one.node else {
+                let macs = one.macs.iter().filter(|mac| mac.names_a_machine());
+                machines.extend(macs.map(|mac| (*mac, one.number)));
+                continue;
+            };
+            let row = table.and_then(|table| table.get(node));
+            if row.is_some_and(|row| self.takes_over(row)) {
+                reached.insert(one.number, node);
             }
         }
+        let table = table.filter(|_| !machines.is_empty());
+        let next =
+            table.and_then(|table| self.look_through(table, *after, &machines, &mut reached));
         let reached = reached.into_iter().map(|(number, node)| Reached { number, node });
         let (ticket, server, reached) = (*ticket, server.clone(), reached.collect());
         MoveAnswer { ticket, server, known, next, reached }
+    }
+
+    /// Finds these machines among the managed nodes behind one. Where to go on, if there are more
+    /// nodes than one step looks at.
+    fn look_through(
+        &self,
+        table: &NodeTable,
+        after: DeviceNumber,
+        machines: &BTreeMap<MacAddress, WishNumber>,
+        reached: &mut BTreeMap<WishNumber, DeviceNumber>,
+    ) -> Option<DeviceNumber> {
+        let mut last = after;
+        let nodes = table.behind(By::Number, Some(Place::Number(after)));
+        for (looked_at, row) in nodes.enumerate() {
+            if looked_at >= self.tuning.rows_looked_at_max {
+                return Some(last);
+            }
+            last = row.number;
+            if self.takes_over(row) {
+                let facts = row.facts();
+                let macs = facts.mac.into_iter().chain(facts.other_macs());
+                for number in macs.filter_map(|mac| machines.get(&mac)) {
+                    reached.entry(*number).or_insert(row.number);
+                }
+            }
+        }
+        None
     }
 
     /// Whether a node uses a license of its own, so that it may be given up elsewhere.

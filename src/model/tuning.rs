@@ -104,7 +104,8 @@ pub struct Tuning {
     pub waiting_requests_max: usize,
     /// Nodes on one page of a listing. 1,000.
     pub page_rows_max: usize,
-    /// Nodes that one step of a listing looks at; then others have their turn. 20,000.
+    /// Nodes that one step of a listing, or of an answer about nodes that move, looks at; then
+    /// others have their turn. 20,000.
     pub rows_looked_at_max: usize,
     #[cfg(feature = "mutants")]
     pub mutant: Option<Mutant>,

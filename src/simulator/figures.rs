@@ -90,12 +90,7 @@ impl fmt::Display for Figures {
             f,
             "{} requests, {} uses asked for: {} granted, {} denied; {} changes of holding, \
              {} devices moved",
-            self.requests,
-            self.asks,
-            self.grants,
-            self.denials,
-            self.holding_changes,
-            self.moves,
+            self.requests, self.asks, self.grants, self.denials, self.holding_changes, self.moves,
         )?;
         writeln!(
             f,

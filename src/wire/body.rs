@@ -260,11 +260,7 @@ impl BodyForm {
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
             Body::AttachRequest { nonce, incarnation, edges } => {
-                BodyForm::AttachRequest(AttachRequestForm {
-                    nonce: *nonce,
-                    incarnation: *incarnation,
-                    edges: list::<ProductReportForm>(edges),
-                })
+                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *incarnation, edges))
             }
             Body::Attached { nonce, attach, levels } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
@@ -397,6 +393,12 @@ impl HeardForm {
     fn value(self) -> Body {
         let HeardForm { clock_ms, open, trust } = self;
         Body::Heard { clock: Timestamp(clock_ms), open, trust }
+    }
+}
+
+impl AttachRequestForm {
+    fn of(nonce: u64, incarnation: u64, edges: &[(ProductName, EdgeReport)]) -> Self {
+        AttachRequestForm { nonce, incarnation, edges: list::<ProductReportForm>(edges) }
     }
 }
 

@@ -3,8 +3,8 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, moves, nodes,
-    scans, views,
+    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, moves,
+    nodes, scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;

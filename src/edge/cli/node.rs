@@ -275,9 +275,7 @@ fn state_or_waiting(node: &NodeView) -> Cell {
     let state = state_word(node.state);
     match node.waiting.as_deref() {
         Some("manage") => Cell::new(format!("{state}, license asked for"), Tone::Notable),
-        Some("release") => {
-            Cell::new(format!("{state}, license on its way back"), Tone::Notable)
-        }
+        Some("release") => Cell::new(format!("{state}, license on its way back"), Tone::Notable),
         Some(moving) => Cell::new(format!("{state}, waits to {moving}"), Tone::Notable),
         None => state_cell(node.state),
     }

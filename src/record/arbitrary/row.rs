@@ -137,12 +137,13 @@ fn holding_row() -> impl Strategy<Value = HoldingRow> {
 fn device_row() -> impl Strategy<Value = DeviceRow> {
     let wish = (product(), number(), want());
     let wish = wish.prop_map(|(product, number, want)| OpenWish { product, number, want });
-    (device(), number(), option::of(wish), any::<bool>(), option::of(open_move()))
-        .prop_map(|(device, version, wish, deleted, moving)| DeviceRow {
+    (device(), number(), option::of(wish), any::<bool>(), option::of(open_move())).prop_map(
+        |(device, version, wish, deleted, moving)| DeviceRow {
             deleted,
             device,
             version,
             wish,
             moving,
-        })
+        },
+    )
 }

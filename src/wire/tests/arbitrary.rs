@@ -2,12 +2,12 @@
 
 use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::time::Timestamp;
+use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
     attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
     report, route, server, stream, table, text, timestamp, verdicts, wishes,
 };
-use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::sample::named;
 use crate::wire::{Frame, Hello};
 use proptest::collection::vec;
@@ -28,17 +28,16 @@ fn hello() -> impl Strategy<Value = Hello> {
 }
 
 fn letter() -> impl Strategy<Value = Letter> {
-    let body =
-        prop_oneof![
-            attaching(),
-            edge(),
-            using(),
-            travelling(),
-            reporting(),
-            claiming(),
-            trusting(),
-            moving()
-        ];
+    let body = prop_oneof![
+        attaching(),
+        edge(),
+        using(),
+        travelling(),
+        reporting(),
+        claiming(),
+        trusting(),
+        moving()
+    ];
     (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
 }
 

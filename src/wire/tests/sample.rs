@@ -9,8 +9,8 @@ use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
-    attach, edge_report, level, move_answer, move_ask, named, pack_part, reconcile, report, servers, stream, verdicts,
-    wishes,
+    attach, edge_report, level, move_answer, move_ask, named, pack_part, reconcile, report,
+    servers, stream, verdicts, wishes,
 };
 use crate::record::sample_enrolment;
 use crate::wire::{Frame, Hello, encode_letter};

@@ -108,7 +108,8 @@ fn moving(group: &DuplicateGroup) -> Option<String> {
     };
     let (old, here, there) = (&old.id, &old.managing_source, &new.managing_source);
     Some(format!(
-        "where it went from {here} to {there}, `lictree node move {old} --to {goal}` at {here}; else "
+        "where it went from {here} to {there}, `lictree node move {old} --to {goal}` at {here}; \
+         else "
     ))
 }
 
