@@ -59,7 +59,7 @@ impl Carrying {
     }
 
     /// The next thing to do for a machine that is being carried.
-    pub fn next(&mut self) -> Option<Errand> {
+    pub fn take_next(&mut self) -> Option<Errand> {
         self.todo.pop_front()
     }
 

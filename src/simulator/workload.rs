@@ -148,7 +148,7 @@ impl Workload {
         let (low, high) = self.habits.gap_ms;
         self.next_at = now.after_ms(self.entropy.between(low, high));
         let errand = self.errand();
-        let carried = self.carrying.next();
+        let carried = self.carrying.take_next();
         let mut errands: Vec<Errand> = [errand].into_iter().chain(carried).collect();
         if self.entropy.chance(self.habits.repeated) {
             errands.extend(errands.clone());
