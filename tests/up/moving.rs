@@ -70,8 +70,8 @@ fn a_move_that_cannot_be_is_refused_and_one_that_waits_is_taken_back() {
     for usage in [format!("node move {one}"), format!("node move {one} --to c --cancel")] {
         assert_eq!(lictree(&format!("{usage} {e}")).exit, 2, "{usage}");
     }
-    done(&format!("node move {nameless} --to c:1 {e}"));
-    assert_eq!(json(&format!("node show {nameless} {e}"))["waiting"], "move to c:1");
+    done(&format!("node move {nameless} --to c:999 {e}"));
+    assert_eq!(json(&format!("node show {nameless} {e}"))["waiting"], "move to c:999");
     done(&format!("node move {one} --to nowhere {e}"));
     until("nobody knows it", || {
         let events = json(&format!("event list {e}"))["events"].to_string();
