@@ -5,6 +5,8 @@
 //! - `cuts`: the worked example with the power gone at every sync of every server.
 //! - `claims`: the same while relays claim serials; letters that claim what they should not.
 //! - `greeting`: what a relay says when it is connected.
+//! - `moves`: nodes that go to another server: letters that lie or come late, many at once, and the
+//!   power gone at every sync.
 //! - `nodes`: what a text says of findings and of nodes that are merged.
 //! - `turns`: uses on their way while connections come and go.
 
@@ -25,6 +27,9 @@ mod enrolment;
 
 #[path = "engine/greeting.rs"]
 mod greeting;
+
+#[path = "engine/moves.rs"]
+mod moves;
 
 #[path = "engine/nodes.rs"]
 mod nodes;
@@ -116,6 +121,11 @@ fn which_finding_is_which_node() {
 #[test]
 fn nodes_that_are_one_machine_are_merged() {
     check("merge.txt");
+}
+
+#[test]
+fn nodes_that_go_to_another_server() {
+    check("moving.txt");
 }
 
 #[test]

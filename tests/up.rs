@@ -6,6 +6,7 @@
 //! - `script`: the worked example of the reference's figure in the commands of an operator.
 //! - `worked`: it holds row by row. `storm`: also while servers are killed at any point of it.
 //! - `kills`: servers killed at each step of the start.
+//! - `moving`: nodes that go to another server.
 //! - `nodes`: nodes that are merged, and forgotten. `lacking`: listed, and what ranges lack.
 //! - `refusals`: what is refused, with which code and which exit.
 
@@ -14,6 +15,9 @@ mod patience;
 
 #[path = "up/lacking.rs"]
 mod lacking;
+
+#[path = "up/moving.rs"]
+mod moving;
 
 #[path = "up/nodes.rs"]
 mod nodes;

@@ -15,8 +15,7 @@ use crate::product::destination::Destination;
 use crate::product::{Primary, Site};
 use crate::storm::configured;
 use lictree::net::NetLimits;
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 const REGISTERED: u64 = 50_000_000;

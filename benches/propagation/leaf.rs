@@ -231,7 +231,8 @@ impl Leaf {
                 self.ahead.pop_front();
             }
             self.unsaid = self.unsaid.split_off(&(have + 1));
-            while let Some((_, kind, due)) = self.open.pop_front_if(|(at, ..)| *at <= settled) {
+            while self.open.front().is_some_and(|(at, ..)| *at <= settled) {
+                let Some((_, kind, due)) = self.open.pop_front() else { break };
                 self.diary.settled.push(Settled { kind, due, took: due.elapsed() });
             }
             self.report();

@@ -6,6 +6,7 @@
 pub use crate::client::scan::{PlannedScan, ScanBody, ScanList, ScanMethod, ScanState, ScanView};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceId;
+use crate::model::moving::Goal;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingVerb};
@@ -53,6 +54,18 @@ pub struct DeviceList {
 pub struct MergeBody {
     pub keep: DeviceId,
     pub others: Vec<DeviceId>,
+}
+
+/// A node goes to another server's site, or stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoveBody {
+    pub device: DeviceId,
+    /// A server, or a node there; without one `cancel` is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Goal>,
+    #[serde(default)]
+    pub cancel: bool,
 }
 
 /// How many licenses ranges lack for what was discovered in them.

@@ -19,6 +19,7 @@ mod scan;
 pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
 use crate::model::device::DeviceId;
+use crate::model::moving::Goal;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::node_query::{NodeFilter, NodeQuery};
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome};
@@ -30,7 +31,7 @@ use call::{Method, Query};
 use contract::{
     Alike, DeviceList, DeviceOutcomes, DoingBody, DuplicatesView, EventList, HoldingBody,
     ImportFormat, ImportOutcome, InviteBody, InviteList, Invited, LackingView, LicenseList,
-    MergeBody, ScanBody, ScanList, ScanView, TitleBody,
+    MergeBody, MoveBody, ScanBody, ScanList, ScanView, TitleBody,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -183,6 +184,18 @@ impl Client {
     ) -> Result<Vec<DeviceOutcome>, ClientError> {
         let body = MergeBody { keep, others };
         let outcomes: DeviceOutcomes = self.post("/v1/nodes/merge", &body).await?;
+        Ok(outcomes.devices)
+    }
+
+    /// Has a node given up once its goal manages it; without a goal it stays.
+    pub async fn move_node(
+        &self,
+        device: DeviceId,
+        to: Option<Goal>,
+    ) -> Result<Vec<DeviceOutcome>, ClientError> {
+        let cancel = to.is_none();
+        let body = MoveBody { device, to, cancel };
+        let outcomes: DeviceOutcomes = self.post("/v1/nodes/move", &body).await?;
         Ok(outcomes.devices)
     }
 

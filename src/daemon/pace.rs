@@ -48,6 +48,10 @@ impl Default for PaceLimits {
     }
 }
 
+/// An ask after devices that move has the primary look through rows (`rows_looked_at_max`); that
+/// takes about as long as booking so many.
+const ROWS_OF_A_LOOK: usize = 500;
+
 /// What was taken out of the buckets of one server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
@@ -113,6 +117,7 @@ impl Paces {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let rows = letters.iter().map(|letter| match &letter.body {
             Body::Report(batch) => batch.rows.len(),
+            Body::MoveAsk(_) => ROWS_OF_A_LOOK,
             _ => 0,
         });
         let (letters, rows) = (count(letters.len()), count(rows.sum()));
@@ -192,6 +197,10 @@ mod tests {
         let batch = ReportBatch { rows, ..sample::report() };
         let wait = paces.says(&west, &letters(2, &Body::Report(batch)), later);
         assert_eq!(wait, Duration::from_secs(1));
+        let ask = Body::MoveAsk(sample::move_ask());
+        let later = later + Duration::from_secs(60);
+        let wait = paces.says(&"north".parse().unwrap(), &letters(1, &ask), later);
+        assert_eq!(wait, Duration::from_secs(3));
         let held_up = HeldUp { refused: 0, letters: 2, length: Duration::from_millis(1_200) };
         assert_eq!(paces.held_up(&west), held_up);
         assert_eq!(paces.held_up(&"east".parse().unwrap()), HeldUp::default());

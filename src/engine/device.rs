@@ -157,6 +157,7 @@ impl Engine {
         if was == DeviceState::Managed {
             self.count_managed(used.as_ref(), -1);
         }
+        self.close_move(number);
         self.number_device(number, Told::Facts);
         if let Some(product) = used.or(asked) {
             self.wish(number, &product, Want::Release);

@@ -19,6 +19,10 @@ pub struct Mirror {
     pub incarnation: u64,
     pub have: u64,
     pub merged_at: Timestamp,
+    /// How far the child that tells of it had it when it said so last; volatile.
+    pub offered: u64,
+    /// How far the last batch went; volatile.
+    told_upto: u64,
     rows: Rows,
 }
 
@@ -44,11 +48,18 @@ impl Mirror {
             Table::Figures => Rows::Figures(BTreeMap::new()),
             Table::Nodes => Rows::Nodes(Box::default()),
         };
-        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), rows }
+        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), offered: 0, told_upto: 0, rows }
     }
 
     pub fn head(&self) -> StreamRow {
         StreamRow { incarnation: self.incarnation, have: self.have, merged_at: self.merged_at }
+    }
+
+    /// Whether it is as the writer's rows were at `have`, as far as can be told. A child whose
+    /// rows are many letters leaves out of the first what has changed since their number, and
+    /// says it in a later one: meanwhile that is missing here.
+    pub fn is_whole(&self) -> bool {
+        self.have <= self.told_upto && self.offered <= self.have
     }
 
     pub fn figures(&self, product: &ProductName) -> Option<&Figures> {
@@ -160,6 +171,7 @@ impl Mirror {
     pub fn load_head(&mut self, row: StreamRow) {
         self.incarnation = row.incarnation;
         self.have = row.have;
+        self.told_upto = row.have;
         self.merged_at = row.merged_at;
     }
 
@@ -190,6 +202,7 @@ impl Mirror {
             }
         }
         self.have = self.have.max(batch.upto);
+        self.told_upto = batch.upto;
         self.merged_at = at;
         Merged::Rows(changed)
     }
@@ -287,6 +300,7 @@ pub(super) fn row_for(row: Packed<'_>, whole: u64) -> ReportRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::device::{Device, DeviceNumber};
     use crate::model::name::ServerName;
     use crate::model::report::{StreamId, Table};
 
@@ -294,6 +308,27 @@ mod tests {
         let origin: ServerName = "west".parse().unwrap();
         let stream = StreamId { origin, table: Table::Nodes };
         ReportBatch { stream, incarnation: 1, after, upto, rows: Vec::new() }
+    }
+
+    #[test]
+    fn a_mirror_that_is_told_again_is_whole_when_it_is_told_all() {
+        let row = |number, version| {
+            let device = Device { last_seen: Timestamp(version), ..Device::default() };
+            let name = RowName::Device(DeviceNumber(number));
+            ReportRow { name, version, body: RowBody::Device(Box::new(device)) }
+        };
+        let with = |after, upto, rows| ReportBatch { rows, ..batch(after, upto) };
+        let mut mirror = Mirror::of(Table::Nodes);
+        assert!(mirror.is_whole());
+        mirror.merge(&with(0, 3, vec![row(1, 1), row(2, 2), row(3, 3)]), Timestamp(1));
+        assert!(mirror.is_whole());
+        // The first one has changed since, and comes last.
+        mirror.merge(&with(0, 2, vec![row(2, 2)]), Timestamp(2));
+        assert!(!mirror.is_whole() && mirror.have == 3 && mirror.row_count() == 2);
+        mirror.merge(&with(2, 4, vec![row(3, 3), row(1, 4)]), Timestamp(3));
+        assert!(mirror.is_whole() && mirror.row_count() == 3);
+        mirror.offered = 5;
+        assert!(!mirror.is_whole());
     }
 
     /// Found by a peer that sent just these two letters.

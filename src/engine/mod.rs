@@ -32,6 +32,7 @@ pub mod handover;
 pub mod identities;
 pub mod ledger;
 pub mod mirror;
+pub mod moving;
 pub mod nodes;
 pub mod permission;
 pub mod product;
@@ -126,6 +127,8 @@ pub struct Engine {
     unsettled: bool,
     reports: report::Reports,
     reconciling: reconcile::Reconciling,
+    /// The question after devices that move.
+    moves: moving::Moves,
 
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
@@ -199,6 +202,7 @@ impl Engine {
             unsettled: false,
             reports: report::Reports::default(),
             reconciling: reconcile::Reconciling::default(),
+            moves: moving::Moves::default(),
             challenges: BTreeMap::new(),
             attaches_full: BTreeMap::new(),
             unattached: BTreeMap::new(),
@@ -315,6 +319,7 @@ impl Engine {
             Command::Ignore { devices } => self.ignore(devices),
             Command::Delete { devices } => self.delete(devices),
             Command::Unite { keep, others } => self.unite(*keep, others)?,
+            Command::Moving(command) => self.apply_moving(command)?,
             Command::Merge(batch) => self.merge(batch, at),
             Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
             Command::ForgetGone { table: Table::Figures, .. } => {}
@@ -444,6 +449,7 @@ impl Engine {
         self.note_absences(now);
         self.rotate_when_ready(now);
         self.compare_next(now);
+        self.ask_when_due(now);
         if now >= self.retry_due {
             self.retry_due = now.after(self.tuning.retry_interval);
             self.repeat();
@@ -497,7 +503,8 @@ impl Engine {
         let waiting = applied.map(|one| one.until).min();
         let absence = self.absences.next();
         let compared = self.reconcile_due();
-        let all = [presence, retry, waiting, absence, compared, self.next_expiry()];
+        let moves = self.moves_due();
+        let all = [presence, retry, waiting, absence, compared, moves, self.next_expiry()];
         all.into_iter().flatten().min()
     }
 }

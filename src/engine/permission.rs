@@ -99,6 +99,7 @@ operations! {
     IgnoreNodes     "node.ignore"      Post "/v1/nodes/ignore"    OPERATORS;
     DeleteNodes     "node.delete"      Post "/v1/nodes/delete"    OPERATORS;
     MergeNodes      "node.merge"       Post "/v1/nodes/merge"     OPERATORS;
+    MoveNode        "node.move"        Post "/v1/nodes/move"      OPERATORS;
     ImportNodes     "node.import"      Post "/v1/imports"         OPERATORS;
     ListEvents      "event.list"       Get  "/v1/events"          OPERATORS;
     ShowLimits      "limits.show"      Get  "/v1/limits"          OPERATORS;
@@ -136,6 +137,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Ignore { .. } => Operation::IgnoreNodes,
         Request::Delete { .. } => Operation::DeleteNodes,
         Request::Unite { .. } => Operation::MergeNodes,
+        Request::Move { .. } => Operation::MoveNode,
         Request::Import { .. } => Operation::ImportNodes,
         Request::Events { .. } => Operation::ListEvents,
         Request::Invite(_) => Operation::Invite,
@@ -213,6 +215,7 @@ mod tests {
         node.ignore yes yes no no
         node.delete yes yes no no
         node.merge yes yes no no
+        node.move yes yes no no
         node.import yes yes no no
         event.list yes yes no no
         limits.show yes yes no no

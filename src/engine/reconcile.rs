@@ -73,7 +73,7 @@ impl Engine {
         let Some(stream) = self.next_stream() else { return };
         self.reconciling.last = Some(stream.clone());
         let (incarnation, version) = self.stream_version(&stream);
-        if version == 0 || !self.parent_has(&stream, version) {
+        if version == 0 || !self.is_whole(&stream) || !self.parent_has(&stream, version) {
             return;
         }
         let what = Compared::Whole(digest::whole(&self.buckets(&stream)));
@@ -124,7 +124,7 @@ impl Engine {
             return;
         }
         match word.what {
-            Compared::Whole(digest) if self.is_at(&word) => {
+            Compared::Whole(digest) if self.is_at(&word) && self.is_whole(&word.stream) => {
                 let buckets = self.buckets(&word.stream);
                 if digest::whole(&buckets) != digest {
                     let word = Reconcile { what: Compared::Buckets(buckets), ..word };
@@ -147,9 +147,14 @@ impl Engine {
         self.stream_version(&word.stream) == (word.incarnation, word.version)
     }
 
+    /// Whether no row of a stream is missing here because it is being told again.
+    fn is_whole(&self, stream: &StreamId) -> bool {
+        self.state.mirrors.get(stream).is_none_or(|mirror| mirror.is_whole())
+    }
+
     /// The parent has other rows at this version: those of the buckets that differ are told again.
     fn parent_differs(&mut self, word: Reconcile) {
-        let is_at = self.is_at(&word);
+        let is_at = self.is_at(&word) && self.is_whole(&word.stream);
         let Reconcile { stream, what: Compared::Buckets(theirs), .. } = word else { return };
         if !is_at || theirs.len() != BUCKETS {
             return;

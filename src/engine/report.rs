@@ -293,7 +293,7 @@ impl Engine {
         link: LinkId,
         child: &ServerName,
         stream: StreamId,
-        incarnation: u64,
+        (incarnation, version): (u64, u64),
         now: Timestamp,
     ) {
         if !self.may_report(link, child, &stream, now) {
@@ -309,6 +309,9 @@ impl Engine {
                 self.reports.settled.remove(&stream);
                 self.stir(stream.clone());
             }
+        }
+        if let Some(mirror) = self.state.mirrors.get_mut(&stream) {
+            mirror.offered = version;
         }
         self.ack(&stream);
     }

@@ -71,6 +71,7 @@ impl Engine {
                 self.await_devices(id, devices, None, None, now)
             }
             Request::Unite { keep, others } => self.ask_unite(id, &keep, &others, now),
+            Request::Move { device, to } => self.ask_move(id, &device, to, now),
             Request::Import { found } => self.ask_import(id, found, now),
             Request::Invite(wish) => self.ask_invite(id, wish, now),
             Request::Uninvite(name) => {
@@ -213,7 +214,7 @@ impl Engine {
     }
 
     /// The numbers of own devices; others are changed where they were found (JP1-44).
-    fn own(&self, ids: &[DeviceId]) -> Result<Vec<DeviceNumber>, Refusal> {
+    pub(super) fn own(&self, ids: &[DeviceId]) -> Result<Vec<DeviceNumber>, Refusal> {
         let number = |id: &DeviceId| {
             if id.managing_source != *self.state.name() {
                 return Err(Refusal::new(

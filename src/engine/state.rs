@@ -16,6 +16,7 @@ use crate::model::enrolment::{Invite, InviteId, SealedTrust};
 use crate::model::event::Event;
 use crate::model::holding::{Phase, Role};
 use crate::model::license::Serial;
+use crate::model::moving::OpenMove;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{RowName, StreamId, Table};
 use crate::model::row::{
@@ -48,6 +49,8 @@ pub struct State {
     pub own_nodes: NodeTable,
     /// Wishes without a verdict, by product.
     pub open: BTreeMap<ProductName, BTreeMap<WishNumber, DeviceNumber>>,
+    /// Devices that move, by the server they go to.
+    pub moving: BTreeMap<ServerName, BTreeMap<WishNumber, DeviceNumber>>,
     /// Own managed devices, by product.
     pub managed: BTreeMap<ProductName, u64>,
     pub identities: Identities,
@@ -90,6 +93,7 @@ impl State {
             claims: BTreeMap::new(),
             own_nodes: NodeTable::default(),
             open: BTreeMap::new(),
+            moving: BTreeMap::new(),
             managed: BTreeMap::new(),
             identities: Identities::default(),
             stirred: BTreeSet::new(),
@@ -300,6 +304,7 @@ impl State {
         }
         self.identities = Identities::of(&self.devices);
         self.open.clear();
+        self.moving.clear();
         self.managed.clear();
         for (number, row) in &self.devices {
             match row.deleted {
@@ -308,6 +313,9 @@ impl State {
             }
             if let Some(wish) = &row.wish {
                 self.open.entry(wish.product.clone()).or_default().insert(wish.number, *number);
+            }
+            if let Some(OpenMove { goal, number: of }) = &row.moving {
+                self.moving.entry(goal.server.clone()).or_default().insert(*of, *number);
             }
             if row.device.state == DeviceState::Managed
                 && let Some(product) = &row.device.product

@@ -170,6 +170,7 @@ impl Engine {
             self.ask_attach();
             self.ask_holders();
             self.repeat_claims();
+            self.ask_after_moves(now);
         }
         let links: Vec<LinkId> = self.links.downlinks().collect();
         links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
@@ -497,8 +498,8 @@ impl Engine {
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);
             }
-            (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
-                self.report_offered(link, &child, stream, incarnation, now);
+            (Body::ReportOffer { stream, incarnation, version }, Some(child)) => {
+                self.report_offered(link, &child, stream, (incarnation, version), now);
             }
             (Body::Reconcile(word), child) => self.reconcile(link, child, word, now),
             (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),
@@ -529,6 +530,7 @@ impl Engine {
             }
             Body::CertificateAnswer { ticket, answer } => self.certificate_answered(ticket, answer),
             Body::Claimed { serial, by } => self.claimed(&serial, by.as_ref(), now),
+            Body::MoveAnswer(answer) => self.moves_answered(&answer, now),
             _ => {}
         }
     }
@@ -589,6 +591,7 @@ impl Engine {
                 self.certificate_asked(ask, ReplyTo { server: author, ticket }, now);
             }
             Body::Claim { serial } => self.claim_came(author, serial),
+            Body::MoveAsk(ask) => self.moves_asked(&author, &ask),
             _ => {}
         }
     }

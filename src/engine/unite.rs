@@ -32,6 +32,7 @@ impl Engine {
         others: &[DeviceNumber],
     ) -> Result<(), Refusal> {
         let device = self.united(keep, others)?;
+        let goal = self.goal_of(keep).or(others.iter().find_map(|other| self.goal_of(*other)));
         // First of all the others: what names a machine is never at two.
         self.delete(others);
         let Some(row) = self.state.devices.get_mut(&keep) else { return Ok(()) };
@@ -39,6 +40,10 @@ impl Engine {
         row.device = device;
         self.state.identities.insert(&row.device, keep);
         self.number_device(keep, Told::Facts);
+        // Where an operator said that the machine moves, it still does.
+        if let Some(goal) = goal {
+            self.wait_to_move(keep, goal);
+        }
         for other in others {
             let (other, keep) = (self.device_id(*other), self.device_id(keep));
             self.note("node.merged", format!("{other} is part of {keep} now"));
@@ -69,12 +74,12 @@ impl Engine {
         sum_of(&devices).ok_or_else(|| too_many_macs(&self.device_id(keep)))
     }
 
-    fn known_row(&self, number: DeviceNumber) -> Result<&DeviceRow, Refusal> {
+    pub(super) fn known_row(&self, number: DeviceNumber) -> Result<&DeviceRow, Refusal> {
         let row = self.state.devices.get(&number).filter(|row| !row.deleted);
         row.ok_or_else(|| super::request::no_node(&self.device_id(number)))
     }
 
-    fn device_id(&self, number: DeviceNumber) -> DeviceId {
+    pub(super) fn device_id(&self, number: DeviceNumber) -> DeviceId {
         DeviceId { managing_source: self.state.name().clone(), number }
     }
 

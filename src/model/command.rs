@@ -11,6 +11,7 @@ use super::edge::{AttachId, EdgeReport, Level};
 use super::enrolment::EnrolmentCommand;
 use super::holding::{HoldingOption, Role};
 use super::license::{License, Serial};
+use super::moving::MovingCommand;
 use super::name::{ProductName, ServerName, TreeName};
 use super::reconcile::Reconcile;
 use super::report::{ReportBatch, Table};
@@ -127,6 +128,8 @@ pub enum Command {
         keep: DeviceNumber,
         others: Vec<DeviceNumber>,
     },
+    /// Managing source: devices that go to another server's site.
+    Moving(MovingCommand),
 
     /// Primary: rows from below.
     Merge(ReportBatch),

@@ -7,6 +7,7 @@ use super::account::{PackPart, Wish, WishNumber, WishVerdict};
 use super::edge::{AttachId, EdgeReport, Level};
 use super::enrolment::{CertificateAnswer, CertificateAsk, Credentials, SealedTrust};
 use super::license::Serial;
+use super::moving::{MoveAnswer, MoveAsk};
 use super::name::{ProductName, ServerName};
 use super::reconcile::Reconcile;
 use super::refusal::Refusal;
@@ -182,4 +183,10 @@ pub enum Body {
         serial: Serial,
         by: Option<ServerName>,
     },
+
+    // Devices that move
+    /// Up to the primary: which of these are managed there by now?
+    MoveAsk(MoveAsk),
+    /// Down to the author: these are.
+    MoveAnswer(MoveAnswer),
 }

@@ -27,6 +27,7 @@ pub mod command;
 pub mod event;
 pub mod letter;
 pub mod log;
+pub mod moving;
 pub mod reconcile;
 pub mod refusal;
 pub mod request;

@@ -6,6 +6,7 @@ use super::discovery::Found;
 use super::enrolment::{Approval, CertificateAnswer, CertificateAsk, InviteId, PROOF_LEN};
 use super::holding::HoldingOption;
 use super::license::License;
+use super::moving::Goal;
 use super::name::{ProductName, ServerName};
 use super::node_query::{NodeFilter, NodeQuery};
 use super::node_rows::NodeRows;
@@ -56,6 +57,12 @@ pub enum Request {
     Unite {
         keep: DeviceId,
         others: Vec<DeviceId>,
+    },
+    /// A device goes to another server's site: it is given up once that manages it. Without a
+    /// goal it stays.
+    Move {
+        device: DeviceId,
+        to: Option<Goal>,
     },
     Import {
         found: Vec<Found>,

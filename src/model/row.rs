@@ -11,6 +11,7 @@ use super::enrolment::{Invite, InviteId, KeyPrint, SealedTrust};
 use super::event::Event;
 use super::holding::Phase;
 use super::license::{License, Serial};
+use super::moving::OpenMove;
 use super::name::{ProductName, ServerName};
 use super::report::{Figures, ReportRow, RowName, StreamId, Table};
 use super::time::Timestamp;
@@ -154,6 +155,8 @@ pub struct DeviceRow {
     pub device: Device,
     pub version: u64,
     pub wish: Option<OpenWish>,
+    /// It is given up once another server manages it; only of managed ones.
+    pub moving: Option<OpenMove>,
     /// Deleted by its operator; kept unseen until its release has a verdict.
     pub deleted: bool,
 }

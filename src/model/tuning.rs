@@ -24,6 +24,8 @@ pub enum Mutant {
     NoDenialsAtStart,
     /// A relay takes any trust that is another than its own.
     TrustGoesBack,
+    /// A device that moves is given up where another server has found it (no 1.9).
+    MoveBeforeManaged,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.
@@ -84,6 +86,10 @@ pub struct Tuning {
     pub refusals_noted_interval: Duration,
     /// In this time every stream of rows is once compared with the parent's. 300 s.
     pub reconcile_interval: Duration,
+    /// Devices that wait to move are asked after this often, and so many in one letter. 10 s and
+    /// 256.
+    pub move_interval: Duration,
+    pub moves_per_letter_max: usize,
     /// Products. 1,000.
     pub products_max: usize,
     /// Devices of one managing source. 1,000,000.
@@ -98,7 +104,8 @@ pub struct Tuning {
     pub waiting_requests_max: usize,
     /// Nodes on one page of a listing. 1,000.
     pub page_rows_max: usize,
-    /// Nodes that one step of a listing looks at; then others have their turn. 20,000.
+    /// Nodes that one step of a listing, or of an answer about nodes that move, looks at; then
+    /// others have their turn. 20,000.
     pub rows_looked_at_max: usize,
     #[cfg(feature = "mutants")]
     pub mutant: Option<Mutant>,
@@ -135,6 +142,8 @@ impl Default for Tuning {
             attach_interval: Duration::from_secs(1),
             reconcile_interval: Duration::from_secs(300),
             refusals_noted_interval: Duration::from_secs(1),
+            move_interval: Duration::from_secs(10),
+            moves_per_letter_max: 256,
             products_max: 1_000,
             devices_max: 1_000_000,
             licenses_max: 10_000,

@@ -146,7 +146,7 @@ pub struct NodeView {
     pub managing_source: ServerName,
     pub state: DeviceState,
     pub product: Option<ProductName>,
-    /// What was asked for and not answered yet: `manage` or `release`.
+    /// What was asked for and not answered yet: `manage`, `release`, or `move to d`.
     pub waiting: Option<String>,
     pub host_name: Option<String>,
     /// The newest finding's first.

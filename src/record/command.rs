@@ -14,6 +14,7 @@ use crate::record::edge::{
 use crate::record::enrolment_command::EnrolmentCommandForm;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
+use crate::record::moving::MovingCommandForm;
 use crate::record::name::{name, route, route_text};
 use crate::record::number::Numbered;
 use crate::record::outside::{FoundForm, LicenseForm, serial, serial_text};
@@ -27,7 +28,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 26, 30, 31"
+                23, 24, 25, 26, 27, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -96,6 +97,8 @@ enum Kind {
     Unite(UniteForm),
     #[prost(message, tag = "26")]
     Refill(ReconcileForm),
+    #[prost(message, tag = "27")]
+    Moving(MovingCommandForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -322,6 +325,7 @@ fn kind(command: &Command) -> Kind {
         Command::Unite { keep, others } => {
             Kind::Unite(UniteForm { keep: keep.0, others: device_column(others) })
         }
+        Command::Moving(command) => Kind::Moving(MovingCommandForm::of(command)),
         Command::Merge(batch) => Kind::Merge(ReportBatchForm::of(batch)),
         Command::Refill(word) => Kind::Refill(ReconcileForm::of(word)),
         Command::ForgetGone { table, upto } => {
@@ -386,6 +390,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         Kind::Unite(form) => {
             Command::Unite { keep: DeviceNumber(form.keep), others: devices(&form.others, room)? }
         }
+        Kind::Moving(form) => Command::Moving(form.value(room)?),
         Kind::Merge(form) => Command::Merge(form.value(room)?),
         Kind::Refill(form) => Command::Refill(form.value(room)?),
         Kind::ForgetGone(form) => {

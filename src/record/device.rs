@@ -52,7 +52,13 @@ fn take_address(bytes: &[u8]) -> Option<(IpAddr, &[u8])> {
     }
 }
 
-fn macs(bytes: &[u8]) -> Result<Vec<MacAddress>, RecordError> {
+/// Six bytes each.
+pub fn macs_bytes(macs: &[MacAddress]) -> Vec<u8> {
+    macs.iter().flat_map(|mac| mac.0).collect()
+}
+
+/// The hardware addresses of such bytes.
+pub fn macs(bytes: &[u8]) -> Result<Vec<MacAddress>, RecordError> {
     let (macs, rest) = bytes.as_chunks::<6>();
     match rest {
         [] => Ok(macs.iter().copied().map(MacAddress).collect()),
@@ -97,7 +103,7 @@ impl Form for DeviceForm {
             product: device.product.as_ref().map(|product| product.to_string()),
             first_seen_ms: device.first_seen.0,
             last_seen_ms: device.last_seen.0,
-            other_macs: device.other_macs.iter().flat_map(|mac| mac.0).collect(),
+            other_macs: macs_bytes(&device.other_macs),
             history: history_bytes(&device.history),
         }
     }

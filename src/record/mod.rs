@@ -28,6 +28,7 @@ pub mod enrolment;
 pub mod error;
 pub mod field;
 pub mod form;
+pub mod moving;
 pub mod name;
 pub mod number;
 pub mod outside;

@@ -21,6 +21,8 @@ pub enum Part {
     Products,
     /// Rows of a report.
     Rows,
+    /// Devices that move.
+    Moves,
     /// Wishes, or verdicts on them.
     Wishes,
 }
@@ -34,6 +36,7 @@ pub struct Room {
     pub names: usize,
     pub products: usize,
     pub rows: usize,
+    pub moves: usize,
     pub wishes: usize,
     /// The longest route, in servers.
     pub depth_max: usize,
@@ -51,6 +54,7 @@ impl Room {
             names: usize::MAX,
             products: usize::MAX,
             rows: usize::MAX,
+            moves: usize::MAX,
             wishes: usize::MAX,
             depth_max: usize::MAX,
             text_len_max: usize::MAX,
@@ -66,6 +70,7 @@ impl Room {
             Part::Names => (&mut self.names, "names in routes"),
             Part::Products => (&mut self.products, "products"),
             Part::Rows => (&mut self.rows, "rows"),
+            Part::Moves => (&mut self.moves, "devices that move"),
             Part::Wishes => (&mut self.wishes, "wishes"),
         };
         match left.checked_sub(count) {

@@ -20,6 +20,7 @@ use crate::record::enrolment::{
 use crate::record::error::RecordError;
 use crate::record::form::{Form, need, perhaps, read};
 use crate::record::key::{decode_key, encode_key, table};
+use crate::record::moving::OpenMoveForm;
 use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::LicenseForm;
@@ -336,6 +337,8 @@ struct DeviceRowForm {
     wish: Option<OpenWishForm>,
     #[prost(bool, tag = "4")]
     deleted: bool,
+    #[prost(message, optional, tag = "5")]
+    moving: Option<OpenMoveForm>,
 }
 
 impl Form for DeviceRowForm {
@@ -348,13 +351,15 @@ impl Form for DeviceRowForm {
             version: row.version,
             wish: row.wish.as_ref().map(OpenWishForm::of),
             deleted: row.deleted,
+            moving: row.moving.as_ref().map(OpenMoveForm::of),
         }
     }
 
     fn value(self, room: &mut Room) -> Result<DeviceRow, RecordError> {
         let (version, deleted) = (self.version, self.deleted);
         let device = need(Self::WHAT, self.device, room)?;
-        Ok(DeviceRow { device, version, wish: perhaps(self.wish, room)?, deleted })
+        let (wish, moving) = (perhaps(self.wish, room)?, perhaps(self.moving, room)?);
+        Ok(DeviceRow { device, version, wish, moving, deleted })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
 use crate::model::holding::{HoldingOption, Phase, Role};
+use crate::model::moving::{Goal, MoveAnswer, MoveAsk, MovingCommand, OpenMove, Reached, Sought};
 use crate::model::name::{NameError, ServerName};
 use crate::model::reconcile::{Compared, Reconcile, Refill};
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
@@ -219,8 +220,40 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("refill", Command::Refill(reconcile())),
     ]
     .into_iter()
+    .chain(moving_commands())
     .chain(sample_enrolment::commands())
     .collect()
+}
+
+fn goal() -> Goal {
+    Goal { server: named("relay-w"), node: Some(DeviceNumber(4)) }
+}
+
+fn moving_commands() -> Vec<(&'static str, Command)> {
+    let (device, node) = (DeviceNumber(17), DeviceNumber(4));
+    let anywhere = Goal { node: None, ..goal() };
+    let all = [
+        ("move-to-node", MovingCommand::Begin { device, goal: goal() }),
+        ("move-to-server", MovingCommand::Begin { device, goal: anywhere }),
+        ("move-cancelled", MovingCommand::Cancel { device }),
+        ("move-reached", MovingCommand::Reached { device, number: 93, node }),
+    ];
+    all.map(|(name, command)| (name, Command::Moving(command))).to_vec()
+}
+
+/// An ask after devices that move.
+pub fn move_ask() -> MoveAsk {
+    let macs = [[0, 0x1b, 0x21, 0, 0, 1], [0, 0x1b, 0x21, 0, 0, 2]].map(outside::mac).to_vec();
+    let by_mac = Sought { number: 93, macs, node: None };
+    let by_node = Sought { number: 94, macs: Vec::new(), node: Some(DeviceNumber(4)) };
+    let sought = vec![by_mac, by_node];
+    MoveAsk { ticket: 7, server: named("relay-w"), after: DeviceNumber(20_000), sought }
+}
+
+pub fn move_answer() -> MoveAnswer {
+    let reached = vec![Reached { number: 94, node: DeviceNumber(4) }];
+    let next = Some(DeviceNumber(40_000));
+    MoveAnswer { ticket: 7, server: named("relay-w"), known: true, next, reached }
 }
 
 fn set_holding() -> SetHolding {
@@ -298,6 +331,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("claim", RowKey::Claim(outside::serial("A-17")), Row::Claim(named("relay-c"))),
         ("device-merged", RowKey::Device(number), Row::Device(merged_row())),
         ("device-changed", RowKey::Device(number), Row::Device(changed_row())),
+        ("device-moving", RowKey::Device(number), Row::Device(moving_row())),
     ]
 }
 
@@ -354,7 +388,7 @@ fn holding_row() -> HoldingRow {
 
 fn device_row() -> DeviceRow {
     let wish = OpenWish { product: named("cad"), number: 90, want: Want::Release };
-    DeviceRow { device: device(), version: 411, wish: Some(wish), deleted: true }
+    DeviceRow { device: device(), version: 411, wish: Some(wish), moving: None, deleted: true }
 }
 
 fn merged_row() -> DeviceRow {
@@ -368,6 +402,12 @@ fn changed_row() -> DeviceRow {
     let at = Timestamp(1_795_000_030_000);
     let history = vec![StateChange { at, state: DeviceState::Managed }];
     DeviceRow { device: Device { history, ..device() }, version: 413, ..DeviceRow::default() }
+}
+
+/// On its way to another server's site.
+fn moving_row() -> DeviceRow {
+    let moving = Some(OpenMove { goal: goal(), number: 93 });
+    DeviceRow { device: device(), version: 414, moving, ..DeviceRow::default() }
 }
 
 fn own_figures_row() -> OwnFiguresRow {

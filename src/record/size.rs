@@ -4,6 +4,7 @@ use crate::model::account::{Account, Pack};
 use crate::model::command::Command;
 use crate::model::device::Device;
 use crate::model::enrolment::{EnrolmentCommand, Issued, SealedTrust};
+use crate::model::moving::MovingCommand;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
 use crate::model::report::{ReportRow, RowBody, RowName};
@@ -60,6 +61,7 @@ pub fn command_len(command: &Command) -> usize {
         Command::Ignore { devices }
         | Command::Delete { devices }
         | Command::Unite { others: devices, .. } => devices.len() * 10,
+        Command::Moving(MovingCommand::Begin { goal, .. }) => server_len(&goal.server),
         Command::Merge(batch) => {
             server_len(&batch.stream.origin) + batch.rows.iter().map(row_len).sum::<usize>()
         }
@@ -67,7 +69,7 @@ pub fn command_len(command: &Command) -> usize {
         Command::Enrolment(command) => enrolment_len(command),
         Command::Note { kind, text } => kind.len() + text.len(),
         Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
-        Command::Fence { .. } | Command::ForgetGone { .. } => 0,
+        Command::Fence { .. } | Command::ForgetGone { .. } | Command::Moving(_) => 0,
     };
     FRAME_LEN_MAX + rest
 }

@@ -28,6 +28,8 @@ pub struct Figures {
     pub packs: u64,
     /// Uses asked for at the end where a license was free.
     pub probes: u64,
+    /// Devices that were given up because another server manages them.
+    pub moves: u64,
     /// Servers that started with a certificate they were granted, and certificates renewed.
     pub joins: u64,
     pub renewals: u64,
@@ -61,6 +63,7 @@ impl Figures {
             full: self.full + other.full,
             packs: self.packs + other.packs,
             probes: self.probes + other.probes,
+            moves: self.moves + other.moves,
             joins: self.joins + other.joins,
             renewals: self.renewals + other.renewals,
             removals: self.removals + other.removals,
@@ -85,8 +88,9 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "{} requests, {} uses asked for: {} granted, {} denied; {} changes of holding",
-            self.requests, self.asks, self.grants, self.denials, self.holding_changes,
+            "{} requests, {} uses asked for: {} granted, {} denied; {} changes of holding, \
+             {} devices moved",
+            self.requests, self.asks, self.grants, self.denials, self.holding_changes, self.moves,
         )?;
         writeln!(
             f,

@@ -6,6 +6,7 @@
 //!         joiners (invitations, removals)
 //!     └── oracle: ledgers (one server), whole (the tree), promises (what was answered),
 //!                 enrolments (who is of the tree), mirror (rows above),
+//!                 moves (devices that go elsewhere),
 //!                 liveness (after the faults) ── reads ──► truth
 //! ```
 //! It stands where the daemon stands: it feeds inputs to `server::Server` and carries out its
@@ -32,6 +33,7 @@ pub mod world;
 mod coming;
 mod lines;
 
+pub mod carrying;
 pub mod faults;
 pub mod joiners;
 pub mod workload;
@@ -40,6 +42,7 @@ pub mod enrolments;
 pub mod ledgers;
 pub mod liveness;
 pub mod mirror;
+pub mod moves;
 pub mod oracle;
 pub mod promises;
 pub mod shown;

@@ -11,6 +11,7 @@ use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
 use crate::simulator::mirror::Mirrors;
 use crate::simulator::moment::Moment;
+use crate::simulator::moves::{self, Moves};
 use crate::simulator::promises::Promises;
 use crate::simulator::shown;
 use crate::simulator::topology::{PRIMARY, Topology};
@@ -35,6 +36,7 @@ pub struct Oracle {
     enrolments: Enrolments,
     apart: Apart,
     mirrors: Mirrors,
+    moves: Moves,
     looked_at: Moment,
     mirrors_at: Moment,
     shown_at: Moment,
@@ -52,6 +54,7 @@ impl Oracle {
             enrolments: Enrolments::of_places(places),
             apart: Apart::default(),
             mirrors: Mirrors::default(),
+            moves: Moves::of_places(places),
             looked_at: Moment::default(),
             mirrors_at: Moment::default(),
             shown_at: Moment::default(),
@@ -85,6 +88,7 @@ impl Oracle {
 
     pub fn posted(&mut self, id: RequestId, place: usize, request: &Request) {
         self.promises.posted(id, place, request);
+        self.moves.posted(place, request);
         self.enrolments.posted(id, request);
     }
 
@@ -110,6 +114,7 @@ impl Oracle {
             let gone = std::mem::take(&mut self.truths[place]);
             self.apart.gone.push(gone);
             self.promises.begins_anew(place);
+            self.moves.begins_anew(place);
             self.enrolments.begins_anew(place);
         }
     }
@@ -128,6 +133,14 @@ impl Oracle {
     /// Who is of the tree now.
     pub fn census(&self, world: &World) -> Census {
         Census::taken(world, &self.truths[PRIMARY])
+    }
+
+    /// What must be so once all faults have ended.
+    pub fn check_rest(&self, world: &World, out: &mut Findings) {
+        let (census, replaced) = (self.census(world), self.replaced(&world.topology));
+        census.check_rest(world, &self.truths, out);
+        let settled = |place| census.has(place) && !replaced.contains(&place);
+        moves::check_rest(&world.topology, &self.truths, settled, out);
     }
 
     /// Looks at what changed since the last time.
@@ -163,6 +176,8 @@ impl Oracle {
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
         self.enrolments.check_step(world, place, after, out);
+        self.moves.check_step(&world.topology, place, (&before, after), out);
+        world.figures.moves = self.moves.done;
         if after.attached.is_some() {
             self.apart.edges.remove(&place);
         }

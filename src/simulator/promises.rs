@@ -178,7 +178,10 @@ impl Promises {
             let device = truth.devices.get(number).filter(|device| !device.deleted);
             let state = device.map(|device| device.state);
             let holds = match verb {
-                DeviceVerb::Manage => state == Some(DeviceState::Managed),
+                // Or given up since, because another server manages it: see `moves`.
+                DeviceVerb::Manage => {
+                    state == Some(DeviceState::Managed) || truth.moved.contains_key(number)
+                }
                 // It may have been deleted before: then it was set aside all the more.
                 DeviceVerb::Ignore => state.is_none_or(|state| state == DeviceState::Ignored),
                 DeviceVerb::Delete => state.is_none(),

@@ -245,7 +245,7 @@ impl Run {
         }
         let mut out = Findings::at(self.world.now());
         self.each_product(|rest| rest.check(&mut out));
-        self.oracle.census(&self.world).check_rest(&self.world, self.oracle.truths(), &mut out);
+        self.oracle.check_rest(&self.world, &mut out);
         let mut born = (0..self.world.topology.len()).filter(|place| self.world.is_born(*place));
         let up = born.find(|place| !self.world.has_caught_up(*place));
         out.hold(up.is_none(), "L2", || format!("server at place {up:?} did not come back"));
@@ -347,7 +347,10 @@ impl Run {
 fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
     let mut tuning = base.clone();
     tuning.reconcile_interval = Duration::from_millis(entropy.between(2_000, 60_000));
+    tuning.move_interval = Duration::from_millis(entropy.between(200, 6_000));
     if entropy.chance(400) {
+        tuning.moves_per_letter_max = entropy.between(1, 3) as usize;
+        tuning.rows_looked_at_max = entropy.between(2, 10) as usize;
         tuning.report_rows_max = entropy.between(1, 8) as usize;
         tuning.report_window = entropy.between(1, 4) as usize;
         tuning.wishes_per_letter_max = entropy.between(1, 4) as usize;

@@ -132,6 +132,8 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::CertificateAnswer { .. } => "certificate answer",
         Body::Trust(_) => "trust",
         Body::Claim { .. } => "claim",
+        Body::MoveAsk(_) => "move ask",
+        Body::MoveAnswer(_) => "move answer",
         Body::Claimed { .. } => "claimed",
     }
 }

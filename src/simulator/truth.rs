@@ -2,14 +2,17 @@
 //!
 //! The only file of the simulator that looks inside a server. It reads `Server::engine().state()`:
 //! `licenses`, `edges`, `holdings`, `ledgers` (accounts, outbox), `devices`, `mirrors`, `trust`,
-//! `met`, `invites`.
+//! `met`, `invites`, `events`.
 
 use crate::model::account::{Account, Pack, Verdict};
-use crate::model::device::{DeviceNumber, DeviceState};
+use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::discovery::MacAddress;
 use crate::model::edge::{AttachId, Level};
 use crate::model::enrolment::InviteId;
+use crate::model::event::Event;
 use crate::model::holding::Phase;
 use crate::model::license::Serial;
+use crate::model::moving::OpenMove;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
 use crate::model::row::{DeviceRow, MetRow, OwnFiguresRow, Standing};
@@ -26,6 +29,8 @@ pub type Uses = BTreeMap<ServerName, Vec<DeviceNumber>>;
 pub struct Truth {
     pub products: BTreeMap<ProductName, ProductTruth>,
     pub devices: BTreeMap<DeviceNumber, DeviceTruth>,
+    /// Devices that were given up because another server manages them, and as which node.
+    pub moved: BTreeMap<DeviceNumber, DeviceId>,
     /// The last number given to a device, deleted or not.
     pub device_last: DeviceNumber,
     pub serials: BTreeSet<Serial>,
@@ -94,6 +99,9 @@ pub struct DeviceTruth {
     pub waits: bool,
     /// Its operator deleted it; it is kept until its release is answered.
     pub deleted: bool,
+    pub moving: Option<OpenMove>,
+    /// Those that name a machine.
+    pub macs: Vec<MacAddress>,
 }
 
 impl ProductTruth {
@@ -207,12 +215,15 @@ pub fn truth_of(server: &Server) -> Truth {
             product: row.device.product.clone(),
             waits: row.wish.is_some(),
             deleted: row.deleted,
+            moving: row.moving.clone(),
+            macs: row.device.macs().filter(|mac| mac.names_a_machine()).collect(),
         };
         (*number, known)
     };
     let mut truth = Truth {
         products: BTreeMap::new(),
         devices: state.devices.iter().map(device).collect(),
+        moved: state.events.values().filter_map(moved).collect(),
         device_last: state.server.device_last,
         serials: state.licenses.keys().cloned().collect(),
         claims: state.claims.clone(),
@@ -248,6 +259,15 @@ pub fn truth_of(server: &Server) -> Truth {
     }
     truth.products.retain(|_, known| *known != ProductTruth::default());
     truth
+}
+
+/// Which device went where, as a line of the event log says it: `b:17 is managed as d:4 now; …`.
+fn moved(event: &Event) -> Option<(DeviceNumber, DeviceId)> {
+    if event.kind != "node.moved" {
+        return None;
+    }
+    let mut ids = event.text.split(' ').filter_map(|word| word.parse::<DeviceId>().ok());
+    Some((ids.next()?.number, ids.next()?))
 }
 
 fn met_truth(row: &MetRow) -> MetTruth {

@@ -8,6 +8,7 @@ use crate::model::license::{License, LicenseTerms, Metric};
 use crate::model::name::ProductName;
 use crate::model::node_query::NodeQuery;
 use crate::model::request::{Answer, Doing, HoldingChange, HoldingVerb, Request, RequestId};
+use crate::simulator::carrying::Carrying;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::{BEGINNING, Moment};
 use crate::simulator::topology::{PRIMARY, Topology};
@@ -70,6 +71,7 @@ pub struct Workload {
     /// Imports on their way, so that an answer can be laid to their site.
     imports: BTreeMap<RequestId, usize>,
     macs: Vec<u64>,
+    carrying: Carrying,
 }
 
 impl Workload {
@@ -84,6 +86,7 @@ impl Workload {
             known: vec![0; topology.len()],
             imports: BTreeMap::new(),
             macs: vec![0; topology.len()],
+            carrying: Carrying::default(),
         }
     }
 
@@ -145,16 +148,18 @@ impl Workload {
         let (low, high) = self.habits.gap_ms;
         self.next_at = now.after_ms(self.entropy.between(low, high));
         let errand = self.errand();
-        match self.entropy.chance(self.habits.repeated) {
-            true => vec![errand.clone(), errand],
-            false => vec![errand],
+        let carried = self.carrying.take_next();
+        let mut errands: Vec<Errand> = [errand].into_iter().chain(carried).collect();
+        if self.entropy.chance(self.habits.repeated) {
+            errands.extend(errands.clone());
         }
+        errands
     }
 
     fn errand(&mut self) -> Errand {
         let place = self.places[self.entropy.index(self.places.len())];
         let relay = self.places[1 + self.entropy.index(self.places.len() - 1)];
-        match self.entropy.weighted(&[44, 11, 7, 8, 13, 4, 3, 2, 3, 3, 2]) {
+        match self.entropy.weighted(&[44, 11, 7, 8, 13, 4, 3, 2, 3, 3, 2, 8]) {
             0 => self.manage(place),
             1 => self.letting_go(place, |devices| Request::Ignore { devices }),
             2 => self.letting_go(place, |devices| Request::Delete { devices }),
@@ -174,8 +179,17 @@ impl Workload {
                 self.registration(place, serial, &product, count)
             }
             9 => self.look(place),
-            _ => self.merge(place),
+            10 => self.merge(place),
+            _ => {
+                let to = self.other_than(place);
+                self.carrying.leave(place, to, &self.topology)
+            }
         }
+    }
+
+    fn other_than(&mut self, place: usize) -> usize {
+        let others: Vec<usize> = self.places.iter().copied().filter(|p| *p != place).collect();
+        others[self.entropy.index(others.len())]
     }
 
     /// Some nodes of a site turn out to be one machine.
@@ -321,16 +335,20 @@ impl Workload {
         if let Request::Import { .. } = errand.request {
             self.imports.insert(id, errand.place);
         }
+        self.carrying.posted(id, errand);
     }
 
     pub fn heard(&mut self, id: RequestId, answer: &Answer) {
         if let (Some(place), Answer::Imported { new, .. }) = (self.imports.remove(&id), answer) {
             self.known[place] += new;
         }
+        let around = (&self.topology, self.habits.products.as_slice());
+        self.carrying.heard(id, answer, around, &mut self.entropy);
     }
 
     /// Its server went down before it answered.
     pub fn lost(&mut self, id: RequestId) {
         self.imports.remove(&id);
+        self.carrying.lost(id);
     }
 }

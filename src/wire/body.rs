@@ -20,6 +20,7 @@ use crate::record::enrolment::{
     or_default, unless_default,
 };
 use crate::record::form::{Form, list, need, read_list};
+use crate::record::moving::{MoveAnswerForm, MoveAskForm};
 use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::{serial, serial_text};
@@ -30,7 +31,7 @@ use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
 pub fn is_body(tag: u32) -> bool {
-    matches!(tag, 10..=30 | 40..=42 | 45..=46)
+    matches!(tag, 10..=30 | 40..=42 | 45..=49)
 }
 
 /// Never renumbered; a body that fell out of use keeps its number.
@@ -93,6 +94,10 @@ pub enum BodyForm {
     Heard(HeardForm),
     #[prost(message, tag = "47")]
     Reconcile(ReconcileForm),
+    #[prost(message, tag = "48")]
+    MoveAsk(MoveAskForm),
+    #[prost(message, tag = "49")]
+    MoveAnswer(MoveAnswerForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -255,11 +260,7 @@ impl BodyForm {
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
             Body::AttachRequest { nonce, incarnation, edges } => {
-                BodyForm::AttachRequest(AttachRequestForm {
-                    nonce: *nonce,
-                    incarnation: *incarnation,
-                    edges: list::<ProductReportForm>(edges),
-                })
+                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *incarnation, edges))
             }
             Body::Attached { nonce, attach, levels } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
@@ -311,6 +312,8 @@ impl BodyForm {
             Body::Trust(sealed) => BodyForm::Trust(SealedTrustForm::of(sealed)),
             Body::Claim { serial } => BodyForm::Claim(serial_text(serial).to_string()),
             Body::Claimed { serial, by } => BodyForm::Claimed(ClaimedForm::of(serial, by.as_ref())),
+            Body::MoveAsk(ask) => BodyForm::MoveAsk(MoveAskForm::of(ask)),
+            Body::MoveAnswer(answer) => BodyForm::MoveAnswer(MoveAnswerForm::of(answer)),
         }
     }
 
@@ -375,6 +378,8 @@ impl BodyForm {
                 answer: need("an answer about a certificate", form.answer, room)?,
             },
             BodyForm::Trust(form) => Body::Trust(form.value(room)?),
+            BodyForm::MoveAsk(form) => Body::MoveAsk(form.value(room)?),
+            BodyForm::MoveAnswer(form) => Body::MoveAnswer(form.value(room)?),
             BodyForm::Claim(text) => Body::Claim { serial: serial(&text)? },
             BodyForm::Claimed(form) => Body::Claimed {
                 serial: serial(&form.serial)?,
@@ -388,6 +393,12 @@ impl HeardForm {
     fn value(self) -> Body {
         let HeardForm { clock_ms, open, trust } = self;
         Body::Heard { clock: Timestamp(clock_ms), open, trust }
+    }
+}
+
+impl AttachRequestForm {
+    fn of(nonce: u64, incarnation: u64, edges: &[(ProductName, EdgeReport)]) -> Self {
+        AttachRequestForm { nonce, incarnation, edges: list::<ProductReportForm>(edges) }
     }
 }
 

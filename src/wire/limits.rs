@@ -24,6 +24,8 @@ pub struct WireLimits {
     pub products_max: usize,
     /// Rows of one report letter. 512.
     pub rows_max: usize,
+    /// Devices that move, in one letter. 512.
+    pub moves_max: usize,
     /// Wishes or verdicts of one letter. 4,096.
     pub wishes_max: usize,
     /// Servers in one route. 64.
@@ -43,6 +45,7 @@ impl Default for WireLimits {
             names_max: 65_536,
             products_max: 1_000,
             rows_max: 512,
+            moves_max: 512,
             wishes_max: 4_096,
             depth_max: 64,
             text_len_max: 1_024,
@@ -60,6 +63,7 @@ impl WireLimits {
             names: self.names_max,
             products: self.products_max,
             rows: self.rows_max,
+            moves: self.moves_max,
             wishes: self.wishes_max,
             depth_max: self.depth_max,
             text_len_max: self.text_len_max,

@@ -18,6 +18,9 @@ impl Tree {
                 let (at, _) = keep.split_once(':').unwrap();
                 self.merge(at, keep, others)
             }
+            ["move", id, "to", goal] => self.move_node(id, Some(goal)),
+            ["stay", id] => self.move_node(id, None),
+            ["waits", id] => self.waits(id),
             ["merge-at", at, keep, others @ ..] => self.merge(at, keep, others),
             ["not-seen-for", at, seconds] => self.not_seen_for(at, seconds.parse().unwrap()),
             _ => return None,
@@ -51,6 +54,24 @@ impl Tree {
         let id = |text: &str| -> DeviceId { text.parse().unwrap() };
         let (keep, others) = (id(keep), others.iter().map(|other| id(other)).collect());
         self.outcomes(at, Request::Unite { keep, others })
+    }
+
+    fn move_node(&mut self, id: &str, goal: Option<&str>) -> String {
+        let (at, _) = id.split_once(':').unwrap();
+        let (device, to) = (id.parse().unwrap(), goal.map(|goal| goal.parse().unwrap()));
+        self.outcomes(at, Request::Move { device, to })
+    }
+
+    /// The state of a node, and what it waits for, at its managing source.
+    fn waits(&mut self, id: &str) -> String {
+        let (at, _) = id.split_once(':').unwrap();
+        match self.ask(at, Request::Node(id.parse().unwrap())) {
+            Answer::Node(node) => {
+                let waits = node.waiting.unwrap_or_else(|| "nothing".to_string());
+                format!("{:?}, waits for: {waits}", node.state)
+            }
+            other => refused(other),
+        }
     }
 
     fn not_seen_for(&mut self, at: &str, seconds: u64) -> String {

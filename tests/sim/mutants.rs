@@ -59,6 +59,11 @@ fn a_trust_that_goes_back() {
 }
 
 #[test]
+fn a_device_given_up_where_nobody_manages_it() {
+    must_be_seen(Mutant::MoveBeforeManaged, 100);
+}
+
+#[test]
 fn a_grant_in_a_full_range() {
     must_be_seen(Mutant::GrantInFullRange, 20);
 }

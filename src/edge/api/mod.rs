@@ -23,6 +23,7 @@
 //! | `GET /v1/node-count?` and the same down to `seen_before` | | `NodeTotal` |
 //! | `GET /v1/nodes/ID` | | `NodeView` |
 //! | `POST /v1/nodes/manage`, `/ignore`, `/delete` | `DeviceList` | `{"devices":[…]}` |
+//! | `POST /v1/nodes/merge`, `/move` | `MergeBody`, `MoveBody` | `{"devices":[…]}` |
 //! | `POST /v1/imports?format=auto\|nmap\|arp` | a list of machines | `ImportOutcome` |
 //! | `GET` `POST /v1/invitations` | POST: `InviteBody` | `InviteList`, `Invited` |
 //! | `POST /v1/invitations/NAME/withdraw`, `/approve` | | `{"done":true}` |
@@ -46,6 +47,7 @@ mod imports;
 mod lacking;
 mod licenses;
 mod limits;
+mod moves;
 mod node_json;
 mod nodes;
 mod read;

@@ -210,7 +210,7 @@ fn without_product(list: DeviceList) -> Result<Vec<DeviceId>, Failure> {
     }
 }
 
-async fn done(api: &Api, request: Request) -> Result<Json<DeviceOutcomes>, Failure> {
+pub(super) async fn done(api: &Api, request: Request) -> Result<Json<DeviceOutcomes>, Failure> {
     match api.ask(request).await? {
         Answer::DevicesDone(devices) => Ok(Json(DeviceOutcomes { devices })),
         _ => Err(Failure::Unexpected),

@@ -3,8 +3,8 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, nodes,
-    scans, views,
+    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, moves,
+    nodes, scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
@@ -41,6 +41,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::IgnoreNodes => on(by, nodes::ignore),
         Operation::DeleteNodes => on(by, nodes::delete),
         Operation::MergeNodes => on(by, nodes::merge),
+        Operation::MoveNode => on(by, moves::begin),
         Operation::ImportNodes => on(by, imports::import),
         Operation::ListEvents => on(by, views::events),
         Operation::ShowLimits => on(by, limits::show),

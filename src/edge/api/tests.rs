@@ -121,6 +121,29 @@ async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
     assert_eq!(code(&nothing), "LT0693");
 }
 
+#[tokio::test]
+async fn a_move_has_a_goal_or_is_cancelled() {
+    let mut stage = usual();
+    let id: crate::model::device::DeviceId = "d:1".parse().unwrap();
+    let state = Some(DeviceState::Managed);
+    let outcome = DeviceOutcome { id: id.clone(), state, refusal: None };
+    for to in [Some("e:4".parse().unwrap()), None] {
+        let (answer, ()) = tokio::join!(stage.client.move_node(id.clone(), to.clone()), async {
+            let judge = |request| {
+                assert_eq!(request, Request::Move { device: id.clone(), to: to.clone() });
+                Answer::DevicesDone(vec![outcome.clone()])
+            };
+            stage.twin.answer(judge).await.unwrap();
+        });
+        assert_eq!(answer.unwrap(), vec![outcome.clone()]);
+    }
+    for body in [r#"{"device":"d:1"}"#, r#"{"device":"d:1","to":"e","cancel":true}"#] {
+        let head = "POST /v1/nodes/move HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        assert!(stage.raw(request.as_bytes()).await.contains("LT0693"), "{body}");
+    }
+}
+
 /// Nothing behind a node that is not there would look like the end of the list.
 #[tokio::test]
 async fn a_page_behind_an_unknown_node_is_refused() {
@@ -401,6 +424,7 @@ async fn every_row_of_the_table_is_a_route() {
             (Method::Post, Operation::RemoveServer | Operation::RotateAuthority) => ("POST", "{}"),
             (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
             (Method::Post, Operation::MergeNodes) => ("POST", r#"{"keep":"d:1","others":["d:2"]}"#),
+            (Method::Post, Operation::MoveNode) => ("POST", r#"{"device":"d:1","to":"e"}"#),
             (Method::Post, _) => ("POST", r#"{"devices":["d:1"]}"#),
         };
         let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");

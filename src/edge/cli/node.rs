@@ -4,6 +4,7 @@ mod duplicates;
 mod forget;
 mod list;
 mod merge;
+mod moving;
 
 use crate::client::contract::{ImportFormat, ImportOutcome};
 use crate::client::{Client, ClientError};
@@ -58,6 +59,8 @@ pub(super) enum Verb {
     },
     /// Make one node of several that are one machine. All must be of the same server.
     Merge(merge::Merge),
+    /// Let a managed node go to another server: it is given up here once that manages it.
+    Move(moving::Move),
     /// Forget the nodes of this server that were not seen for long.
     Forget(forget::Forget),
     /// Take in the machines of a list: a scan, a table of neighbours, an export.
@@ -131,6 +134,7 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             show_done(outcomes, &client, Vec::new(), &ids, terminal).await
         }
         Verb::Merge(merge) => merge::run(merge, &client, terminal).await,
+        Verb::Move(asked) => moving::run(asked, &client, terminal).await,
         Verb::Forget(forget) => forget::run(forget, &client, terminal).await,
         Verb::Import { file, format } => {
             let bytes = read_bytes(&file, ImportLimits::default().bytes_max)?;
@@ -271,7 +275,8 @@ fn state_or_waiting(node: &NodeView) -> Cell {
     let state = state_word(node.state);
     match node.waiting.as_deref() {
         Some("manage") => Cell::new(format!("{state}, license asked for"), Tone::Notable),
-        Some(_) => Cell::new(format!("{state}, license on its way back"), Tone::Notable),
+        Some("release") => Cell::new(format!("{state}, license on its way back"), Tone::Notable),
+        Some(moving) => Cell::new(format!("{state}, waits to {moving}"), Tone::Notable),
         None => state_cell(node.state),
     }
 }
@@ -350,8 +355,13 @@ mod tests {
 
     #[test]
     fn a_state_has_the_same_words_in_a_list_and_alone() {
-        let waiting = [None, Some("manage"), Some("release")];
-        let words = ["ignored", "ignored, license asked for", "ignored, license on its way back"];
+        let waiting = [None, Some("manage"), Some("release"), Some("move to d")];
+        let words = [
+            "ignored",
+            "ignored, license asked for",
+            "ignored, license on its way back",
+            "ignored, waits to move to d",
+        ];
         for (waiting, words) in waiting.into_iter().zip(words) {
             let node = node(waiting);
             let alone = node_text(&node, Ink::Plain);

@@ -69,6 +69,7 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
         &mut tuning.reconcile_interval,
         1_000..=24 * HOUR_S * 1_000,
     );
+    times.time("move_interval_ms", &mut tuning.move_interval, 10..=24 * HOUR_S * 1_000);
     times.time(
         "refusals_noted_interval_ms",
         &mut tuning.refusals_noted_interval,
@@ -112,6 +113,7 @@ fn tuning_limits(limits: &mut Section<'_>, tuning: &mut Tuning) {
     limits.number("report_rows_max", &mut tuning.report_rows_max, 1..=4_096);
     limits.number("report_window", &mut tuning.report_window, 1..=256);
     limits.number("wishes_per_letter_max", &mut tuning.wishes_per_letter_max, 1..=4_096);
+    limits.number("moves_per_letter_max", &mut tuning.moves_per_letter_max, 1..=512);
     limits.number("wishes_repeated_max", &mut tuning.wishes_repeated_max, 1..=MILLION);
     limits.number(
         "pack_entries_per_letter_max",
@@ -188,6 +190,7 @@ fn wire_limits(section: &mut Section<'_>, wire: &mut WireLimits) {
     section.number("names_max", &mut wire.names_max, 1..=MILLION);
     section.number("products_max", &mut wire.products_max, 1..=65_536);
     section.number("rows_max", &mut wire.rows_max, 1..=4_096);
+    section.number("moves_max", &mut wire.moves_max, 1..=4_096);
     section.number("wishes_max", &mut wire.wishes_max, 1..=65_536);
     section.number("depth_max", &mut wire.depth_max, 1..=256);
     section.number("text_len_max", &mut wire.text_len_max, 255..=64 * KIB);

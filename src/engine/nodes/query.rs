@@ -11,7 +11,7 @@
 use super::fits::Fits;
 use super::{By, Marks, NodeTable, Place, place_of};
 use crate::engine::Engine;
-use crate::model::account::Want;
+use crate::engine::moving::waits_for;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::name::ServerName;
 use crate::model::node_query::{CursorKey, NodeCursor, NodeFilter, NodeQuery, NodeSort};
@@ -190,11 +190,8 @@ impl Engine {
     /// What a node waits for; known of own ones only.
     fn waits_for(&self, Hit { source, row }: &Hit<'_>) -> Option<String> {
         let own = *source == self.state.name();
-        let device = own.then(|| self.state.devices.get(&row.number)).flatten()?;
-        device.wish.as_ref().map(|wish| match wish.want {
-            Want::Manage => "manage".to_string(),
-            Want::Release => "release".to_string(),
-        })
+        let device = own.then(|| self.state.devices.get(&row.number)).flatten();
+        device.and_then(waits_for)
     }
 }
 

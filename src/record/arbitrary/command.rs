@@ -106,6 +106,7 @@ fn finding() -> impl Strategy<Value = Command> {
         (device_number(), device_numbers())
             .prop_map(|(keep, others)| Command::Unite { keep, others }),
         report().prop_map(Command::Merge),
+        super::moving::command().prop_map(Command::Moving),
         reconcile().prop_map(Command::Refill),
         (table(), number()).prop_map(|(table, upto)| Command::ForgetGone { table, upto }),
     ]

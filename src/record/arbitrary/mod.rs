@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod enrolment;
+pub mod moving;
 pub mod outside;
 pub mod row;
 

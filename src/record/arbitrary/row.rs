@@ -10,6 +10,7 @@ use crate::model::row::{
 };
 use crate::record::arbitrary::command::founding;
 use crate::record::arbitrary::enrolment;
+use crate::record::arbitrary::moving::open_move;
 use crate::record::arbitrary::outside::{any_license, any_serial};
 use crate::record::arbitrary::{
     account, attach_id, below, device, device_number, entry, figures, level, number, pack, phase,
@@ -136,6 +137,13 @@ fn holding_row() -> impl Strategy<Value = HoldingRow> {
 fn device_row() -> impl Strategy<Value = DeviceRow> {
     let wish = (product(), number(), want());
     let wish = wish.prop_map(|(product, number, want)| OpenWish { product, number, want });
-    (device(), number(), option::of(wish), any::<bool>())
-        .prop_map(|(device, version, wish, deleted)| DeviceRow { deleted, device, version, wish })
+    (device(), number(), option::of(wish), any::<bool>(), option::of(open_move())).prop_map(
+        |(device, version, wish, deleted, moving)| DeviceRow {
+            deleted,
+            device,
+            version,
+            wish,
+            moving,
+        },
+    )
 }

@@ -2,6 +2,7 @@
 
 use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::time::Timestamp;
+use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
     attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
@@ -27,8 +28,16 @@ fn hello() -> impl Strategy<Value = Hello> {
 }
 
 fn letter() -> impl Strategy<Value = Letter> {
-    let body =
-        prop_oneof![attaching(), edge(), using(), moving(), reporting(), claiming(), trusting()];
+    let body = prop_oneof![
+        attaching(),
+        edge(),
+        using(),
+        travelling(),
+        reporting(),
+        claiming(),
+        trusting(),
+        moving()
+    ];
     (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
 }
 
@@ -116,6 +125,13 @@ fn using() -> impl Strategy<Value = Body> {
 }
 
 fn moving() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        arbitrary_moving::ask().prop_map(Body::MoveAsk),
+        arbitrary_moving::answer().prop_map(Body::MoveAnswer),
+    ]
+}
+
+fn travelling() -> impl Strategy<Value = Body> {
     let turn = || (product(), number());
     prop_oneof![
         turn().prop_map(|(product, cycle)| Body::TakeOver { product, cycle }),

@@ -4,13 +4,15 @@ use crate::model::account::{Account, Below, Entry, Pack, PackPart, Want, Wish, W
 use crate::model::device::DeviceNumber;
 use crate::model::edge::{EdgeReport, Level};
 use crate::model::letter::{Address, Body, Letter};
+use crate::model::moving::{MoveAnswer, MoveAsk, Reached, Sought};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName};
 use crate::model::tuning::Tuning;
 use crate::record::RecordError;
 use crate::record::field::put_number;
 use crate::record::sample::{
-    account, attach, below as below_sample, level, named, pack as sample_pack, report, servers,
+    account, attach, below as below_sample, level, move_answer, move_ask, named,
+    pack as sample_pack, report, servers,
 };
 use crate::wire::tests::{limits, sample, tagged};
 use crate::wire::{
@@ -33,6 +35,17 @@ fn rows(count: usize) -> Letter {
         |n| ReportRow { name: RowName::Device(DeviceNumber(n)), version: n, body: RowBody::Gone };
     batch.rows = (0..count as u64).map(row).collect();
     to_holder(Body::Report(batch))
+}
+
+fn moves(count: usize) -> Letter {
+    let sought = |number| Sought { number, macs: Vec::new(), node: None };
+    let sought = (0..count as u64).map(sought).collect();
+    to_holder(Body::MoveAsk(MoveAsk { sought, ..move_ask() }))
+}
+
+fn reached(count: usize) -> Letter {
+    let reached = vec![Reached { number: 7, node: DeviceNumber(4) }; count];
+    to_holder(Body::MoveAnswer(MoveAnswer { reached, ..move_answer() }))
 }
 
 fn pack(accounts: usize, below: usize, entries: usize) -> Letter {
@@ -60,11 +73,13 @@ fn route(len: usize) -> Letter {
 #[test]
 fn each_list_has_its_limit() {
     let WireLimits { accounts_max, entries_max, lower_max, products_max, .. } = limits();
-    let WireLimits { rows_max, wishes_max, depth_max, .. } = limits();
+    let WireLimits { rows_max, moves_max, wishes_max, depth_max, .. } = limits();
     type Case = (&'static str, usize, fn(usize) -> Letter);
-    let cases: [Case; 7] = [
+    let cases: [Case; 9] = [
         ("wishes", wishes_max, wishes),
         ("rows", rows_max, rows),
+        ("devices that move", moves_max, moves),
+        ("devices that move", moves_max, reached),
         ("accounts", accounts_max, |count| pack(count, 0, 0)),
         ("lower holders", lower_max, |count| pack(0, count, 0)),
         ("entries of accounts", entries_max, |count| pack(0, 0, count)),
@@ -143,6 +158,8 @@ fn no_list_sets_aside_more_than_it_pays_for() {
     assert_within::<(ProductName, EdgeReport)>("edges", products_max, 2);
     assert_within::<(ProductName, ServerName)>("sources", products_max, 2);
     assert_within::<ReportRow>("rows", limits().rows_max, 2);
+    assert_within::<Sought>("devices that move", limits().moves_max, 2);
+    assert_within::<Reached>("devices that have moved", limits().moves_max, 2);
     assert_within::<Wish>("wishes", limits().wishes_max, 3);
     assert_within::<WishVerdict>("verdicts", limits().wishes_max, 3);
     assert_within::<(DeviceNumber, Entry)>("entries", entries_max, 3);
@@ -153,6 +170,7 @@ fn what_servers_send_by_default_is_within_the_limits() {
     let (tuning, limits) = (Tuning::default(), limits());
     assert!(tuning.wishes_per_letter_max <= limits.wishes_max);
     assert!(tuning.report_rows_max <= limits.rows_max);
+    assert!(tuning.moves_per_letter_max <= limits.moves_max);
     assert!(tuning.pack_entries_per_letter_max <= limits.entries_max);
     assert!(tuning.pack_entries_per_letter_max < limits.accounts_max);
     assert!(tuning.products_max <= limits.products_max);

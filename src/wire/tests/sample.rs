@@ -9,8 +9,8 @@ use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
-    attach, edge_report, level, named, pack_part, reconcile, report, servers, stream, verdicts,
-    wishes,
+    attach, edge_report, level, move_answer, move_ask, named, pack_part, reconcile, report,
+    servers, stream, verdicts, wishes,
 };
 use crate::record::sample_enrolment;
 use crate::wire::{Frame, Hello, encode_letter};
@@ -30,7 +30,7 @@ pub fn hello() -> Hello {
 pub fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = vec![("hello", Frame::Hello(hello()))];
     let letters = attaching().into_iter().chain(using()).chain(reporting());
-    let letters = letters.chain(claiming()).chain(trusting());
+    let letters = letters.chain(claiming()).chain(trusting()).chain(moving());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -168,6 +168,11 @@ fn reporting() -> Vec<(&'static str, Letter)> {
         ("reconcile-buckets", down(Address::Neighbour, Body::Reconcile(buckets))),
         ("reconcile-refill", down(Address::Neighbour, Body::Reconcile(reconcile()))),
     ]
+}
+
+fn moving() -> Vec<(&'static str, Letter)> {
+    let answer = down(Address::Below(named("site-e")), Body::MoveAnswer(move_answer()));
+    vec![("move-ask", up(Address::Primary, Body::MoveAsk(move_ask()))), ("move-answer", answer)]
 }
 
 fn claiming() -> Vec<(&'static str, Letter)> {

@@ -9,7 +9,9 @@ use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
 use crate::model::count::counted;
+use crate::model::device::DeviceState;
 use crate::model::name::ServerName;
+use crate::model::view::NodeView;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -86,19 +88,35 @@ fn advice(groups: &[DuplicateGroup]) -> String {
         let last = &group.nodes[group.nodes.len() - 1];
         let (id, server) = (&last.id, &last.managing_source);
         format!(
-            "one machine that two servers found: set it aside at one of them, such as `lictree \
-             node ignore {id}` at {server}\n"
+            "one machine that two servers found: {}set it aside at one of them, such as `lictree \
+             node ignore {id}` at {server}\n",
+            moving(group).unwrap_or_default()
         )
     });
     one.unwrap_or_default() + &two.unwrap_or_default()
 }
 
+/// How a managed one of them gives way to one that another server found.
+fn moving(group: &DuplicateGroup) -> Option<String> {
+    let is_managed = |node: &&NodeView| node.state == DeviceState::Managed;
+    let old = group.nodes.iter().find(is_managed)?;
+    let elsewhere = |node: &&NodeView| node.managing_source != old.managing_source;
+    let new = group.nodes.iter().find(elsewhere)?;
+    let goal = match group.alike {
+        Alike::Mac => new.managing_source.to_string(),
+        Alike::Name | Alike::Address => new.id.to_string(),
+    };
+    let (old, here, there) = (&old.id, &old.managing_source, &new.managing_source);
+    Some(format!(
+        "where it went from {here} to {there}, `lictree node move {old} --to {goal}` at {here}; \
+         else "
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::device::DeviceState;
     use crate::model::time::Timestamp;
-    use crate::model::view::NodeView;
 
     fn node(id: &str) -> NodeView {
         let id: crate::model::device::DeviceId = id.parse().unwrap();
@@ -131,6 +149,14 @@ mod tests {
         assert!(text.contains("3 groups more: --limit"), "{text}");
         assert!(text.contains("node merge c:4 c:9"), "{text}");
         assert!(text.contains("`lictree node ignore e:2` at e"), "{text}");
+        assert!(!text.contains("node move"), "{text}");
+        let mut moved = group(&["c:1", "e:2"]);
+        moved.nodes[1].state = DeviceState::Managed;
+        for (alike, goal) in [(Alike::Mac, "--to c`"), (Alike::Name, "--to c:1`")] {
+            let groups = vec![DuplicateGroup { alike, ..moved.clone() }];
+            let text = duplicates_text(&DuplicatesView { groups, total: 1 }, Ink::Plain);
+            assert!(text.contains(&format!("node move e:2 {goal} at e")), "{text}");
+        }
         let none = DuplicatesView { groups: Vec::new(), total: 0 };
         assert!(duplicates_text(&none, Ink::Plain).starts_with("no two nodes"));
     }

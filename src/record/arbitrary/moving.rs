@@ -1,0 +1,46 @@
+//! Arbitrary words about devices that move.
+
+use crate::model::moving::{Goal, MoveAnswer, MoveAsk, MovingCommand, OpenMove, Reached, Sought};
+use crate::record::arbitrary::outside::any_mac;
+use crate::record::arbitrary::{device_number, number, server};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+fn goal() -> impl Strategy<Value = Goal> {
+    (server(), option::of(device_number())).prop_map(|(server, node)| Goal { server, node })
+}
+
+pub fn open_move() -> impl Strategy<Value = OpenMove> {
+    (goal(), number()).prop_map(|(goal, number)| OpenMove { goal, number })
+}
+
+pub fn command() -> impl Strategy<Value = MovingCommand> {
+    prop_oneof![
+        (device_number(), goal()).prop_map(|(device, goal)| MovingCommand::Begin { device, goal }),
+        device_number().prop_map(|device| MovingCommand::Cancel { device }),
+        (device_number(), number(), device_number())
+            .prop_map(|(device, number, node)| MovingCommand::Reached { device, number, node }),
+    ]
+}
+
+pub fn ask() -> impl Strategy<Value = MoveAsk> {
+    let sought = (number(), vec(any_mac(), 0..4), option::of(device_number()));
+    let sought = sought.prop_map(|(number, macs, node)| Sought { number, macs, node });
+    (any::<u64>(), server(), device_number(), vec(sought, 0..6))
+        .prop_map(|(ticket, server, after, sought)| MoveAsk { ticket, server, after, sought })
+}
+
+pub fn answer() -> impl Strategy<Value = MoveAnswer> {
+    let reached = (number(), device_number()).prop_map(|(number, node)| Reached { number, node });
+    let next = option::of(device_number());
+    (any::<u64>(), server(), any::<bool>(), next, vec(reached, 0..6)).prop_map(
+        |(ticket, server, known, next, reached)| MoveAnswer {
+            ticket,
+            server,
+            known,
+            next,
+            reached,
+        },
+    )
+}

@@ -1,0 +1,115 @@
+//! Checks of devices that move: given up only where another server managed the machine, and never
+//! for nothing; and every move whose machine is managed at its goal is done in the end.
+
+use crate::model::device::{DeviceNumber, DeviceState};
+use crate::model::discovery::MacAddress;
+use crate::model::name::ServerName;
+use crate::model::request::Request;
+use crate::simulator::topology::Topology;
+use crate::simulator::truth::{DeviceTruth, Truth};
+use crate::simulator::violation::Findings;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug)]
+pub struct Moves {
+    /// Nodes of each place that were ever managed, and the MACs that named them then.
+    managed: Vec<BTreeMap<DeviceNumber, BTreeSet<MacAddress>>>,
+    /// Nodes of each place that somebody asked to ignore, to delete or to merge.
+    let_go: Vec<BTreeSet<DeviceNumber>>,
+    pub done: u64,
+}
+
+impl Moves {
+    pub fn of_places(places: usize) -> Moves {
+        let (managed, let_go) = (vec![BTreeMap::new(); places], vec![BTreeSet::new(); places]);
+        Moves { managed, let_go, done: 0 }
+    }
+
+    pub fn posted(&mut self, place: usize, request: &Request) {
+        let devices = match request {
+            Request::Ignore { devices } | Request::Delete { devices } => devices,
+            Request::Unite { others, .. } => others,
+            _ => return,
+        };
+        self.let_go[place].extend(devices.iter().map(|device| device.number));
+    }
+
+    /// Its numbers begin anew. What was managed here may still stand in the primary's rows.
+    pub fn begins_anew(&mut self, place: usize) {
+        self.let_go[place].clear();
+    }
+
+    /// A server went from one state of its own to another.
+    pub fn check_step(
+        &mut self,
+        topology: &Topology,
+        place: usize,
+        (before, after): (&Truth, &Truth),
+        out: &mut Findings,
+    ) {
+        let name = topology.name(place);
+        for (number, device) in before.devices.iter().filter(|(_, device)| is_managed(device)) {
+            if after.devices.get(number).is_some_and(is_managed) {
+                continue;
+            }
+            match after.moved.get(number) {
+                Some(goal) if !before.moved.contains_key(number) => {
+                    self.done += 1;
+                    let there = topology.place_of(&goal.managing_source);
+                    let known = there.and_then(|there| self.managed[there].get(&goal.number));
+                    let holds = known.is_some_and(|macs| is_reached(device, macs));
+                    out.hold(holds, "1.9", || {
+                        format!("{name}:{number} was given up and {goal} never was that machine")
+                    });
+                    let meant = device.moving.as_ref();
+                    let meant = meant.is_none_or(|m| m.goal.server == goal.managing_source);
+                    out.hold(meant, "1.9", || {
+                        format!("{name}:{number} went to {goal}, and was to go elsewhere")
+                    });
+                }
+                _ => out.hold(self.let_go[place].contains(number), "1.9", || {
+                    format!("{name}:{number} was given up, and nobody asked for it")
+                }),
+            }
+        }
+        for (number, device) in after.devices.iter().filter(|(_, device)| is_managed(device)) {
+            let known = self.managed[place].entry(*number).or_default();
+            known.extend(device.macs.iter().copied());
+        }
+    }
+}
+
+fn is_managed(device: &DeviceTruth) -> bool {
+    device.state == DeviceState::Managed && !device.deleted
+}
+
+/// Whether a node with these MACs is what a device waits for, or one that was named to it.
+fn is_reached(device: &DeviceTruth, macs: &BTreeSet<MacAddress>) -> bool {
+    let exact = device.moving.as_ref().is_some_and(|moving| moving.goal.node.is_some());
+    exact || device.macs.iter().any(|mac| macs.contains(mac))
+}
+
+/// L1: nothing waits for what is so already. `of` are the places to look at.
+pub fn check_rest(
+    topology: &Topology,
+    truths: &[Truth],
+    of: impl Fn(usize) -> bool,
+    out: &mut Findings,
+) {
+    let there = |server: &ServerName| topology.place_of(server).filter(|place| of(*place));
+    for (place, truth) in truths.iter().enumerate().filter(|(place, _)| of(*place)) {
+        for (number, device) in &truth.devices {
+            let Some(moving) = &device.moving else { continue };
+            let Some(there) = there(&moving.goal.server) else { continue };
+            let managed = truths[there].devices.iter().filter(|(_, other)| is_managed(other));
+            let mut reached = managed.filter(|(node, other)| match moving.goal.node {
+                Some(goal) => **node == goal,
+                None => device.macs.iter().any(|mac| other.macs.contains(mac)),
+            });
+            if let Some((node, _)) = reached.next() {
+                let (here, goal) = (topology.name(place), &moving.goal.server);
+                out.add("L1", format!("{here}:{number} still waits; {goal}:{node} is managed"));
+            }
+        }
+    }
+}
