@@ -104,7 +104,8 @@ impl Reporter {
         for some in rows.chunks(tuning.report_rows_max) {
             let upto = some[some.len() - 1].version;
             let rows = some.to_vec();
-            let batch = ReportBatch { stream: self.stream(), incarnation: 1, after, upto, rows };
+            let (stream, complete) = (self.stream(), upto == last);
+            let batch = ReportBatch { stream, incarnation: 1, after, upto, complete, rows };
             self.say(Body::Report(batch));
             after = upto;
             ahead += 1;

@@ -181,7 +181,8 @@ impl Leaf {
         }
         let rows = self.unsaid.range(self.said + 1..).map(|(_, row)| row.clone()).collect();
         let (after, upto) = (self.said, self.version);
-        let batch = ReportBatch { stream: self.stream(), incarnation: 1, after, upto, rows };
+        let (stream, complete) = (self.stream(), true);
+        let batch = ReportBatch { stream, incarnation: 1, after, upto, complete, rows };
         self.say(Address::Neighbour, Body::Report(batch));
         if self.ahead.is_empty() {
             self.heard = Instant::now();

@@ -19,10 +19,10 @@ pub struct Mirror {
     pub incarnation: u64,
     pub have: u64,
     pub merged_at: Timestamp,
-    /// How far the child that tells of it had it when it said so last; volatile.
-    pub offered: u64,
-    /// How far the last batch went; volatile.
-    told_upto: u64,
+    /// Every row is as the writer had it at `have`; not known after a start. A writer whose rows
+    /// are many letters leaves out of the first what has changed since their number, and says it
+    /// in a later one: until then that is missing here.
+    pub is_whole: bool,
     rows: Rows,
 }
 
@@ -48,18 +48,11 @@ impl Mirror {
             Table::Figures => Rows::Figures(BTreeMap::new()),
             Table::Nodes => Rows::Nodes(Box::default()),
         };
-        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), offered: 0, told_upto: 0, rows }
+        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), is_whole: false, rows }
     }
 
     pub fn head(&self) -> StreamRow {
         StreamRow { incarnation: self.incarnation, have: self.have, merged_at: self.merged_at }
-    }
-
-    /// Whether it is as the writer's rows were at `have`, as far as can be told. A child whose
-    /// rows are many letters leaves out of the first what has changed since their number, and
-    /// says it in a later one: meanwhile that is missing here.
-    pub fn is_whole(&self) -> bool {
-        self.have <= self.told_upto && self.offered <= self.have
     }
 
     pub fn figures(&self, product: &ProductName) -> Option<&Figures> {
@@ -171,7 +164,6 @@ impl Mirror {
     pub fn load_head(&mut self, row: StreamRow) {
         self.incarnation = row.incarnation;
         self.have = row.have;
-        self.told_upto = row.have;
         self.merged_at = row.merged_at;
     }
 
@@ -193,7 +185,10 @@ impl Mirror {
         if batch.after > self.have {
             return Merged::Refused;
         }
-        changed.extend(self.drop_unnamed(batch));
+        let dropped = self.drop_unnamed(batch);
+        let is_late = batch.upto < self.have;
+        self.is_whole = if is_late { self.is_whole && dropped.is_empty() } else { batch.complete };
+        changed.extend(dropped);
         for row in &batch.rows {
             // What is not newer than `have` is here already, or was deleted since.
             if row.version > self.have && row.version <= batch.upto {
@@ -202,7 +197,6 @@ impl Mirror {
             }
         }
         self.have = self.have.max(batch.upto);
-        self.told_upto = batch.upto;
         self.merged_at = at;
         Merged::Rows(changed)
     }
@@ -307,7 +301,8 @@ mod tests {
     fn batch(after: u64, upto: u64) -> ReportBatch {
         let origin: ServerName = "west".parse().unwrap();
         let stream = StreamId { origin, table: Table::Nodes };
-        ReportBatch { stream, incarnation: 1, after, upto, rows: Vec::new() }
+        let (incarnation, complete, rows) = (1, true, Vec::new());
+        ReportBatch { stream, incarnation, after, upto, complete, rows }
     }
 
     #[test]
@@ -317,18 +312,19 @@ mod tests {
             let name = RowName::Device(DeviceNumber(number));
             ReportRow { name, version, body: RowBody::Device(Box::new(device)) }
         };
-        let with = |after, upto, rows| ReportBatch { rows, ..batch(after, upto) };
+        let with =
+            |(after, upto), complete, rows| ReportBatch { complete, rows, ..batch(after, upto) };
         let mut mirror = Mirror::of(Table::Nodes);
-        assert!(mirror.is_whole());
-        mirror.merge(&with(0, 3, vec![row(1, 1), row(2, 2), row(3, 3)]), Timestamp(1));
-        assert!(mirror.is_whole());
+        mirror.merge(&with((0, 3), true, vec![row(1, 1), row(2, 2), row(3, 3)]), Timestamp(1));
+        assert!(mirror.is_whole);
         // The first one has changed since, and comes last.
-        mirror.merge(&with(0, 2, vec![row(2, 2)]), Timestamp(2));
-        assert!(!mirror.is_whole() && mirror.have == 3 && mirror.row_count() == 2);
-        mirror.merge(&with(2, 4, vec![row(3, 3), row(1, 4)]), Timestamp(3));
-        assert!(mirror.is_whole() && mirror.row_count() == 3);
-        mirror.offered = 5;
-        assert!(!mirror.is_whole());
+        mirror.merge(&with((0, 2), false, vec![row(2, 2)]), Timestamp(2));
+        assert!(!mirror.is_whole && mirror.have == 3 && mirror.row_count() == 2);
+        mirror.merge(&with((2, 4), true, vec![row(3, 3), row(1, 4)]), Timestamp(3));
+        assert!(mirror.is_whole && mirror.row_count() == 3);
+        // It comes late, and changes nothing.
+        mirror.merge(&with((0, 3), false, vec![row(1, 1), row(2, 2), row(3, 3)]), Timestamp(4));
+        assert!(mirror.is_whole && mirror.row_count() == 3);
     }
 
     /// Found by a peer that sent just these two letters.

@@ -10,8 +10,11 @@
 //! disk, of memory, or of the program. Every stream is compared once in `reconcile_interval`, one
 //! after another. Hop by hop: what a relay put right is compared with its own parent next time.
 //!
-//! Invariant: a word counts only where both sides are at its version. Letters of one connection
-//! come in order, so a refill comes after all reports that were sent before it.
+//! Invariants
+//! - A word counts only where both sides are at its version. Letters of one connection come in
+//!   order, so a refill comes after all reports that were sent before it.
+//! - Only who has every row as its writer had it at that version says so: what it tells again is
+//!   right, whatever the parent has.
 
 #[cfg(test)]
 mod tests;
@@ -124,7 +127,7 @@ impl Engine {
             return;
         }
         match word.what {
-            Compared::Whole(digest) if self.is_at(&word) && self.is_whole(&word.stream) => {
+            Compared::Whole(digest) if self.is_at(&word) => {
                 let buckets = self.buckets(&word.stream);
                 if digest::whole(&buckets) != digest {
                     let word = Reconcile { what: Compared::Buckets(buckets), ..word };
@@ -147,9 +150,9 @@ impl Engine {
         self.stream_version(&word.stream) == (word.incarnation, word.version)
     }
 
-    /// Whether no row of a stream is missing here because it is being told again.
-    fn is_whole(&self, stream: &StreamId) -> bool {
-        self.state.mirrors.get(stream).is_none_or(|mirror| mirror.is_whole())
+    /// Whether every row of a stream is here as its writer had it at the number it is here at.
+    pub(super) fn is_whole(&self, stream: &StreamId) -> bool {
+        self.state.mirrors.get(stream).is_none_or(|mirror| mirror.is_whole)
     }
 
     /// The parent has other rows at this version: those of the buckets that differ are told again.

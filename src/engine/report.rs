@@ -167,7 +167,8 @@ impl Engine {
         let max = self.tuning.report_rows_max;
         let upto =
             if rows.len() < max { version } else { rows.last().map_or(version, |row| row.version) };
-        ReportBatch { stream: stream.clone(), incarnation, after, upto, rows }
+        let complete = upto == version && self.is_whole(stream);
+        ReportBatch { stream: stream.clone(), incarnation, after, upto, complete, rows }
     }
 
     /// The next rows after a number, for one who had them all as they were at `whole`.
@@ -293,7 +294,7 @@ impl Engine {
         link: LinkId,
         child: &ServerName,
         stream: StreamId,
-        (incarnation, version): (u64, u64),
+        incarnation: u64,
         now: Timestamp,
     ) {
         if !self.may_report(link, child, &stream, now) {
@@ -309,9 +310,6 @@ impl Engine {
                 self.reports.settled.remove(&stream);
                 self.stir(stream.clone());
             }
-        }
-        if let Some(mirror) = self.state.mirrors.get_mut(&stream) {
-            mirror.offered = version;
         }
         self.ack(&stream);
     }

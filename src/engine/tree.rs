@@ -498,8 +498,8 @@ impl Engine {
             (Body::ReportAck { stream, incarnation, have, settled }, None) => {
                 self.report_acked(&stream, incarnation, have, settled);
             }
-            (Body::ReportOffer { stream, incarnation, version }, Some(child)) => {
-                self.report_offered(link, &child, stream, (incarnation, version), now);
+            (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
+                self.report_offered(link, &child, stream, incarnation, now);
             }
             (Body::Reconcile(word), child) => self.reconcile(link, child, word, now),
             (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),

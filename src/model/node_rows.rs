@@ -8,6 +8,11 @@ use super::text::plain;
 use super::time::Timestamp;
 use super::view::{NodePage, NodeView};
 
+/// Room is not made for more rows than this beforehand: there may be fewer.
+const ROWS_EXPECTED_MAX: usize = 128;
+/// More bytes than the facts of most nodes take.
+const FACTS_USUALLY: usize = 64;
+
 /// Some of a sorted list of nodes; what people are shown of it is a [`NodePage`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeRows {
@@ -47,6 +52,13 @@ impl NodeRows {
     /// None yet.
     pub fn new(as_of: Timestamp, total: Option<u64>) -> NodeRows {
         NodeRows { as_of, total, ..NodeRows::default() }
+    }
+
+    /// Makes room for so many more, so that it need not be made again and again.
+    pub fn expect(&mut self, rows: usize) {
+        let rows = rows.min(ROWS_EXPECTED_MAX);
+        self.rows.reserve(rows);
+        self.facts.reserve(rows * FACTS_USUALLY);
     }
 
     pub fn len(&self) -> usize {

@@ -77,5 +77,8 @@ pub struct ReportBatch {
     pub after: u64,
     /// … up to this one is here, as far as it still matters.
     pub upto: u64,
+    /// Nothing was left out because it changed behind `upto`: whoever has all letters up to this
+    /// one has every row as it was at `upto`.
+    pub complete: bool,
     pub rows: Vec<ReportRow>,
 }

@@ -191,6 +191,8 @@ pub struct ReportBatchForm {
     /// A list of [`ReportRowForm`].
     #[prost(bytes = "vec", tag = "6")]
     rows: Vec<u8>,
+    #[prost(bool, tag = "7")]
+    complete: bool,
 }
 
 impl Form for ReportBatchForm {
@@ -203,6 +205,7 @@ impl Form for ReportBatchForm {
             incarnation: batch.incarnation,
             after: batch.after,
             upto: batch.upto,
+            complete: batch.complete,
             rows: list::<ReportRowForm>(&batch.rows),
         }
     }
@@ -213,6 +216,7 @@ impl Form for ReportBatchForm {
             incarnation: self.incarnation,
             after: self.after,
             upto: self.upto,
+            complete: self.complete,
             rows: read_list::<ReportRowForm>(&self.rows, Part::Rows, room)?,
         })
     }

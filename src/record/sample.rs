@@ -140,6 +140,7 @@ pub fn report() -> ReportBatch {
         incarnation: 0xfeed_f00d,
         after: 410,
         upto: 418,
+        complete: false,
         rows: vec![
             row(RowName::Device(DeviceNumber(17)), 411, RowBody::Device(Box::new(device()))),
             row(RowName::Device(DeviceNumber(18)), 417, RowBody::Gone),
@@ -172,6 +173,7 @@ fn report_of_seen() -> ReportBatch {
         incarnation: 0xfeed_f00d,
         after: 418,
         upto: 419,
+        complete: false,
         rows: vec![row],
     }
 }
@@ -217,6 +219,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("claim-serial", Command::ClaimSerial { serial: outside::serial("A-17"), by }),
         ("unite", Command::Unite { keep: DeviceNumber(17), others: devices }),
         ("merge-seen", Command::Merge(report_of_seen())),
+        ("merge-all", Command::Merge(ReportBatch { complete: true, ..report_of_seen() })),
         ("refill", Command::Refill(reconcile())),
     ]
     .into_iter()

@@ -199,12 +199,26 @@ fn rows_of(origin: &str) -> Body {
         body: RowBody::Figures(figures),
     };
     let stream = StreamId { origin: name(origin), table: Table::Figures };
-    Body::Report(ReportBatch { stream, incarnation: 99, after: 0, upto: 1_000, rows: vec![row] })
+    Body::Report(ReportBatch {
+        stream,
+        incarnation: 99,
+        after: 0,
+        upto: 1_000,
+        complete: true,
+        rows: vec![row],
+    })
 }
 
 fn no_rows_of(origin: &str) -> Body {
     let stream = StreamId { origin: name(origin), table: Table::Nodes };
-    Body::Report(ReportBatch { stream, incarnation: 99, after: 0, upto: 1_000, rows: Vec::new() })
+    Body::Report(ReportBatch {
+        stream,
+        incarnation: 99,
+        after: 0,
+        upto: 1_000,
+        complete: true,
+        rows: Vec::new(),
+    })
 }
 
 fn edge_report() -> Body {

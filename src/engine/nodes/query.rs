@@ -83,6 +83,7 @@ impl Engine {
         let mut fits = Fits::new(filter);
         let marked = self.marked(&tables, &mut fits);
         let mut page = NodeRows::new(now, total(&tables, filter));
+        page.expect(limit);
         let mut last: Option<Hit<'_>> = None;
         for (looked_at, hit) in in_order(&tables, &marked, *sort, after.as_ref()).enumerate() {
             if *sort == NodeSort::LastSeen && fits.is_too_old(&hit.row) {

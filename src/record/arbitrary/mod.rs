@@ -248,12 +248,13 @@ pub fn reconcile() -> impl Strategy<Value = Reconcile> {
 
 pub fn report() -> impl Strategy<Value = ReportBatch> {
     let span = (number(), number());
-    let all = (stream(), any::<u64>(), span, vec(report_row(), 0..6));
-    all.prop_map(|(stream, incarnation, (after, upto), rows)| ReportBatch {
+    let all = (stream(), any::<u64>(), span, any::<bool>(), vec(report_row(), 0..6));
+    all.prop_map(|(stream, incarnation, (after, upto), complete, rows)| ReportBatch {
         stream,
         incarnation,
         after,
         upto,
+        complete,
         rows,
     })
 }
