@@ -64,7 +64,8 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// `section` stands in every configuration; `others` are servers that the site has identities for, besides these.
+    /// `section` stands in every configuration; `others` are servers that the site has identities
+    /// for, besides these.
     pub fn start(relays: usize, others: usize, section: &str) -> Chain {
         let site = Site::new(others);
         site.configure(section);
