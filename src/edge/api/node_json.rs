@@ -57,9 +57,9 @@ impl Json {
         self.put(r#"","state":"#);
         self.any(&row.state)?;
         self.put(r#","product":"#);
-        self.any(&facts.product)?;
+        self.text(facts.product)?;
         self.put(r#","waiting":"#);
-        self.any(&row.waiting)?;
+        self.text(row.waiting)?;
         self.put(r#","host_name":"#);
         self.host_name(facts.host_name)?;
         self.put(r#","addresses":"#);
@@ -77,6 +77,16 @@ impl Json {
         self.moment(row.last_seen)?;
         self.put("}");
         Ok(())
+    }
+
+    fn text(&mut self, text: Option<&str>) -> serde_json::Result<()> {
+        match text {
+            Some(text) => self.any(&text),
+            None => {
+                self.put("null");
+                Ok(())
+            }
+        }
     }
 
     /// A name has no sign that would need an escape.

@@ -71,24 +71,20 @@ pub(super) async fn list(
     let query = read::query(query)?;
     let filter = query.filter()?;
     let NodesQuery { sort, after, limit, count, .. } = query;
-    let unknown = match &after {
-        Some(after) => unknown(&api, &after.id).await?,
-        None => None,
-    };
     let query = NodeQuery { filter, sort, after, limit };
     let mut page = whole_page(&api, query.clone()).await?;
+    if let (true, Some(after)) = (page.is_empty(), &query.after) {
+        // One that was deleted since it ended a page still says where the next one begins; of one
+        // that never was, nothing is behind.
+        if let Some(refusal) = unknown(&api, &after.id).await? {
+            return Err(Failure::Refused(refusal));
+        }
+    }
     if count && page.total.is_none() {
         page.total = Some(count_all(&api, query.filter).await?);
     }
-    match unknown {
-        // One that was deleted since it ended a page still says where the next one begins.
-        Some(refusal) if page.is_empty() => Err(Failure::Refused(refusal)),
-        _ => {
-            let json = node_json::page(&page).map_err(|_| Failure::Unexpected)?;
-            let kind = [(CONTENT_TYPE, "application/json")];
-            Ok((kind, json).into_response())
-        }
-    }
+    let json = node_json::page(&page).map_err(|_| Failure::Unexpected)?;
+    Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 pub(super) async fn count(
