@@ -165,7 +165,10 @@ impl Rest<'_> {
                 (&row.source, (row.held.0, row.used.0, members))
             })
             .collect();
-        out.hold(table == lines, "L2", || {
+        // A product that nobody ever registered is not known, and so not shown.
+        let nothing = |(own, used, _): &(u64, u64, Vec<_>)| *own == 0 && *used == 0;
+        let unknown = table.is_empty() && lines.len() == 1 && lines.values().all(nothing);
+        out.hold(table == lines || unknown, "L2", || {
             format!("the primary shows {table:?} for {}; so it is {lines:?}", self.product)
         });
     }
