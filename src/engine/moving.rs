@@ -269,7 +269,7 @@ impl Engine {
         let sought = moves.filter_map(|(number, device)| {
             let row = self.state.devices.get(device)?;
             let node = row.moving.as_ref().and_then(|moving| moving.goal.node);
-            let macs = row.device.macs().filter(|mac| node.is_none() && mac.names_a_machine());
+            let macs = row.device.macs().filter(|mac| mac.names_a_machine());
             Some(Sought { number: *number, macs: macs.collect(), node })
         });
         sought.collect()
@@ -363,7 +363,8 @@ impl Engine {
                 continue;
             };
             let row = table.and_then(|table| table.get(node));
-            if row.is_some_and(|row| self.takes_over(&row)) {
+            let is_it = |row: &Packed<'_>| self.takes_over(row) && may_be_one(&one.macs, row);
+            if row.is_some_and(|row| is_it(&row)) {
                 reached.insert(one.number, node);
             }
         }
@@ -410,6 +411,15 @@ impl Engine {
         }
         row.state() == Some(DeviceState::Managed)
     }
+}
+
+/// Whether a node may be the machine with these MACs, as far as MACs that name one can tell: a
+/// mistyped number must not take a license from a machine that nobody manages elsewhere.
+fn may_be_one(macs: &[MacAddress], row: &Packed<'_>) -> bool {
+    let facts = row.facts();
+    let theirs = facts.mac.into_iter().chain(facts.other_macs());
+    let mut theirs = theirs.filter(|mac| mac.names_a_machine()).peekable();
+    macs.is_empty() || theirs.peek().is_none() || theirs.any(|mac| macs.contains(&mac))
 }
 
 /// What was asked for and is not done yet, in the words of `NodeView::waiting`.

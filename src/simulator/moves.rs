@@ -86,7 +86,8 @@ fn is_managed(device: &DeviceTruth) -> bool {
 /// Whether a node with these MACs is what a device waits for, or one that was named to it.
 fn is_reached(device: &DeviceTruth, macs: &BTreeSet<MacAddress>) -> bool {
     let exact = device.moving.as_ref().is_some_and(|moving| moving.goal.node.is_some());
-    exact || device.macs.iter().any(|mac| macs.contains(mac))
+    let nameless = device.macs.is_empty() || macs.is_empty();
+    (exact && nameless) || device.macs.iter().any(|mac| macs.contains(mac))
 }
 
 /// L1: nothing waits for what is so already. `of` are the places to look at.
@@ -102,9 +103,10 @@ pub fn check_rest(
             let Some(moving) = &device.moving else { continue };
             let Some(there) = there(&moving.goal.server) else { continue };
             let managed = truths[there].devices.iter().filter(|(_, other)| is_managed(other));
+            let same = |other: &DeviceTruth| device.macs.iter().any(|m| other.macs.contains(m));
             let mut reached = managed.filter(|(node, other)| match moving.goal.node {
-                Some(goal) => **node == goal,
-                None => device.macs.iter().any(|mac| other.macs.contains(mac)),
+                Some(goal) => **node == goal && same(other),
+                None => same(other),
             });
             if let Some((node, _)) = reached.next() {
                 let (here, goal) = (topology.name(place), &moving.goal.server);

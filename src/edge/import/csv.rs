@@ -53,24 +53,35 @@ pub(super) fn read(bytes: &[u8], limits: &ImportLimits) -> Result<Import, Import
     let Some((delimiter, columns)) = columns_of(&head) else {
         return Err(ImportError::NoColumns { found: head.trim().chars().take(200).collect() });
     };
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
     let mut gather = Gather::new(format, limits);
-    let mut record = ByteRecord::new();
-    // Of bytes in memory, records of any length: it cannot fail.
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        let line = record.position().map_or(0, |position| line_at(bytes, position));
-        let last = reader.position().byte() >= bytes.len() as u64 && !bytes.ends_with(b"\n");
-        gather.take(line, row_of(&record, &columns, last, limits))?;
+    for (line, content) in (1..).zip(bytes.split_inclusive(|b| *b == b'\n')).skip(1) {
+        let text = content.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let last = !content.ends_with(b"\n");
+        let row = match content.len() > limits.line_bytes_max {
+            true => Err(SkipReason::TooLong),
+            false => row_of(&cells_of(content, delimiter), &columns, last),
+        };
+        gather.take(line, row)?;
     }
     Ok(gather.finish())
 }
 
-/// The line of a row. Its position may be that of the line end before: the second half of one of
-/// two characters is taken with the next row.
-fn line_at(bytes: &[u8], position: &csv::Position) -> u64 {
-    let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let ends = bytes.get(at..).unwrap_or_default().iter().take_while(|b| b"\r\n".contains(b));
-    position.line() + ends.filter(|b| **b == b'\n').count() as u64
+/// The cells of one line. A quote that is not closed would take in every line after it, so a row
+/// never goes on in the next line: its last cell then ends with the end of the line.
+fn cells_of(line: &[u8], delimiter: u8) -> ByteRecord {
+    if !line.contains(&b'"') {
+        let line = line.trim_ascii_end();
+        return line.split(|b| *b == delimiter).collect();
+    }
+    let mut builder = ReaderBuilder::new();
+    builder.delimiter(delimiter).flexible(true).has_headers(false).buffer_capacity(line.len());
+    let mut record = ByteRecord::new();
+    // Of bytes in memory, records of any length: it cannot fail.
+    builder.from_reader(line).read_byte_record(&mut record).unwrap_or(false);
+    record
 }
 
 /// Whether a first line names columns that are known here.
@@ -93,22 +104,17 @@ fn kind_of(title: &str) -> Option<Kind> {
     KINDS.iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(kind, _)| *kind)
 }
 
-fn row_of(
-    record: &ByteRecord,
-    columns: &[Option<Kind>],
-    last: bool,
-    limits: &ImportLimits,
-) -> Result<Found, SkipReason> {
+fn row_of(record: &ByteRecord, columns: &[Option<Kind>], last: bool) -> Result<Found, SkipReason> {
     // A last row without an end may be cut in its last cell, or before.
     if last && (record.len() < columns.len() || columns.last().is_some_and(Option::is_some)) {
         return Err(SkipReason::CutOff);
     }
-    if record.as_slice().len() > limits.line_bytes_max {
-        return Err(SkipReason::TooLong);
-    }
     let mut found = Found::default();
     for (kind, cell) in columns.iter().zip(record.iter()) {
         let text = String::from_utf8_lossy(cell);
+        if kind.is_some() && cell.ends_with(b"\n") {
+            return Err(SkipReason::OpenQuote);
+        }
         match (kind, text.trim()) {
             (None, _) | (_, "") => {}
             (Some(Kind::Name), text) => found.host_name = Some(text.to_string()),
@@ -196,9 +202,23 @@ mod tests {
         )
         .unwrap();
         let lines: Vec<u64> = import.skipped.iter().map(|skipped| skipped.line).collect();
-        assert_eq!(lines, [3, 4, 5, 6, 9]);
-        assert_eq!(import.skipped[4].reason, SkipReason::CutOff);
+        assert_eq!(lines, [3, 4, 5, 6, 7, 9]);
+        assert_eq!(import.skipped[3].reason, SkipReason::OpenQuote);
+        assert_eq!(import.skipped[5].reason, SkipReason::CutOff);
         assert_eq!(shown(&import), ["one  [10.0.0.1]", "six  [10.0.0.6]"]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_its_row_and_no_other() {
+        let import = read(
+            "ip,name,note\n10.0.0.1,\"pc,one\n10.0.0.2,pc2,\"say \"\"hi\"\"\"\n\
+             10.0.0.3,pc3,\"two\nlines\"\n10.0.0.4,\"pc4\",\n",
+        )
+        .unwrap();
+        let skipped: Vec<_> = import.skipped.iter().map(|s| (s.line, s.reason)).collect();
+        assert_eq!(skipped, [(2, SkipReason::OpenQuote), (5, SkipReason::Unreadable)]);
+        let rows = ["pc2  [10.0.0.2]", "pc3  [10.0.0.3]", "pc4  [10.0.0.4]"];
+        assert_eq!(shown(&import), rows);
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub enum SkipReason {
     NoAddress,
     #[error("the addresses of this row cannot be read")]
     Unreadable,
+    #[error("a quote is not closed in its line")]
+    OpenQuote,
     #[error("the line is too long")]
     TooLong,
     #[error("the end of the file is not whole")]
