@@ -33,7 +33,8 @@ pub struct Carrying {
     /// Errands that were given out and have no number yet.
     errands: Vec<(Errand, Look)>,
     looks: BTreeMap<RequestId, Look>,
-    todo: VecDeque<Errand>,
+    /// What is to be done for machines that are being carried, in order.
+    ahead: VecDeque<Errand>,
 }
 
 impl Carrying {
@@ -60,7 +61,7 @@ impl Carrying {
 
     /// The next thing to do for a machine that is being carried.
     pub fn take_next(&mut self) -> Option<Errand> {
-        self.todo.pop_front()
+        self.ahead.pop_front()
     }
 
     pub fn posted(&mut self, id: RequestId, errand: &Errand) {
@@ -102,14 +103,14 @@ impl Carrying {
                 if entropy.chance(200) {
                     let (server, number) = (topology.name(to).clone(), Some(node.number));
                     let goal = Goal { server, node: number };
-                    self.todo.push_back(moving(from, &left, Some(goal)));
+                    self.ahead.push_back(moving(from, &left, Some(goal)));
                 }
                 let product = Some(products[entropy.index(products.len())].clone());
                 let devices = vec![node.id()];
                 let request = Request::Manage { devices, product };
-                self.todo.push_back(Errand { place: to, request });
+                self.ahead.push_back(Errand { place: to, request });
                 if entropy.chance(100) {
-                    self.todo.push_back(moving(from, &left, None));
+                    self.ahead.push_back(moving(from, &left, None));
                 }
             }
         }
@@ -129,15 +130,15 @@ impl Carrying {
         let found = Found { mac: Some(mac), addresses: vec![IpAddr::V4(address)], host_name };
         let scan = Errand { place: to, request: Request::Import { found: vec![found] } };
         let goal = Goal { server: topology.name(to).clone(), node: None };
-        let mut todo = vec![scan, moving(from, left, Some(goal))];
+        let mut errands = vec![scan, moving(from, left, Some(goal))];
         if entropy.chance(300) {
-            todo.reverse();
+            errands.reverse();
         }
         let text = Some(mac.to_string());
         let filter = NodeFilter { text, ..NodeFilter::default() };
         let look = Look::Arrived { left: left.clone(), from, to, mac };
-        todo.push(self.look(to, filter, topology, look));
-        self.todo.extend(todo);
+        errands.push(self.look(to, filter, topology, look));
+        self.ahead.extend(errands);
     }
 }
 

@@ -1,13 +1,12 @@
 //! Claims of serials when things go wrong: letters that lie or come late, a primary that takes no
 //! more, and the power gone at every sync of every server that takes part.
 
-use crate::cuts::{cut, failures, some};
+use crate::cuts::all_survive_every_cut;
 use crate::disks::{Cut, Disks};
 use crate::tree::Tree;
 use lictree::model::letter::{Address, Body, Letter};
 use lictree::model::request::Answer;
 use lictree::model::tuning::Tuning;
-use lictree::store::Survivors;
 
 fn planted(tuning: Tuning, commands: &[&str]) -> Tree {
     let mut tree = Tree::new(tuning, Disks::default());
@@ -125,18 +124,5 @@ fn play(cuts: &[Cut]) -> Result<Tree, String> {
 
 #[test]
 fn the_power_goes_at_every_sync_while_relays_claim() {
-    let whole = play(&[]).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let mut cuts = Vec::new();
-    for server in SERVERS {
-        for sync in 1..=whole.disks().syncs(server) {
-            let survivors = [Survivors::None, some(sync), Survivors::All];
-            cuts.extend(survivors.map(|survivors| vec![cut(server, sync, survivors)]));
-        }
-    }
-    println!("{} runs with a cut", cuts.len());
-    let wrong = failures(&cuts, |cuts| match play(cuts)?.restarts() {
-        0 => Err("the power never went".to_string()),
-        _ => Ok(()),
-    });
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cuts.len(), wrong.join("\n"));
+    all_survive_every_cut(&SERVERS, play);
 }

@@ -77,19 +77,19 @@ fn whole() -> Run {
     play(&SERVERS, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
-pub fn cut(server: &str, sync: u64, survivors: Survivors) -> Cut {
+fn cut(server: &str, sync: u64, survivors: Survivors) -> Cut {
     Cut { server: server.parse().unwrap(), sync, forgotten: 0, survivors }
 }
 
-pub fn some(seed: u64) -> Survivors {
+fn some(seed: u64) -> Survivors {
     Survivors::Some { seed, piece_bytes: 512 }
 }
 
 /// Every sync of each server, with nothing, some and all surviving of what it had not made durable.
-fn single_cuts(whole: &Run) -> Vec<Vec<Cut>> {
+fn single_cuts(whole: &Tree, servers: &[&str]) -> Vec<Vec<Cut>> {
     let mut cuts = Vec::new();
-    for server in SERVERS {
-        for sync in 1..=whole.tree.disks().syncs(server) {
+    for server in servers {
+        for sync in 1..=whole.disks().syncs(server) {
             for survivors in [Survivors::None, some(sync), Survivors::All] {
                 cuts.push(vec![cut(server, sync, survivors)]);
             }
@@ -114,7 +114,7 @@ fn double_cuts(whole: &Run) -> Vec<Vec<Cut>> {
 }
 
 /// Judges a run with each of these; the failures.
-pub fn failures(
+fn failures(
     cuts: &[Vec<Cut>],
     judged: impl Fn(&[Cut]) -> Result<(), String> + Sync + RefUnwindSafe,
 ) -> Vec<String> {
@@ -131,6 +131,23 @@ pub fn failures(
         }
     });
     wrong.into_inner().unwrap()
+}
+
+/// Plays with the power gone at every sync of each of these servers; every run must end as one
+/// without a cut does.
+#[track_caller]
+pub fn all_survive_every_cut(
+    servers: &[&str],
+    play: impl Fn(&[Cut]) -> Result<Tree, String> + Sync + RefUnwindSafe,
+) {
+    let whole = play(&[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let cuts = single_cuts(&whole, servers);
+    println!("{} runs with a cut", cuts.len());
+    let wrong = failures(&cuts, |cuts| match play(cuts)?.restarts() {
+        0 => Err("the power never went".to_string()),
+        _ => Ok(()),
+    });
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cuts.len(), wrong.join("\n"));
 }
 
 fn judged(cuts: &[Cut], nodes: &Nodes) -> Result<(), String> {
@@ -160,7 +177,7 @@ fn all_go_well(nodes: &Nodes, cuts: &[Vec<Cut>]) {
 #[test]
 fn the_power_goes_at_every_sync_of_every_server() {
     let whole = whole();
-    let cuts = single_cuts(&whole);
+    let cuts = single_cuts(&whole.tree, &SERVERS);
     let syncs = SERVERS.map(|server| format!("{server} {}", whole.tree.disks().syncs(server)));
     println!("{} runs, a cut at each sync: {}", cuts.len(), syncs.join(", "));
     assert!(SERVERS.iter().all(|server| whole.tree.disks().syncs(server) >= 10));
