@@ -129,6 +129,11 @@ fn nodes_that_go_to_another_server() {
 }
 
 #[test]
+fn moves_that_cross_or_go_round() {
+    check("moves-that-cross.txt");
+}
+
+#[test]
 fn products_and_how_options_give_way() {
     check("products.txt");
 }

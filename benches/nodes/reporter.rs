@@ -163,6 +163,7 @@ fn node(i: u64) -> Device {
     Device {
         mac: Some(MacAddress([2, 0, a, b, c, d])),
         other_macs: Vec::new(),
+        goal: None,
         addresses: vec![Ipv4Addr::new(10, b, c, d).into()],
         host_name: Some(format!("node-{i:07}.site{}.example", i % crate::SOURCES as u64)),
         state: [DeviceState::Discovered, DeviceState::Managed, DeviceState::Ignored]

@@ -258,6 +258,7 @@ impl Leaf {
         Device {
             mac: Some(MacAddress([2, 0, 0, a, b, c])),
             other_macs: Vec::new(),
+            goal: None,
             addresses: vec![Ipv4Addr::new(10, b, c, d).into()],
             host_name: Some(format!("node-{node}.{}.example", self.name)),
             state: DeviceState::Discovered,

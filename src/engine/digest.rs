@@ -66,6 +66,9 @@ pub fn of_node(row: Packed<'_>) -> Option<u64> {
     digest = digest.number(row.last_seen.0).number(facts.first_seen.0);
     digest = digest.text(facts.product.unwrap_or_default());
     digest = digest.text(facts.host_name.unwrap_or_default());
+    if let Some(goal) = facts.goal {
+        digest = digest.number(2).text(goal);
+    }
     for mac in facts.mac.into_iter().chain(facts.other_macs()) {
         digest = digest.number(1).bytes(&mac.0);
     }

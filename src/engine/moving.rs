@@ -7,7 +7,7 @@
 //!      ── MoveAsk{MACs of b:17, d} ───────► d's rows: not managed
 //!                                                                      node manage d:4: a wish,
 //!                                           ◄── report: d:4, managed ── granted, durable
-//!      ── MoveAsk, again and again ───────► d's rows: d:4 is
+//!      ── MoveAsk, again and again ───────► d's rows: d:4 is; b's: b:17 moves
 //!      ◄── MoveAnswer{d:4} ──
 //!   Reached, durable: b:17 is deleted, its license released
 //! ```
@@ -16,24 +16,29 @@
 //!   told nothing, and b gives up only what its operator said it would, to whom he said.
 //! - Only a managed device waits to move, and it is managed until it is given up.
 //! - The primary remembers nothing of it: it says what stands in its rows.
+//! - What waits to move takes nothing over, and nothing is given up that the primary's rows do not
+//!   show as such. So of moves that go round, the one that is answered last finds its goal moving:
+//!   the machine stays managed somewhere.
 //! - Each move has a number that no other move of this server has. An answer that is late, doubled
 //!   or of a move that was cancelled since finds no such number, and does nothing.
 
 use super::Engine;
+use super::device::Told;
 use super::enrolment::unknown_server;
 use super::nodes::{By, NodeTable, Place};
 use super::waiting::Hope;
 use crate::model::account::{Want, WishNumber};
 use crate::model::command::Command;
-use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
+use crate::model::device::{DeviceId, DeviceNumber, DeviceState, OpenWish};
 use crate::model::discovery::MacAddress;
 use crate::model::letter::{Address, Body};
 use crate::model::moving::{Goal, MoveAnswer, MoveAsk, MovingCommand, OpenMove, Reached, Sought};
 use crate::model::name::ServerName;
 use crate::model::packed::Packed;
 use crate::model::refusal::Refusal;
+use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, DeviceOutcome, RequestId};
-use crate::model::row::{DeviceRow, RowKey};
+use crate::model::row::DeviceRow;
 use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -104,7 +109,9 @@ impl Engine {
             }
             MovingCommand::Cancel { device } => {
                 self.managed_row(*device)?;
-                self.close_move(*device);
+                if self.close_move(*device) {
+                    self.number_device(*device, Told::Facts);
+                }
             }
             MovingCommand::Reached { device, number, node } => {
                 self.reached(*device, *number, *node);
@@ -150,26 +157,28 @@ impl Engine {
         self.state.server.wish_last += 1;
         let number = self.state.server.wish_last;
         self.state.moving.entry(goal.server.clone()).or_default().insert(number, device);
+        row.device.goal = Some(goal.clone());
         row.moving = Some(OpenMove { goal, number });
-        self.state.touch(RowKey::Device(device));
-        self.state.touch(RowKey::Server);
+        self.number_device(device, Told::Facts);
         match self.moves.question {
             Some(_) => self.moves.again = true,
             None => self.moves.due = Timestamp(0),
         }
     }
 
-    /// A device stays where it is, or is gone.
-    pub(super) fn close_move(&mut self, device: DeviceNumber) {
-        let Some(row) = self.state.devices.get_mut(&device) else { return };
-        let Some(OpenMove { goal, number }) = row.moving.take() else { return };
+    /// A device stays where it is, or is gone. Whether its row is another than before; it has no
+    /// number yet then.
+    pub(super) fn close_move(&mut self, device: DeviceNumber) -> bool {
+        let Some(row) = self.state.devices.get_mut(&device) else { return false };
+        let Some(OpenMove { goal, number }) = row.moving.take() else { return false };
+        row.device.goal = None;
         if let Some(moves) = self.state.moving.get_mut(&goal.server) {
             moves.remove(&number);
             if moves.is_empty() {
                 self.state.moving.remove(&goal.server);
             }
         }
-        self.state.touch(RowKey::Device(device));
+        true
     }
 
     /// The goal manages the device: it is given up if it still waits for just that.
@@ -247,6 +256,7 @@ impl Engine {
         let Some(question) = &self.moves.question else { return };
         let ask = MoveAsk {
             ticket: self.moves.ticket,
+            incarnation: self.state.server.founding.incarnation,
             server: question.server.clone(),
             after: question.after,
             sought: self.sought(question),
@@ -270,7 +280,8 @@ impl Engine {
             let row = self.state.devices.get(device)?;
             let node = row.moving.as_ref().and_then(|moving| moving.goal.node);
             let macs = row.device.macs().filter(|mac| mac.names_a_machine());
-            Some(Sought { number: *number, macs: macs.collect(), node })
+            let (number, device, version) = (*number, *device, row.version);
+            Some(Sought { number, device, version, macs: macs.collect(), node })
         });
         sought.collect()
     }
@@ -350,13 +361,13 @@ impl Engine {
 
     /// What the rows here say of the devices sought; of as many nodes as one step looks at.
     fn look_for(&self, author: &ServerName, ask: &MoveAsk) -> MoveAnswer {
-        let MoveAsk { ticket, server, after, sought } = ask;
+        let MoveAsk { ticket, server, after, sought, .. } = ask;
         let in_tree = server == self.state.name() || self.is_member(server);
         let known = in_tree && server != author;
         let table = self.node_table(server).filter(|_| known);
         let mut reached: BTreeMap<WishNumber, DeviceNumber> = BTreeMap::new();
         let mut machines: BTreeMap<MacAddress, WishNumber> = BTreeMap::new();
-        for one in sought {
+        for one in sought.iter().filter(|one| self.is_told(author, ask, one)) {
             let Some(node) = one.node else {
                 let macs = one.macs.iter().filter(|mac| mac.names_a_machine());
                 machines.extend(macs.map(|mac| (*mac, one.number)));
@@ -374,6 +385,20 @@ impl Engine {
         let reached = reached.into_iter().map(|(number, node)| Reached { number, node });
         let (ticket, server, reached) = (*ticket, server.clone(), reached.collect());
         MoveAnswer { ticket, server, known, next, reached }
+    }
+
+    /// Whether the rows here say of a device that it moves, as its managing source does: whoever
+    /// asks after that device sees it too, from now on.
+    fn is_told(&self, author: &ServerName, ask: &MoveAsk, one: &Sought) -> bool {
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::MoveUntold) {
+            return true;
+        }
+        let stream = StreamId { origin: author.clone(), table: Table::Nodes };
+        let (incarnation, _) = self.stream_version(&stream);
+        let row = self.node_table(author).and_then(|table| table.get(one.device));
+        let row = row.filter(|row| incarnation == ask.incarnation && row.version >= one.version);
+        row.is_some_and(|row| row.facts().goal.is_some())
     }
 
     /// Finds these machines among the managed nodes behind one. Where to go on, if there are more
@@ -403,13 +428,17 @@ impl Engine {
         None
     }
 
-    /// Whether a node uses a license of its own, so that it may be given up elsewhere.
+    /// Whether a node uses a license and keeps it, so that its machine may be given up elsewhere.
     fn takes_over(&self, row: &Packed<'_>) -> bool {
         #[cfg(feature = "mutants")]
         if self.tuning.mutant == Some(crate::model::tuning::Mutant::MoveBeforeManaged) {
             return row.state().is_some();
         }
-        row.state() == Some(DeviceState::Managed)
+        #[cfg(feature = "mutants")]
+        if self.tuning.mutant == Some(crate::model::tuning::Mutant::MovesGoRound) {
+            return row.state() == Some(DeviceState::Managed);
+        }
+        row.state() == Some(DeviceState::Managed) && row.facts().goal.is_none()
     }
 }
 
@@ -423,12 +452,11 @@ fn may_be_one(macs: &[MacAddress], row: &Packed<'_>) -> bool {
 }
 
 /// What was asked for and is not done yet, in the words of `NodeView::waiting`.
-pub(super) fn waits_for(row: &DeviceRow) -> Option<String> {
-    match (&row.wish, &row.moving) {
-        (Some(wish), _) if wish.want == Want::Manage => Some("manage".to_string()),
-        (Some(_), _) => Some("release".to_string()),
-        (None, Some(moving)) => Some(format!("move to {}", moving.goal)),
-        (None, None) => None,
+pub(super) fn waits_for(wish: Option<&OpenWish>, row: &Packed<'_>) -> Option<String> {
+    match wish {
+        Some(wish) if wish.want == Want::Manage => Some("manage".to_string()),
+        Some(_) => Some("release".to_string()),
+        None => row.facts().goal.map(|goal| format!("move to {goal}")),
     }
 }
 

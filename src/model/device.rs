@@ -2,6 +2,7 @@
 
 use super::account::{Want, WishNumber};
 use super::discovery::MacAddress;
+use super::moving::Goal;
 use super::name::{ProductName, ServerName};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ pub struct Device {
     pub state: DeviceState,
     /// The product it is managed under; only with `Managed`.
     pub product: Option<ProductName>,
+    /// Where it is to be managed, so that it may be given up here; only with `Managed`.
+    pub goal: Option<Goal>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Its last changes of state, oldest first, at most [`STATE_CHANGES_MAX`]; before the first of

@@ -57,7 +57,8 @@ impl From<Goal> for String {
     }
 }
 
-/// A device is given up as soon as its goal manages it; kept only at the managing source.
+/// A device is given up as soon as its goal manages it. Its row says where it goes
+/// ([`super::device::Device::goal`]); the number is kept only at the managing source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenMove {
     pub goal: Goal,
@@ -80,6 +81,9 @@ pub enum MovingCommand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sought {
     pub number: WishNumber,
+    /// Of a row that says that it moves; the answer waits until the primary has it.
+    pub device: DeviceNumber,
+    pub version: u64,
     /// Its MACs that name a machine; none where the node is named.
     pub macs: Vec<MacAddress>,
     pub node: Option<DeviceNumber>,
@@ -90,6 +94,8 @@ pub struct Sought {
 pub struct MoveAsk {
     /// A number of the author's, the same in the answer.
     pub ticket: u64,
+    /// Of the author's rows.
+    pub incarnation: u64,
     pub server: ServerName,
     /// Look at the nodes behind this one.
     pub after: DeviceNumber,

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   facts:  what, 1 ─ first seen, 6 ─ [mac, 6] ─ [product, 1 + n] ─ [host name, 1 + n]
-//!           ─ [other macs, 1 + n of 6] ─ [changes of state, 1 + n of 7]
-//!           ─ addresses, each 1 + 4 or 16
+//!           ─ [goal, 1 + n] ─ [other macs, 1 + n of 6]
+//!           ─ [changes of state, 1 + n of 7] ─ addresses, each 1 + 4 or 16
 //! ```
 //! The bytes never leave the memory: their form may change with every version.
 
@@ -39,6 +39,7 @@ const HAS_PRODUCT: u8 = 2;
 const HAS_NAME: u8 = 4;
 const HAS_HISTORY: u8 = 8;
 const HAS_MACS: u8 = 16;
+const HAS_GOAL: u8 = 32;
 /// More bytes than most nodes take.
 const PACKED_USUALLY: usize = 96;
 /// A change of state: when, 6, and into which, 1.
@@ -80,7 +81,8 @@ impl<'a> Packed<'a> {
             addresses: facts.addresses().collect(),
             host_name: facts.host_name.map(str::to_string),
             state,
-            product: facts.product.and_then(|product| product.parse().ok()),
+            product: facts.product_name(),
+            goal: facts.goal.and_then(|goal| goal.parse().ok()),
             first_seen: facts.first_seen,
             last_seen: self.last_seen,
             history: facts.history().collect(),
@@ -99,6 +101,8 @@ pub struct Facts<'a> {
     pub mac: Option<MacAddress>,
     pub product: Option<&'a str>,
     pub host_name: Option<&'a str>,
+    /// Where it is to be managed: `d`, or `d:4`.
+    pub goal: Option<&'a str>,
     other_macs: &'a [u8],
     history: &'a [u8],
     addresses: &'a [u8],
@@ -161,6 +165,10 @@ pub fn pack(device: &Device) -> Vec<u8> {
     if let Some(name) = &device.host_name {
         bytes[0] |= HAS_NAME;
         put_text(&mut bytes, name);
+    }
+    if let Some(goal) = &device.goal {
+        bytes[0] |= HAS_GOAL;
+        put_text(&mut bytes, &goal.to_string());
     }
     if !device.other_macs.is_empty() {
         bytes[0] |= HAS_MACS;
@@ -230,6 +238,9 @@ pub fn unpack(bytes: &[u8]) -> Option<Facts<'_>> {
     if has & HAS_NAME != 0 {
         facts.host_name = Some(take_text(&mut rest)?);
     }
+    if has & HAS_GOAL != 0 {
+        facts.goal = Some(take_text(&mut rest)?);
+    }
     if has & HAS_MACS != 0 {
         let (macs, behind) = rest.split_first()?;
         (facts.other_macs, rest) = behind.split_at_checked(usize::from(*macs) * 6)?;
@@ -272,19 +283,23 @@ mod tests {
             prop::collection::vec(address, 0..5),
             proptest::option::of("[a-zü.-]{0,60}"),
             state(),
-            proptest::option::of("[a-z][a-z0-9]{0,20}"),
+            proptest::option::of((
+                "[a-z][a-z0-9]{0,20}",
+                proptest::option::of("[a-z]{1,9}(:[1-9]{1,9})?"),
+            )),
             0u64..1 << 48,
             any::<u64>(),
             prop::collection::vec((0u64..1 << 48, state()), 0..4),
         )
             .prop_map(
-                |(macs, addresses, host_name, state, product, first, last, history)| Device {
+                |(macs, addresses, host_name, state, managed, first, last, history)| Device {
                     mac: macs.first().copied(),
                     other_macs: macs.iter().skip(1).copied().collect(),
                     addresses,
                     host_name,
                     state,
-                    product: product.map(|name| name.parse().unwrap()),
+                    product: managed.as_ref().map(|(name, _)| name.parse().unwrap()),
+                    goal: managed.and_then(|(_, goal)| goal).map(|goal| goal.parse().unwrap()),
                     first_seen: Timestamp(first),
                     last_seen: Timestamp(last),
                     history: history

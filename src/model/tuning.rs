@@ -26,6 +26,10 @@ pub enum Mutant {
     TrustGoesBack,
     /// A device that moves is given up where another server has found it (no 1.9).
     MoveBeforeManaged,
+    /// What moves itself takes over all the same.
+    MovesGoRound,
+    /// A device is given up whether or not the primary's rows say that it moves.
+    MoveUntold,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.

@@ -4,7 +4,8 @@ use crate::model::device::{Device, OpenWish, STATE_CHANGES_MAX, StateChange};
 use crate::model::discovery::MacAddress;
 use crate::model::time::Timestamp;
 use crate::record::error::RecordError;
-use crate::record::form::Form;
+use crate::record::form::{Form, perhaps};
+use crate::record::moving::GoalForm;
 use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::{mac, mac_number};
@@ -88,6 +89,8 @@ pub struct DeviceForm {
     /// Changes of state, each 8 bytes of milliseconds (little-endian) and one for the state.
     #[prost(bytes = "vec", tag = "9")]
     history: Vec<u8>,
+    #[prost(message, optional, tag = "10")]
+    goal: Option<GoalForm>,
 }
 
 impl Form for DeviceForm {
@@ -105,6 +108,7 @@ impl Form for DeviceForm {
             last_seen_ms: device.last_seen.0,
             other_macs: macs_bytes(&device.other_macs),
             history: history_bytes(&device.history),
+            goal: device.goal.as_ref().map(GoalForm::of),
         }
     }
 
@@ -118,6 +122,7 @@ impl Form for DeviceForm {
             host_name: host_name.transpose()?,
             state: Numbered::numbered(self.state)?,
             product: product.transpose()?,
+            goal: perhaps(self.goal, room)?,
             first_seen: Timestamp(self.first_seen_ms),
             last_seen: Timestamp(self.last_seen_ms),
             history: history(&self.history)?,

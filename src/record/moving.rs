@@ -10,7 +10,7 @@ use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
 
 #[derive(Clone, PartialEq, Message)]
-struct GoalForm {
+pub struct GoalForm {
     #[prost(string, tag = "1")]
     server: String,
     #[prost(uint64, optional, tag = "2")]
@@ -131,6 +131,10 @@ struct SoughtForm {
     macs: Vec<u8>,
     #[prost(uint64, optional, tag = "3")]
     node: Option<u64>,
+    #[prost(uint64, tag = "4")]
+    device: u64,
+    #[prost(uint64, tag = "5")]
+    version: u64,
 }
 
 impl Form for SoughtForm {
@@ -139,7 +143,8 @@ impl Form for SoughtForm {
 
     fn of(sought: &Sought) -> Self {
         let (macs, node) = (macs_bytes(&sought.macs), sought.node.map(|node| node.0));
-        SoughtForm { number: sought.number, macs, node }
+        let (number, device, version) = (sought.number, sought.device.0, sought.version);
+        SoughtForm { number, macs, node, device, version }
     }
 
     fn value(self, _: &mut Room) -> Result<Sought, RecordError> {
@@ -148,7 +153,9 @@ impl Form for SoughtForm {
         if found > max {
             return Err(RecordError::TooMany { what: "hardware addresses", found, max });
         }
-        Ok(Sought { number: self.number, macs, node: self.node.map(DeviceNumber) })
+        let (device, version) = (DeviceNumber(self.device), self.version);
+        let node = self.node.map(DeviceNumber);
+        Ok(Sought { number: self.number, device, version, macs, node })
     }
 }
 
@@ -163,6 +170,8 @@ pub struct MoveAskForm {
     /// A list of [`SoughtForm`].
     #[prost(bytes = "vec", tag = "4")]
     sought: Vec<u8>,
+    #[prost(fixed64, tag = "5")]
+    incarnation: u64,
 }
 
 impl Form for MoveAskForm {
@@ -175,12 +184,14 @@ impl Form for MoveAskForm {
             server: ask.server.to_string(),
             after: ask.after.0,
             sought: list::<SoughtForm>(&ask.sought),
+            incarnation: ask.incarnation,
         }
     }
 
     fn value(self, room: &mut Room) -> Result<MoveAsk, RecordError> {
         Ok(MoveAsk {
             ticket: self.ticket,
+            incarnation: self.incarnation,
             server: name(Self::WHAT, &self.server)?,
             after: DeviceNumber(self.after),
             sought: read_list::<SoughtForm>(&self.sought, Part::Moves, room)?,

@@ -109,6 +109,7 @@ pub fn device() -> Device {
         host_name: Some("press-7".to_string()),
         state: DeviceState::Managed,
         product: Some(named("cad")),
+        goal: None,
         first_seen: Timestamp(1_795_000_000_000),
         last_seen: Timestamp(1_795_000_060_000),
         history: Vec::new(),
@@ -247,10 +248,19 @@ fn moving_commands() -> Vec<(&'static str, Command)> {
 /// An ask after devices that move.
 pub fn move_ask() -> MoveAsk {
     let macs = [[0, 0x1b, 0x21, 0, 0, 1], [0, 0x1b, 0x21, 0, 0, 2]].map(outside::mac).to_vec();
-    let by_mac = Sought { number: 93, macs, node: None };
-    let by_node = Sought { number: 94, macs: Vec::new(), node: Some(DeviceNumber(4)) };
-    let sought = vec![by_mac, by_node];
-    MoveAsk { ticket: 7, server: named("relay-w"), after: DeviceNumber(20_000), sought }
+    let (device, version) = (DeviceNumber(0), 0);
+    let by_mac = Sought { number: 93, device, version, macs, node: None };
+    let (macs, node) = (Vec::new(), Some(DeviceNumber(4)));
+    let by_node = Sought { number: 94, device, version, macs, node };
+    let (server, after, sought) = (named("relay-w"), DeviceNumber(20_000), vec![by_mac, by_node]);
+    MoveAsk { ticket: 7, incarnation: 0, server, after, sought }
+}
+
+/// With the rows that say that they move.
+pub fn move_ask_told() -> MoveAsk {
+    let told = |one| Sought { device: DeviceNumber(17), version: 415, ..one };
+    let sought = move_ask().sought.into_iter().map(told).collect();
+    MoveAsk { incarnation: 6, sought, ..move_ask() }
 }
 
 pub fn move_answer() -> MoveAnswer {
@@ -335,6 +345,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("device-merged", RowKey::Device(number), Row::Device(merged_row())),
         ("device-changed", RowKey::Device(number), Row::Device(changed_row())),
         ("device-moving", RowKey::Device(number), Row::Device(moving_row())),
+        ("device-with-goal", RowKey::Device(number), Row::Device(told_row())),
     ]
 }
 
@@ -411,6 +422,12 @@ fn changed_row() -> DeviceRow {
 fn moving_row() -> DeviceRow {
     let moving = Some(OpenMove { goal: goal(), number: 93 });
     DeviceRow { device: device(), version: 414, moving, ..DeviceRow::default() }
+}
+
+/// On its way, as others are told.
+fn told_row() -> DeviceRow {
+    let device = Device { goal: Some(goal()), ..device() };
+    DeviceRow { device, version: 415, ..moving_row() }
 }
 
 fn own_figures_row() -> OwnFiguresRow {

@@ -151,7 +151,8 @@ fn row_len(row: &ReportRow) -> usize {
 fn device_len(device: &Device) -> usize {
     let product = device.product.as_ref().map_or(0, product_len);
     let lists = device.other_macs.len() * 6 + device.history.len() * 9;
-    seen_len(&device.addresses, device.host_name.as_ref()) + product + lists
+    let goal = device.goal.as_ref().map_or(0, |goal| server_len(&goal.server) + 16);
+    seen_len(&device.addresses, device.host_name.as_ref()) + product + goal + lists
 }
 
 fn seen_len(addresses: &[IpAddr], host_name: Option<&String>) -> usize {

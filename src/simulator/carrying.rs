@@ -5,6 +5,7 @@
 //!   at b: what is managed? ──► at d: a scan finds one of it ──► at b: move it to d
 //!                                                           └─► at d: which node is it? manage it
 //! ```
+//! Sometimes those at d say at the same time that it moves to b: such moves cross.
 
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::discovery::{Found, MacAddress};
@@ -109,6 +110,11 @@ impl Carrying {
                 let devices = vec![node.id()];
                 let request = Request::Manage { devices, product };
                 self.ahead.push_back(Errand { place: to, request });
+                if entropy.chance(250) {
+                    let number = entropy.chance(500).then_some(left.number);
+                    let goal = Goal { server: left.managing_source.clone(), node: number };
+                    self.ahead.push_back(moving(to, &node.id(), Some(goal)));
+                }
                 if entropy.chance(100) {
                     self.ahead.push_back(moving(from, &left, None));
                 }

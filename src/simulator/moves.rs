@@ -16,13 +16,15 @@ pub struct Moves {
     managed: Vec<BTreeMap<DeviceNumber, BTreeSet<MacAddress>>>,
     /// Nodes of each place that somebody asked to ignore, to delete or to merge.
     let_go: Vec<BTreeSet<DeviceNumber>>,
+    /// Nodes that were given up, and as what they were managed then.
+    became: BTreeMap<(usize, DeviceNumber), (usize, DeviceNumber)>,
     pub done: u64,
 }
 
 impl Moves {
     pub fn of_places(places: usize) -> Moves {
         let (managed, let_go) = (vec![BTreeMap::new(); places], vec![BTreeSet::new(); places]);
-        Moves { managed, let_go, done: 0 }
+        Moves { managed, let_go, became: BTreeMap::new(), done: 0 }
     }
 
     pub fn posted(&mut self, place: usize, request: &Request) {
@@ -37,6 +39,7 @@ impl Moves {
     /// Its numbers begin anew. What was managed here may still stand in the primary's rows.
     pub fn begins_anew(&mut self, place: usize) {
         self.let_go[place].clear();
+        self.became.retain(|(from, _), (to, _)| *from != place && *to != place);
     }
 
     /// A server went from one state of its own to another.
@@ -66,6 +69,11 @@ impl Moves {
                     out.hold(meant, "1.9", || {
                         format!("{name}:{number} went to {goal}, and was to go elsewhere")
                     });
+                    let around = there
+                        .is_some_and(|there| self.went((place, *number), (there, goal.number)));
+                    out.hold(!around, "1.9", || {
+                        format!("{name}:{number} went to {goal}, which was given up for it")
+                    });
                 }
                 _ => out.hold(self.let_go[place].contains(number), "1.9", || {
                     format!("{name}:{number} was given up, and nobody asked for it")
@@ -76,6 +84,19 @@ impl Moves {
             let known = self.managed[place].entry(*number).or_default();
             known.extend(device.macs.iter().copied());
         }
+    }
+
+    /// A node was given up. Whether what it was managed as then was given up for it in the end.
+    fn went(&mut self, node: (usize, DeviceNumber), to: (usize, DeviceNumber)) -> bool {
+        self.became.insert(node, to);
+        let mut at = to;
+        for _ in 0..self.became.len() {
+            match self.became.get(&at).filter(|_| at != node) {
+                Some(next) => at = *next,
+                None => break,
+            }
+        }
+        at == node
     }
 }
 
@@ -102,7 +123,9 @@ pub fn check_rest(
         for (number, device) in &truth.devices {
             let Some(moving) = &device.moving else { continue };
             let Some(there) = there(&moving.goal.server) else { continue };
-            let managed = truths[there].devices.iter().filter(|(_, other)| is_managed(other));
+            // One that waits to move itself takes nothing over.
+            let stays = |other: &DeviceTruth| is_managed(other) && other.moving.is_none();
+            let managed = truths[there].devices.iter().filter(|(_, other)| stays(other));
             let same = |other: &DeviceTruth| device.macs.iter().any(|m| other.macs.contains(m));
             let mut reached = managed.filter(|(node, other)| match moving.goal.node {
                 Some(goal) => **node == goal && same(other),

@@ -20,7 +20,8 @@ impl Tree {
             }
             ["move", id, "to", goal] => self.move_node(id, Some(goal)),
             ["stay", id] => self.move_node(id, None),
-            ["waits", id] => self.waits(id),
+            ["waits", id] => self.waits(id, id.split_once(':').unwrap().0),
+            ["waits", id, "at", at] => self.waits(id, at),
             ["merge-at", at, keep, others @ ..] => self.merge(at, keep, others),
             ["not-seen-for", at, seconds] => self.not_seen_for(at, seconds.parse().unwrap()),
             _ => return None,
@@ -63,8 +64,7 @@ impl Tree {
     }
 
     /// The state of a node, and what it waits for, at its managing source.
-    fn waits(&mut self, id: &str) -> String {
-        let (at, _) = id.split_once(':').unwrap();
+    fn waits(&mut self, id: &str, at: &str) -> String {
         match self.ask(at, Request::Node(id.parse().unwrap())) {
             Answer::Node(node) => {
                 let waits = node.waiting.unwrap_or_else(|| "nothing".to_string());

@@ -64,6 +64,16 @@ fn a_device_given_up_where_nobody_manages_it() {
 }
 
 #[test]
+fn a_device_given_up_for_one_that_moves() {
+    must_be_seen(Mutant::MovesGoRound, 100);
+}
+
+#[test]
+fn a_device_given_up_before_others_see_that_it_moves() {
+    must_be_seen(Mutant::MoveUntold, 100);
+}
+
+#[test]
 fn a_grant_in_a_full_range() {
     must_be_seen(Mutant::GrantInFullRange, 20);
 }

@@ -206,6 +206,7 @@ mod tests {
                     host_name,
                     state: states[state],
                     product: product.map(|name| name.parse().unwrap()),
+                    goal: None,
                     first_seen: times.0,
                     last_seen: times.1,
                     history: Vec::new(),

@@ -188,11 +188,11 @@ impl Engine {
         Ok(NodeCursor { id: cursor.id.clone(), key })
     }
 
-    /// What a node waits for; known of own ones only.
+    /// What a node waits for; of those of others it is known only where they are to go.
     fn waits_for(&self, Hit { source, row }: &Hit<'_>) -> Option<String> {
         let own = *source == self.state.name();
         let device = own.then(|| self.state.devices.get(&row.number)).flatten();
-        device.and_then(waits_for)
+        waits_for(device.and_then(|device| device.wish.as_ref()), row)
     }
 }
 

@@ -191,14 +191,16 @@ pub fn device() -> impl Strategy<Value = Device> {
     let macs = (option::of(outside::any_mac()), vec(outside::any_mac(), 0..3));
     let seen = (macs, addresses(), option::of(text()));
     let change = (timestamp(), state()).prop_map(|(at, state)| StateChange { at, state });
-    let all = (seen, state(), option::of(product()), (timestamp(), timestamp()), vec(change, 0..3));
-    all.prop_map(|((macs, addresses, host_name), state, product, seen, history)| Device {
+    let managed = (option::of(product()), option::of(moving::goal()));
+    let all = (seen, state(), managed, (timestamp(), timestamp()), vec(change, 0..3));
+    all.prop_map(|((macs, addresses, host_name), state, (product, goal), seen, history)| Device {
         mac: macs.0,
         other_macs: macs.1,
         addresses,
         host_name,
         state,
         product,
+        goal,
         first_seen: seen.0,
         last_seen: seen.1,
         history,

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-fn goal() -> impl Strategy<Value = Goal> {
+pub fn goal() -> impl Strategy<Value = Goal> {
     (server(), option::of(device_number())).prop_map(|(server, node)| Goal { server, node })
 }
 
@@ -25,10 +25,20 @@ pub fn command() -> impl Strategy<Value = MovingCommand> {
 }
 
 pub fn ask() -> impl Strategy<Value = MoveAsk> {
-    let sought = (number(), vec(any_mac(), 0..4), option::of(device_number()));
-    let sought = sought.prop_map(|(number, macs, node)| Sought { number, macs, node });
-    (any::<u64>(), server(), device_number(), vec(sought, 0..6))
-        .prop_map(|(ticket, server, after, sought)| MoveAsk { ticket, server, after, sought })
+    let row = (device_number(), number());
+    let sought = (number(), row, vec(any_mac(), 0..4), option::of(device_number()));
+    let sought = sought.prop_map(|(number, (device, version), macs, node)| Sought {
+        number,
+        device,
+        version,
+        macs,
+        node,
+    });
+    let names = (any::<u64>(), any::<u64>(), server());
+    (names, device_number(), vec(sought, 0..6)).prop_map(|(names, after, sought)| {
+        let (ticket, incarnation, server) = names;
+        MoveAsk { ticket, incarnation, server, after, sought }
+    })
 }
 
 pub fn answer() -> impl Strategy<Value = MoveAnswer> {

@@ -38,7 +38,8 @@ fn rows(count: usize) -> Letter {
 }
 
 fn moves(count: usize) -> Letter {
-    let sought = |number| Sought { number, macs: Vec::new(), node: None };
+    let (device, macs) = (DeviceNumber(4), Vec::new);
+    let sought = |number| Sought { number, device, version: 9, macs: macs(), node: None };
     let sought = (0..count as u64).map(sought).collect();
     to_holder(Body::MoveAsk(MoveAsk { sought, ..move_ask() }))
 }
