@@ -207,6 +207,9 @@ impl Mirror {
             return Vec::new();
         }
         let within = self.names_within(batch.after, batch.upto);
+        if within.is_empty() {
+            return within;
+        }
         let named: BTreeSet<&RowName> = batch.rows.iter().map(|row| &row.name).collect();
         let gone: Vec<RowName> = within.into_iter().filter(|name| !named.contains(name)).collect();
         gone.iter().for_each(|name| self.remove(name));
