@@ -446,6 +446,7 @@ impl Engine {
                 self.ask_attach();
             }
         }
+        self.say_owed_acks(now);
         self.note_absences(now);
         self.rotate_when_ready(now);
         self.compare_next(now);
@@ -504,7 +505,8 @@ impl Engine {
         let absence = self.absences.next();
         let compared = self.reconcile_due();
         let moves = self.moves_due();
-        let all = [presence, retry, waiting, absence, compared, moves, self.next_expiry()];
+        let acks = self.acks_due();
+        let all = [presence, retry, waiting, absence, compared, moves, acks, self.next_expiry()];
         all.into_iter().flatten().min()
     }
 }

@@ -5,7 +5,8 @@
 //!      ── ReportOffer{stream, incarnation} ──►     what do I have of it?
 //!      ◄── ReportAck{have, settled} ──
 //!      ── Report{after = have, upto, rows} ──►     merge (the primary: durable), note have
-//!      ◄── ReportAck{have, settled} ──             … at most `report_window` letters ahead
+//!      ◄── ReportAck{have, settled} ──             once the primary has it, or a little later;
+//!                                                  … at most `report_window` letters ahead
 //! ```
 //! Invariants
 //! - A row has one writer. Only its last version travels: what changed twice goes once.
@@ -64,6 +65,9 @@ pub struct Reports {
     pub confirmed: BTreeMap<StreamId, Timestamp>,
     /// Through which child a stream comes.
     ways: BTreeMap<StreamId, LinkId>,
+    /// Relay: streams with rows that came and were not acknowledged yet, and when all are.
+    owed_acks: BTreeSet<StreamId>,
+    acks_due: Timestamp,
 }
 
 impl Reports {
@@ -328,6 +332,7 @@ impl Engine {
             self.reports.senders.remove(&stream);
             self.reports.settled.remove(&stream);
             self.reports.stirred.remove(&stream);
+            self.reports.owed_acks.remove(&stream);
         }
     }
 
@@ -379,11 +384,37 @@ impl Engine {
         if self.state.is_primary() {
             return self.propose(Command::Merge(batch));
         }
+        // A full letter has more behind it, and the child's window is not to fill.
+        let is_full = batch.rows.len() >= self.tuning.report_rows_max;
         let mirror = self.state.mirror(&batch.stream);
-        let merged = mirror.merge(&batch, now);
-        self.ack(&batch.stream);
-        if let Merged::Rows(_) = merged {
-            self.stir(batch.stream);
+        match mirror.merge(&batch, now) {
+            Merged::Rows(_) if is_full => self.ack(&batch.stream),
+            Merged::Rows(_) => self.owe_ack(&batch.stream, now),
+            Merged::Refused => return self.ack(&batch.stream),
+        }
+        self.stir(batch.stream);
+    }
+
+    /// What the primary has of these rows is said soon, and what is here together with it: half as
+    /// many letters and packets. A second letter in between is acknowledged at once.
+    fn owe_ack(&mut self, stream: &StreamId, now: Timestamp) {
+        if self.reports.owed_acks.is_empty() {
+            // Long before the child would ask.
+            self.reports.acks_due = now.after(self.tuning.retry_interval / 10);
+        }
+        if !self.reports.owed_acks.insert(stream.clone()) {
+            self.ack(stream);
+        }
+    }
+
+    pub(super) fn acks_due(&self) -> Option<Timestamp> {
+        (!self.reports.owed_acks.is_empty()).then_some(self.reports.acks_due)
+    }
+
+    pub(super) fn say_owed_acks(&mut self, now: Timestamp) {
+        if self.acks_due().is_some_and(|due| now >= due) {
+            let owed = std::mem::take(&mut self.reports.owed_acks);
+            owed.iter().for_each(|stream| self.ack(stream));
         }
     }
 
@@ -406,6 +437,7 @@ impl Engine {
     }
 
     pub(super) fn ack(&mut self, stream: &StreamId) {
+        self.reports.owed_acks.remove(stream);
         let Some(link) = self.reports.ways.get(stream).copied() else { return };
         if self.links.child(link).is_none() {
             return;
@@ -503,3 +535,6 @@ fn rows_fit(batch: &ReportBatch) -> bool {
             .iter()
             .all(|row| fits(row) && row.version <= batch.upto && row.version > batch.after)
 }
+
+#[cfg(test)]
+mod tests;
