@@ -52,8 +52,8 @@ pub(super) struct Moves {
     ticket: u64,
     /// A move began while a question was open: ask from the first on when all have been.
     again: bool,
-    /// Servers of which the event log says that nobody knows them.
-    unknown: BTreeSet<ServerName>,
+    /// Goals of which the event log says that the primary knows no such server, or no such node.
+    unknown: BTreeSet<Goal>,
 }
 
 /// Moves to one server, as many as one letter may have.
@@ -295,7 +295,7 @@ impl Engine {
 
     /// Gives up what is managed at its goal. Whether there is more to ask at once.
     fn take_answer(&mut self, answer: &MoveAnswer, now: Timestamp) -> bool {
-        let MoveAnswer { ticket, server, known, next, reached } = answer;
+        let MoveAnswer { ticket, server, known, next, reached, missing } = answer;
         for Reached { number, node } in reached {
             let device = self.state.moving.get(server).and_then(|moves| moves.get(number));
             if let Some(device) = device.copied() {
@@ -327,26 +327,40 @@ impl Engine {
                 self.moves.question.is_some()
             }
         };
-        self.note_unknown(server, *known);
+        let whole = Goal { server: server.clone(), node: None };
+        self.note_unknown(whole, *known);
+        for Reached { node, .. } in missing {
+            self.note_unknown(Goal { server: server.clone(), node: Some(*node) }, false);
+        }
         further
     }
 
-    /// One line for each server that nobody knows.
-    fn note_unknown(&mut self, server: &ServerName, known: bool) {
+    /// One line for each goal that the primary does not know.
+    fn note_unknown(&mut self, goal: Goal, known: bool) {
         if known {
-            self.moves.unknown.remove(server);
+            self.moves.unknown.remove(&goal);
             return;
         }
-        let waits = self.state.moving.contains_key(server);
-        if waits && self.moves.unknown.insert(server.clone()) {
+        let waits = self.state.moving.contains_key(&goal.server);
+        if waits && self.moves.unknown.insert(goal.clone()) {
+            let what = match goal.node {
+                Some(_) => format!("no node {goal} that may be the same machine is known"),
+                None => format!("no server named {goal} is in the tree"),
+            };
             let text = format!(
-                "no server named {server} is in the tree; nodes wait to move there: lictree node \
-                 move ID --cancel, or --to another one"
+                "{what}; nodes wait to move there: lictree node move ID --cancel, or --to another \
+                 one"
             );
             self.propose(Command::Note { kind: "node.goal-unknown".to_string(), text });
         }
-        let moving = &self.state.moving;
-        self.moves.unknown.retain(|server| moving.contains_key(server));
+        let waits = |goal: &Goal| {
+            let mut moves =
+                self.state.moving.get(&goal.server).into_iter().flat_map(BTreeMap::values);
+            moves.any(|device| goal.node.is_none() || self.goal_of(*device).as_ref() == Some(goal))
+        };
+        let known = self.moves.unknown.iter().filter(|goal| !waits(goal)).cloned();
+        let known: Vec<Goal> = known.collect();
+        known.iter().for_each(|goal| drop(self.moves.unknown.remove(goal)));
     }
 
     // === The primary ===
@@ -367,16 +381,19 @@ impl Engine {
         let table = self.node_table(server).filter(|_| known);
         let mut reached: BTreeMap<WishNumber, DeviceNumber> = BTreeMap::new();
         let mut machines: BTreeMap<MacAddress, WishNumber> = BTreeMap::new();
+        let mut missing = Vec::new();
         for one in sought.iter().filter(|one| self.is_told(author, ask, one)) {
             let Some(node) = one.node else {
                 let macs = one.macs.iter().filter(|mac| mac.names_a_machine());
                 machines.extend(macs.map(|mac| (*mac, one.number)));
                 continue;
             };
-            let row = table.and_then(|table| table.get(node));
-            let is_it = |row: &Packed<'_>| self.takes_over(row) && may_be_one(&one.macs, row);
-            if row.is_some_and(|row| is_it(&row)) {
-                reached.insert(one.number, node);
+            let Some(table) = table else { continue };
+            let there = table.get(node).filter(|row| may_be_one(&one.macs, row));
+            match there {
+                Some(row) if self.takes_over(&row) => drop(reached.insert(one.number, node)),
+                Some(_) => {}
+                None => missing.push(Reached { number: one.number, node }),
             }
         }
         let table = table.filter(|_| !machines.is_empty());
@@ -384,7 +401,7 @@ impl Engine {
             table.and_then(|table| self.look_through(table, *after, &machines, &mut reached));
         let reached = reached.into_iter().map(|(number, node)| Reached { number, node });
         let (ticket, server, reached) = (*ticket, server.clone(), reached.collect());
-        MoveAnswer { ticket, server, known, next, reached }
+        MoveAnswer { ticket, server, known, next, reached, missing }
     }
 
     /// Whether the rows here say of a device that it moves, as its managing source does: whoever
@@ -445,6 +462,9 @@ impl Engine {
 /// Whether a node may be the machine with these MACs, as far as MACs that name one can tell: a
 /// mistyped number must not take a license from a machine that nobody manages elsewhere.
 fn may_be_one(macs: &[MacAddress], row: &Packed<'_>) -> bool {
+    if row.state().is_none() {
+        return false;
+    }
     let facts = row.facts();
     let theirs = facts.mac.into_iter().chain(facts.other_macs());
     let mut theirs = theirs.filter(|mac| mac.names_a_machine()).peekable();

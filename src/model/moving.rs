@@ -113,9 +113,11 @@ pub struct MoveAnswer {
     pub next: Option<DeviceNumber>,
     /// Those that are managed, each once.
     pub reached: Vec<Reached>,
+    /// Those whose goal is a node that is not there, or is another machine by its MACs.
+    pub missing: Vec<Reached>,
 }
 
-/// The device of that move is managed as this node.
+/// The device of a move, and the node it is managed as, or was to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     pub number: WishNumber,

@@ -233,6 +233,9 @@ pub struct MoveAnswerForm {
     /// A list of [`ReachedForm`].
     #[prost(bytes = "vec", tag = "5")]
     reached: Vec<u8>,
+    /// Another one.
+    #[prost(bytes = "vec", tag = "6")]
+    missing: Vec<u8>,
 }
 
 impl Form for MoveAnswerForm {
@@ -246,6 +249,7 @@ impl Form for MoveAnswerForm {
             known: answer.known,
             next: answer.next.map(|next| next.0),
             reached: list::<ReachedForm>(&answer.reached),
+            missing: list::<ReachedForm>(&answer.missing),
         }
     }
 
@@ -256,6 +260,7 @@ impl Form for MoveAnswerForm {
             known: self.known,
             next: self.next.map(DeviceNumber),
             reached: read_list::<ReachedForm>(&self.reached, Part::Moves, room)?,
+            missing: read_list::<ReachedForm>(&self.missing, Part::Moves, room)?,
         })
     }
 }

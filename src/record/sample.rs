@@ -266,7 +266,14 @@ pub fn move_ask_told() -> MoveAsk {
 pub fn move_answer() -> MoveAnswer {
     let reached = vec![Reached { number: 94, node: DeviceNumber(4) }];
     let next = Some(DeviceNumber(40_000));
-    MoveAnswer { ticket: 7, server: named("relay-w"), known: true, next, reached }
+    let (server, missing) = (named("relay-w"), Vec::new());
+    MoveAnswer { ticket: 7, server, known: true, next, reached, missing }
+}
+
+/// With a goal that is not there.
+pub fn move_answer_missing() -> MoveAnswer {
+    let missing = vec![Reached { number: 95, node: DeviceNumber(6) }];
+    MoveAnswer { missing, ..move_answer() }
 }
 
 fn set_holding() -> SetHolding {

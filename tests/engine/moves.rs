@@ -52,7 +52,8 @@ fn number(tree: &Tree) -> Option<u64> {
 fn answered(tree: &mut Tree, server: &str, number: u64) {
     let reached = vec![Reached { number, node: DeviceNumber(1) }];
     let server = server.parse().unwrap();
-    let answer = MoveAnswer { ticket: 0, server, known: true, next: None, reached };
+    let (next, missing) = (None, Vec::new());
+    let answer = MoveAnswer { ticket: 0, server, known: true, next, reached, missing };
     let (to, route) = (Address::Below("b".parse().unwrap()), Vec::new());
     tree.deliver("a", "b", Letter { to, route, body: Body::MoveAnswer(answer) });
 }

@@ -42,15 +42,17 @@ pub fn ask() -> impl Strategy<Value = MoveAsk> {
 }
 
 pub fn answer() -> impl Strategy<Value = MoveAnswer> {
-    let reached = (number(), device_number()).prop_map(|(number, node)| Reached { number, node });
+    let one = || (number(), device_number()).prop_map(|(number, node)| Reached { number, node });
     let next = option::of(device_number());
-    (any::<u64>(), server(), any::<bool>(), next, vec(reached, 0..6)).prop_map(
-        |(ticket, server, known, next, reached)| MoveAnswer {
+    let lists = (vec(one(), 0..6), vec(one(), 0..6));
+    (any::<u64>(), server(), any::<bool>(), next, lists).prop_map(
+        |(ticket, server, known, next, (reached, missing))| MoveAnswer {
             ticket,
             server,
             known,
             next,
             reached,
+            missing,
         },
     )
 }

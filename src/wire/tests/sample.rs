@@ -9,8 +9,8 @@ use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
-    attach, edge_report, level, move_answer, move_ask, move_ask_told, named, pack_part, reconcile,
-    report, servers, stream, verdicts, wishes,
+    attach, edge_report, level, move_answer, move_answer_missing, move_ask, move_ask_told, named,
+    pack_part, reconcile, report, servers, stream, verdicts, wishes,
 };
 use crate::record::sample_enrolment;
 use crate::wire::{Frame, Hello, encode_letter};
@@ -171,12 +171,13 @@ fn reporting() -> Vec<(&'static str, Letter)> {
 }
 
 fn moving() -> Vec<(&'static str, Letter)> {
-    let answer = down(Address::Below(named("site-e")), Body::MoveAnswer(move_answer()));
+    let answer = |words| down(Address::Below(named("site-e")), Body::MoveAnswer(words));
     let ask = |ask| up(Address::Primary, Body::MoveAsk(ask));
     vec![
         ("move-ask", ask(move_ask())),
-        ("move-answer", answer),
+        ("move-answer", answer(move_answer())),
         ("move-ask-told", ask(move_ask_told())),
+        ("move-answer-missing", answer(move_answer_missing())),
     ]
 }
 
