@@ -225,7 +225,7 @@ impl Engine {
         refused
     }
 
-    /// A line for wishes that somebody may have stopped waiting for.
+    /// A line for wishes that nobody, or not everybody, waits for any more.
     pub(super) fn note_refused(&mut self, product: &ProductName, refused: u64) {
         if refused > 0 {
             let nodes = counted(refused, "node");

@@ -312,9 +312,9 @@ impl Engine {
                 self.take_level(*attach, product, level);
             }
             Command::BookWishes(asked) => self.book_wishes(asked),
-            Command::Settle { product, verdicts } => {
+            Command::Settle { product, verdicts, told } => {
                 let refused = self.settle(product, verdicts);
-                self.note_refused(product, refused);
+                self.note_refused(product, if *told { 0 } else { refused });
             }
             Command::HandOver { product, relay, route, cycle } => {
                 self.hand_over(product, relay, route, *cycle);
