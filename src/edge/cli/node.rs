@@ -348,7 +348,7 @@ fn names_text(outcome: &ImportOutcome) -> String {
     let names = counted(*names_refused, "host name");
     let word = if *names_refused == 1 { "line" } else { "lines" };
     format!(
-        "{names} left out, their machines were taken: not plain, too long or too many ({word} \
+        "{names} left out of machines that were taken: not plain, too long or too many ({word} \
          {}{more})\n",
         lines.join(", ")
     )

@@ -138,7 +138,7 @@ pub enum ImportError {
          it as UTF-8"
     )]
     Utf16Unmarked,
-    #[error("nothing in the {lines} lines, read as `{format}`, was recognised as a machine")]
+    #[error("nothing in it was recognised as a machine (lines read as `{format}`: {lines})")]
     NothingRead { format: ImportFormat, lines: u64 },
     #[error("the scan in this file lists no machine: none answered it")]
     NoHosts,

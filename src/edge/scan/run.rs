@@ -155,11 +155,15 @@ impl Run<'_> {
 
     /// A scan that reached nobody says nothing of who is there, so it is not done.
     fn somebody_was_asked(&self) -> Result<(), Refusal> {
-        let left = self.job.figures().probes.saturating_sub(self.unsent.0 + self.unasked);
-        match left > 0 || self.heard_otherwise || self.findings.count() > 0 {
-            true => Ok(()),
-            false => Err(nobody_asked(&self.job.notes())),
+        let mut figures = self.job.figures();
+        let left = figures.probes.saturating_sub(self.unsent.0 + self.unasked);
+        if left > 0 || self.heard_otherwise || self.findings.count() > 0 {
+            return Ok(());
         }
+        // Nothing of it is done, however often it was tried.
+        (figures.steps_done, figures.looked_at) = (0, 0);
+        drop(figures);
+        Err(nobody_asked(&self.job.notes()))
     }
 
     /// Opens what the methods need, and learns who this machine itself is.

@@ -166,6 +166,7 @@ async fn a_scan_that_could_ask_nobody_is_no_success() {
         assert!(!why.hint.is_empty() && summary.hindered.is_empty(), "{summary:?}");
         let view = site.state(id, ScanState::Failed).await;
         assert_eq!(view.notes.last(), Some(why));
+        assert_eq!((view.steps_done, view.looked_at), (0, 0), "{view:?}");
         // Each method that could not be used says so too.
         assert!(view.notes.len() > methods.len(), "{view:?}");
     }
