@@ -54,6 +54,9 @@ pub struct DeviceList {
 pub struct MergeBody {
     pub keep: DeviceId,
     pub others: Vec<DeviceId>,
+    /// Only say whether they could be merged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub check: bool,
 }
 
 /// A node goes to another server's site, or stays.
@@ -355,6 +358,9 @@ pub struct ImportOutcome {
     pub skipped: Vec<SkippedRow>,
     /// Host names left out because they are not plain, too long or too many.
     pub names_refused: u64,
+    /// The lines of the first of them.
+    #[serde(default)]
+    pub names_refused_at: Vec<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

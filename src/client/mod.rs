@@ -182,7 +182,18 @@ impl Client {
         keep: DeviceId,
         others: Vec<DeviceId>,
     ) -> Result<Vec<DeviceOutcome>, ClientError> {
-        let body = MergeBody { keep, others };
+        let body = MergeBody { keep, others, check: false };
+        let outcomes: DeviceOutcomes = self.post("/v1/nodes/merge", &body).await?;
+        Ok(outcomes.devices)
+    }
+
+    /// Whether the others could become part of the node that is kept; changes nothing.
+    pub async fn may_merge(
+        &self,
+        keep: DeviceId,
+        others: Vec<DeviceId>,
+    ) -> Result<Vec<DeviceOutcome>, ClientError> {
+        let body = MergeBody { keep, others, check: true };
         let outcomes: DeviceOutcomes = self.post("/v1/nodes/merge", &body).await?;
         Ok(outcomes.devices)
     }

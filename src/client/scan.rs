@@ -79,7 +79,7 @@ pub enum ScanState {
     /// Another one runs.
     Waiting,
     Running,
-    /// Held by somebody, or outside the hours of its window.
+    /// Held by somebody, outside the hours of its window, or waiting for its turn to go on.
     Paused,
     Done,
     /// Ended by somebody; what was found until then is booked.
@@ -117,6 +117,9 @@ pub struct ScanView {
     pub state: ScanState,
     /// What it does now, in a word or two.
     pub doing: String,
+    /// The scan that asks now, where this one waits for its turn.
+    #[serde(default)]
+    pub behind: Option<u64>,
     pub segments: Vec<String>,
     pub methods: Vec<ScanMethod>,
     /// Probes in a second.

@@ -116,8 +116,9 @@ impl Engine {
         }
     }
 
-    /// Sets devices aside; what they used is released.
-    pub(super) fn ignore(&mut self, devices: &[DeviceNumber]) {
+    /// Sets devices aside; what they used is released. Those that were not ignored before.
+    pub(super) fn ignore(&mut self, devices: &[DeviceNumber]) -> Vec<DeviceNumber> {
+        let mut ignored = Vec::new();
         for number in devices {
             let known = self.state.devices.get(number).filter(|row| !row.deleted);
             if known
@@ -126,11 +127,14 @@ impl Engine {
                 continue;
             }
             self.set_aside(*number);
+            ignored.push(*number);
         }
+        ignored
     }
 
-    /// Forgets devices; what they used is released.
-    pub(super) fn delete(&mut self, devices: &[DeviceNumber]) {
+    /// Forgets devices; what they used is released. Those that there were.
+    pub(super) fn delete(&mut self, devices: &[DeviceNumber]) -> Vec<DeviceNumber> {
+        let mut deleted = Vec::new();
         for number in devices {
             if self.state.devices.get(number).is_none_or(|row| row.deleted) {
                 continue;
@@ -144,7 +148,9 @@ impl Engine {
             if !waits {
                 self.forget(*number);
             }
+            deleted.push(*number);
         }
+        deleted
     }
 
     /// Ignored from now on. Whatever the device used, or may have been granted meanwhile, is
@@ -219,7 +225,7 @@ impl Engine {
         refused
     }
 
-    /// A line for wishes that somebody may have stopped waiting for.
+    /// A line for wishes that nobody, or not everybody, waits for any more.
     pub(super) fn note_refused(&mut self, product: &ProductName, refused: u64) {
         if refused > 0 {
             let nodes = counted(refused, "node");
@@ -235,6 +241,7 @@ impl Engine {
         row.device.product = Some(product.clone());
         self.count_managed(Some(product), 1);
         self.number_device(number, Told::Facts);
+        self.became_managed.entry(product.clone()).or_default().push(number);
     }
 
     fn count_managed(&mut self, product: Option<&ProductName>, by: i64) {

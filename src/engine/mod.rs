@@ -33,6 +33,7 @@ pub mod identities;
 pub mod ledger;
 pub mod mirror;
 pub mod moving;
+pub mod node_lines;
 pub mod nodes;
 pub mod permission;
 pub mod product;
@@ -53,6 +54,7 @@ pub mod waiting;
 
 use crate::model::account::Wish;
 use crate::model::command::{Command, CommandBatch, Founding};
+use crate::model::device::DeviceNumber;
 use crate::model::edge::AttachId;
 use crate::model::enrolment::{CertificateAnswer, CertifyJob, Credentials, KeyPrint, Trust};
 use crate::model::letter::{Letter, LinkId};
@@ -155,6 +157,8 @@ pub struct Engine {
     refusals: BTreeMap<u64, Refusal>,
     /// What imports came to, by the number of their command, until they are answered.
     discovered: BTreeMap<u64, device::Discovered>,
+    /// Nodes that became managed by the command that is applied.
+    became_managed: BTreeMap<ProductName, Vec<DeviceNumber>>,
     /// What the authority's key was asked for, by ticket.
     certifying: BTreeMap<u64, certificate::Purpose>,
     /// Primary: who was given a new certificate lately.
@@ -217,6 +221,7 @@ impl Engine {
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
             discovered: BTreeMap::new(),
+            became_managed: BTreeMap::new(),
             certifying: BTreeMap::new(),
             renewals: renewal::Renewals::default(),
             certificates: BTreeMap::new(),
@@ -281,6 +286,12 @@ impl Engine {
     }
 
     fn apply_one(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
+        let applied = self.apply_command(command, at);
+        self.note_managed();
+        applied
+    }
+
+    fn apply_command(&mut self, command: &Command, at: Timestamp) -> Result<(), Refusal> {
         match command {
             Command::Found(founding) => self.found(founding),
             Command::RegisterLicense(license) => self.register(license, at)?,
@@ -301,9 +312,9 @@ impl Engine {
                 self.take_level(*attach, product, level);
             }
             Command::BookWishes(asked) => self.book_wishes(asked),
-            Command::Settle { product, verdicts } => {
+            Command::Settle { product, verdicts, told } => {
                 let refused = self.settle(product, verdicts);
-                self.note_refused(product, refused);
+                self.note_refused(product, if *told { 0 } else { refused });
             }
             Command::HandOver { product, relay, route, cycle } => {
                 self.hand_over(product, relay, route, *cycle);
@@ -316,8 +327,14 @@ impl Engine {
             Command::YieldBooked { product, cycle } => self.yield_booked(product, *cycle),
             Command::Discover { found } => self.discover(found, at),
             Command::Manage { devices, product } => self.manage(devices, product),
-            Command::Ignore { devices } => self.ignore(devices),
-            Command::Delete { devices } => self.delete(devices),
+            Command::Ignore { devices } => {
+                let ignored = self.ignore(devices);
+                self.note_nodes("node.ignored", "ignored", &ignored);
+            }
+            Command::Delete { devices } => {
+                let deleted = self.delete(devices);
+                self.note_nodes("node.deleted", "deleted", &deleted);
+            }
             Command::Unite { keep, others } => self.unite(*keep, others)?,
             Command::Moving(command) => self.apply_moving(command)?,
             Command::Merge(batch) => self.merge(batch, at),

@@ -136,7 +136,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Manage { .. } => Operation::ManageNodes,
         Request::Ignore { .. } => Operation::IgnoreNodes,
         Request::Delete { .. } => Operation::DeleteNodes,
-        Request::Unite { .. } => Operation::MergeNodes,
+        Request::Unite { .. } | Request::MayUnite { .. } => Operation::MergeNodes,
         Request::Move { .. } => Operation::MoveNode,
         Request::Import { .. } => Operation::ImportNodes,
         Request::Events { .. } => Operation::ListEvents,

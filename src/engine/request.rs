@@ -71,6 +71,10 @@ impl Engine {
                 self.await_devices(id, devices, None, None, now)
             }
             Request::Unite { keep, others } => self.ask_unite(id, &keep, &others, now),
+            Request::MayUnite { keep, others } => {
+                self.may_unite(&keep, &others)?;
+                Ok(Some(Answer::DevicesDone(Vec::new())))
+            }
             Request::Move { device, to } => self.ask_move(id, &device, to, now),
             Request::Import { found } => self.ask_import(id, found, now),
             Request::Invite(wish) => self.ask_invite(id, wish, now),
@@ -241,6 +245,10 @@ impl Engine {
     ) -> Result<Option<Answer>, Refusal> {
         let product = self.known_product(product)?;
         let devices = self.own(devices)?;
+        // Whoever names no node asks whether there is such a product: nothing of it is kept.
+        if devices.is_empty() {
+            return Ok(Some(Answer::DevicesDone(Vec::new())));
+        }
         for number in &devices {
             let row = &self.state.devices[number];
             let other = row.device.product.as_ref().filter(|other| **other != product);
@@ -266,6 +274,17 @@ impl Engine {
         others: &[DeviceId],
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
+        let (keep, others) = self.may_unite(keep, others)?;
+        self.propose(Command::Unite { keep, others: others.clone() });
+        self.await_devices(id, others, None, None, now)
+    }
+
+    /// The numbers of nodes that may become one.
+    fn may_unite(
+        &self,
+        keep: &DeviceId,
+        others: &[DeviceId],
+    ) -> Result<(DeviceNumber, Vec<DeviceNumber>), Refusal> {
         let elsewhere = others.iter().find(|one| one.managing_source != keep.managing_source);
         if let Some(other) = elsewhere {
             return Err(of_two_sources(keep, other));
@@ -273,8 +292,7 @@ impl Engine {
         self.own(std::slice::from_ref(keep))?;
         let (keep, others) = (keep.number, self.own(others)?);
         self.united(keep, &others)?;
-        self.propose(Command::Unite { keep, others: others.clone() });
-        self.await_devices(id, others, None, None, now)
+        Ok((keep, others))
     }
 
     fn await_devices(

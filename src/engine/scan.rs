@@ -10,7 +10,7 @@ use crate::model::scan::{ScanEnd, ScanSummary};
 use crate::model::time::Timestamp;
 
 /// The longest line about a scan, in characters.
-const LINE_CHARS_MAX: usize = 500;
+const LINE_CHARS_MAX: usize = 800;
 
 impl Engine {
     /// Notes a scan; answered once the line is kept.
@@ -40,17 +40,31 @@ fn line(summary: &ScanSummary) -> String {
         }
         if summary.undecided > 0 {
             let nodes = counted(summary.undecided, "node");
-            line.push_str(&format!("; {nodes} not decided: the sharing source gave no answer"));
+            line.push_str(&format!("; {nodes} not decided"));
+        }
+        if let Some(refusal) = &summary.why_undecided {
+            line.push_str(&told(refusal));
         }
     }
     match &summary.end {
         ScanEnd::Done => {}
         ScanEnd::Stopped => line.push_str(&format!("; stopped after {looked_at}")),
-        ScanEnd::Failed(Refusal { code, message, .. }) => {
-            line.push_str(&format!("; failed after {looked_at}: {message} ({code})"));
+        ScanEnd::Failed(refusal) => {
+            line.push_str(&format!("; failed after {looked_at}{}", told(refusal)));
         }
     }
+    for Refusal { code, message, .. } in &summary.hindered {
+        line.push_str(&format!("; {message} ({code})"));
+    }
     line
+}
+
+/// Why something is not as it was to be, and what to do about it.
+fn told(Refusal { code, message, hint }: &Refusal) -> String {
+    match hint.is_empty() {
+        true => format!(": {message} ({code})"),
+        false => format!(": {message} ({code}): {hint}"),
+    }
 }
 
 fn counted_in(one: &str, many: &str, count: u64) -> String {
@@ -73,20 +87,32 @@ mod tests {
             managed: 0,
             unlicensed: 0,
             undecided: 0,
+            why_undecided: None,
+            hindered: Vec::new(),
         }
     }
 
     #[test]
     fn a_line_says_what_there_was_and_what_became_of_it() {
-        let plain = summary(ScanEnd::Done);
-        assert_eq!(line(&plain), "scan office: 254 addresses, 9 found, 1 new node");
+        let plain = || summary(ScanEnd::Done);
+        assert_eq!(line(&plain()), "scan office: 254 addresses, 9 found, 1 new node");
         let product = Some("inventory".parse().unwrap());
-        let full = ScanSummary { product, managed: 8, unlicensed: 2, undecided: 1, ..plain };
+        let full = ScanSummary { product, managed: 8, unlicensed: 2, undecided: 1, ..plain() };
         let text = line(&full);
         assert!(text.contains("8 managed for inventory; 2 nodes stay discovered"), "{text}");
         assert!(text.contains("1 node not decided"), "{text}");
+        let why = Refusal::new("LT0231", "no license of inventory", "register one");
+        let text = line(&ScanSummary { why_undecided: Some(why), ..full });
+        let told = "1 node not decided: no license of inventory (LT0231): register one";
+        assert!(text.ends_with(told), "{text}");
         assert!(line(&summary(ScanEnd::Stopped)).ends_with("; stopped after 100"));
         let failed = ScanEnd::Failed(Refusal::new("LT0305", "no room", ""));
         assert!(line(&summary(failed)).ends_with("failed after 100: no room (LT0305)"));
+        let failed = ScanEnd::Failed(Refusal::new("LT0334", "nobody asked", "let it ping"));
+        let text = line(&summary(failed));
+        assert!(text.ends_with("failed after 100: nobody asked (LT0334): let it ping"), "{text}");
+        let hindered = vec![Refusal::new("LT0332", "icmp cannot be used", "let it ping")];
+        let text = line(&ScanSummary { hindered, ..plain() });
+        assert!(text.ends_with("1 new node; icmp cannot be used (LT0332)"), "{text}");
     }
 }

@@ -522,7 +522,8 @@ impl Engine {
                 self.propose(Command::TakeLevel { attach, product, level });
             }
             Body::Verdicts { product, verdicts } => {
-                self.propose(Command::Settle { product, verdicts });
+                let told = self.are_waited_for(&verdicts);
+                self.propose(Command::Settle { product, verdicts, told });
             }
             Body::Handover(part) => self.gather(link, part, Vec::new()),
             Body::YieldBooked { product, cycle } => {

@@ -3,6 +3,7 @@
 //! All of it is volatile: whoever asked and got no answer asks again.
 
 use super::{Deed, Engine};
+use crate::model::account::{Verdict, WishVerdict};
 use crate::model::count::LicenseCount;
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::enrolment::CertificateAsk;
@@ -12,6 +13,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, DeviceOutcome, HoldingOutcome, RequestId};
 use crate::model::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// What a request waits for after its command was proposed.
 #[derive(Debug)]
@@ -97,6 +99,21 @@ impl Engine {
 
     pub(super) fn answer(&mut self, id: RequestId, answer: Answer) {
         self.deeds.push(Deed::Answer { id, answer: Box::new(answer) });
+    }
+
+    /// Whether somebody waits for every wish that is refused here, and so is told of it.
+    pub(super) fn are_waited_for(&self, verdicts: &[WishVerdict]) -> bool {
+        let refused = verdicts.iter().filter(|one| one.verdict == Verdict::RangeFull);
+        let mut refused = refused.map(|one| one.device).peekable();
+        if refused.peek().is_none() {
+            return false;
+        }
+        let asked = self.waiting.iter().filter_map(|one| match &one.hope {
+            Hope::Devices { devices, .. } => Some(devices),
+            _ => None,
+        });
+        let asked: BTreeSet<DeviceNumber> = asked.flatten().copied().collect();
+        refused.all(|device| asked.contains(&device))
     }
 
     fn imported(&mut self, last: u64, commands: u64) -> Answer {

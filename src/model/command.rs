@@ -81,6 +81,8 @@ pub enum Command {
     Settle {
         product: ProductName,
         verdicts: Vec<WishVerdict>,
+        /// Whoever asked still waits and is told of every refusal: no line is due.
+        told: bool,
     },
 
     /// Holder: the accounts that come through this relay leave the ledger for it.

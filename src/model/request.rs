@@ -58,6 +58,11 @@ pub enum Request {
         keep: DeviceId,
         others: Vec<DeviceId>,
     },
+    /// Whether [`Request::Unite`] would be refused now; changes nothing.
+    MayUnite {
+        keep: DeviceId,
+        others: Vec<DeviceId>,
+    },
     /// A device goes to another server's site: it is given up once that manages it. Without a
     /// goal it stays.
     Move {

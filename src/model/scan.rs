@@ -32,4 +32,8 @@ pub struct ScanSummary {
     pub unlicensed: u64,
     /// Nobody has decided yet.
     pub undecided: u64,
+    /// Why not, or why nobody was asked for a license at all.
+    pub why_undecided: Option<Refusal>,
+    /// Methods that could not be used, or not wholly.
+    pub hindered: Vec<Refusal>,
 }

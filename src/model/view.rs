@@ -2,6 +2,7 @@
 
 use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState, StateChange};
+use super::discovery::MacAddress;
 use super::holding::{HoldingOption, Phase, Role};
 use super::name::{ProductName, ServerName, TreeName};
 use super::node_query::NodeCursor;
@@ -160,6 +161,15 @@ pub struct NodeView {
     /// Its changes of state, oldest first, as far as they are kept; only where one node is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<StateChange>,
+}
+
+impl NodeView {
+    /// The MACs that name a machine.
+    pub fn machine_macs(&self) -> Vec<MacAddress> {
+        let texts = self.mac.iter().chain(&self.other_macs);
+        let macs = texts.filter_map(|text| text.parse().ok());
+        macs.filter(|mac: &MacAddress| mac.names_a_machine()).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

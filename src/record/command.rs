@@ -184,6 +184,8 @@ struct SettleForm {
     product: String,
     #[prost(message, optional, tag = "2")]
     verdicts: Option<ColumnsForm>,
+    #[prost(bool, tag = "3")]
+    told: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -296,9 +298,9 @@ fn kind(command: &Command) -> Kind {
             Kind::TakeLevel(LevelUnderForm::of(attach, product, level))
         }
         Command::BookWishes(wishes) => Kind::BookWishes(BookWishesForm::of(wishes)),
-        Command::Settle { product, verdicts } => {
-            let product = product.to_string();
-            Kind::Settle(SettleForm { product, verdicts: Some(verdicts_form(verdicts)) })
+        Command::Settle { product, verdicts, told } => {
+            let (product, verdicts) = (product.to_string(), Some(verdicts_form(verdicts)));
+            Kind::Settle(SettleForm { product, verdicts, told: *told })
         }
         Command::HandOver { product, relay, route, cycle } => {
             Kind::HandOver(HandOverForm::of(product, relay, route, *cycle))
@@ -365,6 +367,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         Kind::Settle(form) => Command::Settle {
             product: name("a command to settle", &form.product)?,
             verdicts: verdicts(form.verdicts, room)?,
+            told: form.told,
         },
         Kind::HandOver(form) => form.value(room)?,
         Kind::BookHandover(form) => Command::BookHandover(form.value(room)?),

@@ -204,7 +204,8 @@ pub fn commands() -> Vec<(&'static str, Command)> {
             Command::TakeLevel { attach: attach(), product: named("cad"), level: level() },
         ),
         ("book-wishes", holder),
-        ("settle", Command::Settle { product: named("cad"), verdicts: verdicts() }),
+        ("settle", settle(false)),
+        ("settle-told", settle(true)),
         ("hand-over", hand_over()),
         ("book-handover", Command::BookHandover(pack())),
         ("handover-booked", Command::HandoverBooked { product: cad, relay, cycle: 7 }),
@@ -310,6 +311,10 @@ fn book_edge() -> Command {
 fn attached() -> Command {
     let levels = vec![(named("cad"), level()), (named("cam"), Level::default())];
     Command::Attached { nonce: 0xabcd, attach: attach(), levels }
+}
+
+fn settle(told: bool) -> Command {
+    Command::Settle { product: named("cad"), verdicts: verdicts(), told }
 }
 
 fn hand_over() -> Command {

@@ -42,7 +42,7 @@ pub fn command_len(command: &Command) -> usize {
             let wishes = book.wishes.iter().map(|wish| (wish.device.0, wish.number));
             names + route_len(&book.route) + columns_len(wishes)
         }
-        Command::Settle { product, verdicts } => {
+        Command::Settle { product, verdicts, .. } => {
             let verdicts = verdicts.iter().map(|verdict| (verdict.device.0, verdict.number));
             product_len(product) + columns_len(verdicts)
         }

@@ -53,8 +53,15 @@ impl Tree {
 
     fn merge(&mut self, at: &str, keep: &str, others: &[&str]) -> String {
         let id = |text: &str| -> DeviceId { text.parse().unwrap() };
-        let (keep, others) = (id(keep), others.iter().map(|other| id(other)).collect());
-        self.outcomes(at, Request::Unite { keep, others })
+        let keep = id(keep);
+        let others: Vec<DeviceId> = others.iter().map(|other| id(other)).collect();
+        let may = Request::MayUnite { keep: keep.clone(), others: others.clone() };
+        let told = self.outcomes(at, may);
+        let done = self.outcomes(at, Request::Unite { keep, others });
+        // Whether it may be is told before, in the same words, and changes nothing.
+        let refusal = if done.starts_with("refused") { done.as_str() } else { "" };
+        assert_eq!(told, refusal);
+        done
     }
 
     fn move_node(&mut self, id: &str, goal: Option<&str>) -> String {

@@ -168,6 +168,7 @@ fn every_machine_is_found_by_the_relay_of_its_site_and_managed_while_there_are_l
 
     manages_while_there_are_licenses(&north, &sites[2]);
     refuses_what_cannot_be(&south);
+    fails_where_nobody_can_be_asked(&south);
     is_seen_by_site_at_the_primary(&hq);
 }
 
@@ -226,6 +227,22 @@ fn refuses_what_cannot_be(south: &Server) {
     assert_eq!(excluded.code(), "LT0323");
 }
 
+/// There is no way from here to any other network.
+fn fails_where_nobody_can_be_asked(south: &Server) {
+    let begun = south.json("scan run --segment 203.0.113.0/28").unwrap();
+    let failed = state(south, begun["id"].as_u64().unwrap(), "failed");
+    let last = failed["notes"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["code"], "LT0334", "{failed}");
+    let events = south.done("event list");
+    assert!(events.contains("scan.failed") && events.contains("icmp: "), "{events}");
+    assert!(
+        events.contains("nobody could be asked") && events.contains("ip route get"),
+        "{events}"
+    );
+    let unknown = south.ask("scan run --segment 10.88.2.1 --auto-manage atlantis --json");
+    assert_eq!(unknown.code(), "LT0231");
+}
+
 fn is_seen_by_site_at_the_primary(hq: &Server) {
     for (relay, count) in [("west", 18), ("south", 18), ("north", 18)] {
         until("the primary knows the machines of a site", || {
@@ -271,14 +288,22 @@ fn a_scan_is_held_resumed_and_stopped_and_a_few_wait_for_it() {
     hq.done("scan pause 1");
     let held = state(&hq, 1, "paused");
     assert_eq!(held["left_s"], Value::Null, "{held}");
-    (2..=5).for_each(|_| drop(hq.done("scan run --segment 127.8.1.0/28 --methods icmp")));
+    // It is held, and gave its turn back: the next one has it, and the others wait for that.
+    hq.done(&slow.replace("127.8.0", "127.8.2"));
+    state(&hq, 2, "running");
+    (3..=5).for_each(|_| drop(hq.done("scan run --segment 127.8.1.0/28 --methods icmp")));
     let one_more = hq.ask("scan run --segment 127.8.1.0/28 --methods icmp --json");
     assert_eq!(one_more.code(), "LT0326", "{one_more:?}");
     hq.done("scan stop 5");
     assert_eq!(state(&hq, 5, "stopped")["looked_at"], 0);
-    // It is held, not slow: others wait all that time.
-    assert_eq!(hq.json("scan show 2").unwrap()["state"], "waiting");
+    let waits = hq.json("scan show 3").unwrap();
+    assert_eq!((&waits["state"], &waits["behind"]), (&"waiting".into(), &2.into()), "{waits}");
+    assert!(hq.done("scan list").contains("waiting behind 2"));
+    // It goes on when its turn comes again.
     hq.done("scan resume 1");
+    let waits = hq.json("scan show 1").unwrap();
+    assert_eq!((&waits["state"], &waits["behind"]), (&"paused".into(), &2.into()), "{waits}");
+    hq.done("scan stop 2");
     state(&hq, 1, "running");
     hq.done("scan stop 1");
     let stopped = state(&hq, 1, "stopped");

@@ -8,7 +8,6 @@
 
 use crate::client::contract::{Alike, DuplicateGroup, DuplicatesView};
 use crate::edge::api::failure::Failure;
-use crate::edge::api::lacking::machine_macs;
 use crate::edge::api::survey::each_node;
 use crate::edge::api::{Api, read};
 use crate::model::device::{DeviceId, DeviceState};
@@ -73,7 +72,7 @@ fn values(alike: Alike, node: &NodeView) -> Vec<String> {
         return Vec::new();
     }
     match alike {
-        Alike::Mac => machine_macs(node).iter().map(|mac| mac.to_string()).collect(),
+        Alike::Mac => node.machine_macs().iter().map(|mac| mac.to_string()).collect(),
         Alike::Name => node.host_name.iter().map(|name| name.to_lowercase()).collect(),
         Alike::Address => node.addresses.iter().map(|address| address.to_string()).collect(),
     }

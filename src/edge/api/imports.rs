@@ -39,7 +39,12 @@ async fn parsed(api: &Api, bytes: Vec<u8>, format: ImportFormat) -> Result<Impor
     let limits = api.0.import;
     let reading = tokio::task::spawn_blocking(move || import::read(&bytes, format, &limits));
     // Only a panic while reading ends here otherwise.
-    reading.await.map_err(|_| Failure::Unexpected)?.map_err(|error| refused(&error))
+    let read = reading.await.map_err(|_| Failure::Unexpected)?;
+    let list = read.map_err(|error| refused(&error))?;
+    match list.rows {
+        0 => Err(refused(&ImportError::NoHosts)),
+        _ => Ok(list),
+    }
 }
 
 /// Hands the machines over in pieces; says how many were in place when it is refused midway.
@@ -79,6 +84,7 @@ fn outcome(list: Import, new: u64, known: u64) -> ImportOutcome {
             .map(|row| SkippedRow { line: row.line, reason: row.reason.to_string() })
             .collect(),
         names_refused: list.names_refused,
+        names_refused_at: list.names_refused_at,
     }
 }
 
@@ -93,6 +99,14 @@ fn refused(error: &ImportError) -> Failure {
             codes::IMPORT_OTHER,
             "give the output of `nmap -oX FILE`, `arp -an`, `ip neigh` or `show lldp neighbors \
              detail`, or name its `--format`",
+        ),
+        Error::Utf16Unmarked => {
+            (codes::IMPORT_OTHER, "`iconv -f UTF-16LE -t UTF-8 FILE > NEW`, and import NEW")
+        }
+        Error::NoHosts => (
+            codes::IMPORT_OTHER,
+            "scan again: `nmap -sn -oX FILE SEGMENT`; or let the server find them: `lictree scan \
+             run --segment SEGMENT`",
         ),
         Error::NoColumns { .. } => (
             codes::IMPORT_OTHER,

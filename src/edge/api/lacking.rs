@@ -76,21 +76,14 @@ async fn found_by(api: &Api, server: &ServerName) -> Result<Found, Failure> {
 impl Found {
     fn take(&mut self, node: &NodeView) {
         match (node.state, &node.product) {
-            (DeviceState::Discovered, _) => self.discovered.push(machine_macs(node)),
+            (DeviceState::Discovered, _) => self.discovered.push(node.machine_macs()),
             (DeviceState::Managed, Some(product)) => {
-                let macs = machine_macs(node).into_iter();
+                let macs = node.machine_macs().into_iter();
                 self.managed.extend(macs.map(|mac| (product.clone(), mac)));
             }
             _ => {}
         }
     }
-}
-
-/// The MACs of a node that name a machine.
-pub(super) fn machine_macs(node: &NodeView) -> Vec<MacAddress> {
-    let texts = node.mac.iter().chain(&node.other_macs);
-    let macs = texts.filter_map(|text| text.parse().ok());
-    macs.filter(|mac: &MacAddress| mac.names_a_machine()).collect()
 }
 
 fn lacking_in(range: &RangeView, found: &BTreeMap<ServerName, Found>) -> LackingRange {

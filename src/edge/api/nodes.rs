@@ -69,7 +69,7 @@ pub(super) async fn list(
     query: Result<Query<NodesQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let query = read::query(query)?;
-    let filter = query.filter()?;
+    let filter = spelled(&api, query.filter()?).await?;
     let NodesQuery { sort, after, limit, count, .. } = query;
     let query = NodeQuery { filter, sort, after, limit };
     let mut page = whole_page(&api, query.clone()).await?;
@@ -95,7 +95,47 @@ pub(super) async fn count(
     if query.after.is_some() {
         return Err(Failure::Unreadable("a count begins at the first node".to_string()));
     }
-    Ok(Json(NodeTotal { count: count_all(&api, query.filter()?).await? }))
+    let filter = spelled(&api, query.filter()?).await?;
+    Ok(Json(NodeTotal { count: count_all(&api, filter).await? }))
+}
+
+/// The filter with its text as MACs are kept here, where it looks like a MAC of another spelling
+/// and nothing has it as it was written: a name or an address that has it comes first.
+async fn spelled(api: &Api, mut filter: NodeFilter) -> Result<NodeFilter, Failure> {
+    let Some(mac) = filter.text.as_deref().and_then(mac_spelled) else { return Ok(filter) };
+    let query = NodeQuery { filter: filter.clone(), limit: 1, ..NodeQuery::default() };
+    if whole_page(api, query).await?.is_empty() {
+        filter.text = Some(mac);
+    }
+    Ok(filter)
+}
+
+/// `0050.56ab.cdef`, `00-50-56` or `005056abcdef`, or a part of it, with colons instead.
+fn mac_spelled(text: &str) -> Option<String> {
+    let hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (sign, digits) = if text.contains('-') { ('-', 2) } else { ('.', 4) };
+    let parts: Vec<&str> = text.trim().split(sign).collect();
+    let last = parts.len() - 1;
+    let fits = |(at, part): (usize, &&str)| {
+        let whole = part.len() == digits;
+        hex(part) && (whole || (part.len() < digits && (at == 0 || at == last)))
+    };
+    // Numbers of an IPv4 address have three digits at most.
+    let whole = parts.iter().any(|part| part.len() == digits);
+    let bare = last == 0 && parts[0].len() == 12 && hex(&parts[0]);
+    if !bare && (last == 0 || !whole || !parts.iter().enumerate().all(fits)) {
+        return None;
+    }
+    let bytes = parts.iter().enumerate().flat_map(|(at, part)| bytes_of(part, at == 0));
+    Some(bytes.collect::<Vec<_>>().join(":"))
+}
+
+/// The digits two by two; one that is alone stands where its other one was cut off.
+fn bytes_of(digits: &str, first: bool) -> Vec<&str> {
+    let alone = if first { digits.len() % 2 } else { 0 };
+    let (alone, pairs) = digits.split_at(alone);
+    let pairs = pairs.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap_or_default());
+    Some(alone).filter(|alone| !alone.is_empty()).into_iter().chain(pairs).collect()
 }
 
 /// A page step by step: others have their turn at the server between two of them.
@@ -186,11 +226,14 @@ pub(super) async fn merge(
 ) -> Result<Json<DeviceOutcomes>, Failure> {
     let limits = &api.0.limits;
     let bytes = read::bytes(body, limits.body_bytes_max as u64, limits.body_timeout).await?;
-    let MergeBody { keep, others } = read::json(&bytes)?;
+    let MergeBody { keep, others, check } = read::json(&bytes)?;
     if others.is_empty() {
         return Err(Failure::Unreadable("`others` names no node".to_string()));
     }
-    done(&api, Request::Unite { keep, others }).await
+    match check {
+        true => done(&api, Request::MayUnite { keep, others }).await,
+        false => done(&api, Request::Unite { keep, others }).await,
+    }
 }
 
 async fn device_list(api: &Api, body: Body) -> Result<DeviceList, Failure> {
@@ -210,5 +253,31 @@ pub(super) async fn done(api: &Api, request: Request) -> Result<Json<DeviceOutco
     match api.ask(request).await? {
         Answer::DevicesDone(devices) => Ok(Json(DeviceOutcomes { devices })),
         _ => Err(Failure::Unexpected),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_is_looked_for_however_it_is_spelled() {
+        for (text, kept) in [
+            ("0050.56ab.cdef", "00:50:56:ab:cd:ef"),
+            ("0050.56ab", "00:50:56:ab"),
+            ("50.56ab.cd", "50:56:ab:cd"),
+            ("050.56ab.c", "0:50:56:ab:c"),
+            ("00-50-56-AB-CD-EF", "00:50:56:AB:CD:EF"),
+            ("00-50-56", "00:50:56"),
+            ("0-50-5", "0:50:5"),
+            ("005056abcdef", "00:50:56:ab:cd:ef"),
+        ] {
+            assert_eq!(mac_spelled(text).as_deref(), Some(kept), "{text}");
+        }
+        for other in
+            ["", "10.0.0.7", "10.0", "press-7", "00:50:56", "pc.1234", "abcd", "1-2", "é-00"]
+        {
+            assert_eq!(mac_spelled(other), None, "{other}");
+        }
     }
 }

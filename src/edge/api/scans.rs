@@ -3,7 +3,9 @@
 use crate::client::contract::{ScanBody, ScanList, ScanView};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
-use crate::edge::scan::{Change, Desk};
+use crate::edge::scan::{Change, Desk, about_product};
+use crate::model::name::ProductName;
+use crate::model::request::Request;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -17,7 +19,20 @@ pub(super) async fn run(State(api): State<Api>, body: Body) -> Result<Json<ScanV
     let (desk, limits) = (desk(&api)?, &api.0.limits);
     let bytes = read::bytes(body, limits.body_bytes_max as u64, limits.body_timeout).await?;
     let body: ScanBody = read::json(&bytes)?;
+    if let Some(product) = &body.auto_manage {
+        is_known(&api, product).await?;
+    }
     desk.run(&body).map(Json).map_err(Failure::Refused)
+}
+
+/// Whether this server knows of such a product: a typing mistake is told at once, not after hours.
+async fn is_known(api: &Api, product: &ProductName) -> Result<(), Failure> {
+    let nobody = Request::Manage { devices: Vec::new(), product: Some(product.clone()) };
+    match api.ask(nobody).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Refused(refusal)) => Err(Failure::Refused(about_product(product, refusal))),
+        Err(failure) => Err(failure),
+    }
 }
 
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<ScanList>, Failure> {

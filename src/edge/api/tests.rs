@@ -118,6 +118,14 @@ async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
         stage.twin.answer(judge).await.unwrap();
     });
     assert_eq!(answer.unwrap(), vec![gone]);
+    let (answer, ()) = tokio::join!(stage.client.may_merge(id("d:1"), vec![id("d:2")]), async {
+        let judge = |request| {
+            assert_eq!(request, Request::MayUnite { keep: id("d:1"), others: vec![id("d:2")] });
+            Answer::DevicesDone(Vec::new())
+        };
+        stage.twin.answer(judge).await.unwrap();
+    });
+    assert_eq!(answer.unwrap(), Vec::new());
     let nothing = stage.client.merge(id("d:1"), Vec::new()).await.unwrap_err();
     assert_eq!(code(&nothing), "LT0693");
 }
@@ -382,6 +390,9 @@ async fn an_import_is_booked_in_pieces() {
     assert_eq!((outcome.new, outcome.rows, outcome.format), (5, 5, ImportFormat::Arp));
     let nothing = stage.client.import(ImportFormat::NmapXml, b"<x/>".to_vec()).await.unwrap_err();
     assert_eq!(code(&nothing), "LT0311");
+    let nobody = b"<nmaprun></nmaprun>".to_vec();
+    let nobody = stage.client.import(ImportFormat::Auto, nobody).await.unwrap_err();
+    assert_eq!(code(&nobody), "LT0311");
 }
 
 #[tokio::test]

@@ -29,6 +29,9 @@ use list::List;
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Lines named of host names that were left out.
+const NAMES_SHOWN: usize = 20;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Nodes by managing source, state, text and when they were seen, page by page.
@@ -94,7 +97,7 @@ fn state(text: &str) -> Result<DeviceState, String> {
         "discovered" => Ok(DeviceState::Discovered),
         "managed" => Ok(DeviceState::Managed),
         "ignored" => Ok(DeviceState::Ignored),
-        _ => Err("there are `discovered`, `managed` and `ignored`".to_string()),
+        _ => Err("write `discovered`, `managed` or `ignored`".to_string()),
     }
 }
 
@@ -313,7 +316,7 @@ fn history(node: &NodeView) -> String {
 }
 
 fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
-    let ImportOutcome { format, rows, new, known, skipped_total, skipped, names_refused } = outcome;
+    let ImportOutcome { format, rows, new, known, skipped_total, skipped, .. } = outcome;
     let (new, rows) = (counted(*new, "new node"), counted(*rows, "row"));
     let mut text = format!("{new}, {known} known ({rows} read as {format})\n");
     if *skipped_total > 0 {
@@ -322,17 +325,39 @@ fn import_text(outcome: &ImportOutcome, _: Ink) -> String {
             format!("  line {}: {}\n", row.line, row.reason)
         };
         text.extend(skipped.iter().map(line));
+        let more = skipped_total.saturating_sub(skipped.len() as u64);
+        if more > 0 {
+            text.push_str(&format!("  and {more} more\n"));
+        }
     }
-    if *names_refused > 0 {
-        let names = counted(*names_refused, "host name");
-        text.push_str(&format!("{names} left out: not plain, or too long\n"));
+    text + &names_text(outcome)
+}
+
+/// Which host names were left out, by their lines.
+fn names_text(outcome: &ImportOutcome) -> String {
+    let ImportOutcome { names_refused, names_refused_at, .. } = outcome;
+    if *names_refused == 0 {
+        return String::new();
     }
-    text
+    let first = names_refused_at.iter().take(NAMES_SHOWN);
+    let lines: Vec<String> = first.map(u64::to_string).collect();
+    let more = match names_refused.saturating_sub(lines.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names = counted(*names_refused, "host name");
+    let word = if *names_refused == 1 { "line" } else { "lines" };
+    format!(
+        "{names} left out of machines that were taken: not plain, too long or too many ({word} \
+         {}{more})\n",
+        lines.join(", ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::contract::SkippedRow;
     use crate::model::time::Timestamp;
     use crate::model::view::NodePage;
 
@@ -371,6 +396,30 @@ mod tests {
             let listed = list::page_text(&page, Ink::Plain);
             assert!(listed.contains(words) && listed.ends_with("1 of 1 node\n"), "{listed}");
         }
+    }
+
+    #[test]
+    fn what_an_import_left_out_is_told_with_its_lines() {
+        let skipped = |line| SkippedRow { line, reason: "no machine".to_string() };
+        let outcome = ImportOutcome {
+            format: ImportFormat::Csv,
+            rows: 9,
+            new: 2,
+            known: 1,
+            skipped_total: 6,
+            skipped: vec![skipped(3), skipped(7)],
+            names_refused: 22,
+            names_refused_at: (1..=21).collect(),
+        };
+        let text = import_text(&outcome, Ink::Plain);
+        let skipped =
+            "6 rows left out:\n  line 3: no machine\n  line 7: no machine\n  and 4 more\n";
+        assert!(text.contains(skipped), "{text}");
+        assert!(text.contains("22 host names left out") && text.contains("(lines 1, 2,"), "{text}");
+        assert!(text.contains("19, 20 and 2 more)"), "{text}");
+        let whole = ImportOutcome { skipped_total: 2, names_refused: 0, ..outcome };
+        let text = import_text(&whole, Ink::Plain);
+        assert!(text.ends_with("line 7: no machine\n"), "{text}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::edge::terminal::{Form, Terminal};
 use crate::model::count::counted;
 use crate::model::name::ProductName;
 use crate::model::refusal::Refusal;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ pub(super) enum Verb {
     /// One scan: how far it is, what it found, what it could not use.
     Show {
         /// As `scan list` shows it.
+        #[arg(value_parser = scan_id)]
         id: u64,
         /// Look on until it is over.
         #[arg(long)]
@@ -37,24 +38,27 @@ pub(super) enum Verb {
     /// Let a scan wait until it is resumed.
     Pause {
         /// As `scan list` shows it.
+        #[arg(value_parser = scan_id)]
         id: u64,
     },
     /// Let a paused scan go on.
     Resume {
         /// As `scan list` shows it.
+        #[arg(value_parser = scan_id)]
         id: u64,
     },
     /// End a scan; what it found until now is kept.
     Stop {
         /// As `scan list` shows it.
+        #[arg(value_parser = scan_id)]
         id: u64,
     },
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["name", "segment"])))]
 pub(super) struct Run {
     /// A scan of the server's configuration.
-    #[arg(required_unless_present = "segment", conflicts_with = "segment")]
     name: Option<String>,
     /// What to search: 10.1.0.0/24, 10.1.0.7-10.1.2.9, 10.1.0.7-90, or one address; several times.
     #[arg(long, value_name = "SEGMENT", value_delimiter = ',')]
@@ -79,6 +83,11 @@ pub(super) struct Run {
     watch: bool,
 }
 
+fn scan_id(text: &str) -> Result<u64, String> {
+    let wrong = "a scan is named by its number, such as 3; see which there are: lictree scan list";
+    text.parse().map_err(|_| wrong.to_string())
+}
+
 fn rate(text: &str) -> Result<u32, String> {
     let rate = value::some(text)?;
     u32::try_from(rate).map_err(|_| "write a whole number, such as 1000".to_string())
@@ -96,7 +105,9 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             }
             terminal.show(&scan, |scan, _| {
                 let what = counted_addresses(scan.addresses);
-                format!("scan {}: {what}; see how far: lictree scan show {}\n", scan.id, scan.id)
+                let behind = scan.behind.map_or(String::new(), |id| format!("; waits behind {id}"));
+                let id = scan.id;
+                format!("scan {id}: {what}{behind}; see how far: lictree scan show {id}\n")
             })
         }
         Verb::List => terminal.show(&client.scans().await?, list_text),
@@ -162,18 +173,21 @@ fn tone(state: ScanState) -> Tone {
     }
 }
 
-/// How far a scan is, or was when it ended, of 100; one that is done is all of it, whatever it had
-/// to ask one by one.
-fn part(scan: &ScanView) -> u64 {
+/// How far a scan is, or was when it ended, of so many; one that is done is all of it, whatever it
+/// had to ask one by one.
+fn part(scan: &ScanView, of: u64) -> u64 {
     match (scan.state, scan.steps) {
-        (ScanState::Done, _) => 100,
+        (ScanState::Done, _) => of,
         (_, 0) => 0,
-        (_, steps) => scan.steps_done.saturating_mul(100) / steps,
+        (_, steps) => {
+            let part = u128::from(scan.steps_done) * u128::from(of) / u128::from(steps);
+            u64::try_from(part).unwrap_or(of).min(of)
+        }
     }
 }
 
 fn bar(scan: &ScanView, ink: Ink) -> String {
-    let part = part(scan).min(100);
+    let part = part(scan, 100);
     let full = usize::try_from(part * BAR_CELLS / 100).unwrap_or(0);
     let rest = usize::try_from(BAR_CELLS).unwrap_or(0) - full;
     let done = ink.paint(&"█".repeat(full), tone(scan.state));
@@ -185,13 +199,18 @@ fn bar_line(scan: &ScanView, ink: Ink) -> String {
         .left_s
         .map_or(String::new(), |left| format!(", {} left", age::length(Duration::from_secs(left))));
     let all = counted_addresses(scan.addresses);
-    let ScanView { looked_at, found, .. } = scan;
-    format!("{} {looked_at} of {all}, {found} found{left}", bar(scan, ink))
+    // As many of them as the bar says: each is asked several times.
+    let (done, found) = (part(scan, scan.addresses), scan.found);
+    format!("{} {done} of {all}, {found} found{left}", bar(scan, ink))
 }
 
 fn scan_text(scan: &ScanView, ink: Ink) -> String {
     let word = Cell::new(scan.state.word(), tone(scan.state)).text(ink);
-    let doing = if scan.state.is_over() { String::new() } else { format!(", {}", scan.doing) };
+    let doing = match scan.behind {
+        Some(id) => format!(", until scan {id} is done or paused"),
+        None if scan.state.is_over() => String::new(),
+        None => format!(", {}", scan.doing),
+    };
     let methods: Vec<String> = scan.methods.iter().map(ScanMethod::to_string).collect();
     let moment = |at: Option<_>| at.map_or(String::new(), age::moment);
     let mut nodes = format!("{} new, {} known", scan.new, scan.known);
@@ -221,6 +240,12 @@ fn scan_text(scan: &ScanView, ink: Ink) -> String {
     text
 }
 
+/// The state, and for which other scan this one waits.
+fn state_words(scan: &ScanView) -> String {
+    let word = scan.state.word();
+    scan.behind.map_or(word.to_string(), |id| format!("{word} behind {id}"))
+}
+
 fn list_text(list: &ScanList, ink: Ink) -> String {
     let mut table = Table::new(vec![
         ("scan", Lean::Right),
@@ -238,8 +263,8 @@ fn list_text(list: &ScanList, ink: Ink) -> String {
         table.row(vec![
             Cell::plain(scan.id),
             Cell::plain(&scan.name),
-            Cell::new(scan.state.word(), tone(scan.state)),
-            Cell::plain(format!("{} %", part(scan))),
+            Cell::new(state_words(scan), tone(scan.state)),
+            Cell::plain(format!("{} %", part(scan, 100))),
             Cell::plain(scan.addresses),
             Cell::plain(scan.found),
             Cell::plain(scan.new),
@@ -282,6 +307,7 @@ mod tests {
             name: "office".to_string(),
             state,
             doing: "asking by echo requests".to_string(),
+            behind: None,
             segments: vec!["10.1.0.0/24".to_string()],
             methods: vec![ScanMethod::Icmp, ScanMethod::Tcp],
             rate: 1_000,
@@ -305,7 +331,8 @@ mod tests {
     #[test]
     fn a_running_scan_shows_how_far_it_is() {
         let text = scan_text(&scan(ScanState::Running), Ink::Plain);
-        let line = "progress   ███████░░░░░░░░░░░░░░░░░░░░░░░  25 % 127 of 254 addresses, 9 found, \
+        // It asked half of them once, and goes to each four times.
+        let line = "progress   ███████░░░░░░░░░░░░░░░░░░░░░░░  25 % 63 of 254 addresses, 9 found, \
                     1 s left\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("state      running, asking by echo requests\n"), "{text}");
@@ -316,12 +343,45 @@ mod tests {
     fn one_that_is_over_is_whole_and_says_what_came_of_it() {
         let over = ScanView { unlicensed: 2, managed: 5, left_s: None, ..scan(ScanState::Done) };
         let text = scan_text(&over, Ink::Plain);
-        assert!(text.contains("100 % 127 of 254 addresses, 9 found\n"), "{text}");
+        assert!(text.contains("100 % 254 of 254 addresses, 9 found\n"), "{text}");
         let nodes = "nodes      2 new, 7 known, 5 managed, 2 without a license left\n";
         assert!(text.contains(nodes), "{text}");
         let stopped = ScanView { left_s: None, ..scan(ScanState::Stopped) };
         let text = scan_text(&stopped, Ink::Plain);
-        assert!(text.contains(" 25 % 127 of 254 addresses, 9 found\n"), "{text}");
+        assert!(text.contains(" 25 % 63 of 254 addresses, 9 found\n"), "{text}");
+    }
+
+    #[test]
+    fn one_that_waits_says_for_which() {
+        let waits = ScanView { behind: Some(2), ..scan(ScanState::Waiting) };
+        let text = scan_text(&waits, Ink::Plain);
+        assert!(text.contains("state      waiting, until scan 2 is done or paused\n"), "{text}");
+        let text = list_text(&ScanList { scans: vec![waits], planned: Vec::new() }, Ink::Plain);
+        assert!(text.contains("waiting behind 2"), "{text}");
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_told_what_one_looks_like() {
+        assert_eq!(scan_id("3"), Ok(3));
+        for bad in ["office", "", "-1", "3.5", "99999999999999999999"] {
+            let told = scan_id(bad).unwrap_err();
+            assert!(told.contains("such as 3") && told.contains("lictree scan list"), "{told}");
+        }
+    }
+
+    #[test]
+    fn run_alone_names_both_that_it_takes() {
+        #[derive(Debug, clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            _run: Run,
+        }
+        use clap::Parser;
+        let told = Alone::try_parse_from(["run"]).unwrap_err().to_string();
+        assert!(told.contains("NAME") && told.contains("--segment"), "{told}");
+        assert!(Alone::try_parse_from(["run", "office", "--segment", "10.0.0.1"]).is_err());
+        assert!(Alone::try_parse_from(["run", "--segment", "10.0.0.1,10.0.0.2"]).is_ok());
+        assert!(Alone::try_parse_from(["run", "office"]).is_ok());
     }
 
     #[test]

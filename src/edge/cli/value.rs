@@ -43,10 +43,17 @@ pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, String> {
 
 /// A moment, or how long ago it was.
 pub(super) fn ago(text: &str) -> Result<Timestamp, String> {
-    let wrong = || "write 7d, 12h, 30m or a moment such as 2026-01-31T00:00:00Z".to_string();
+    let wrong = || {
+        "write 7d, 12h, 30m, a day such as 2026-01-31 (its beginning in UTC) or a moment such as \
+         2026-01-31T00:00:00Z"
+            .to_string()
+    };
     let ms = |at: jiff::Timestamp| u64::try_from(at.as_millisecond()).map(Timestamp);
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return ms(moment).map_err(|_| wrong());
+    }
+    if let Some(day) = day(text) {
+        return ms(day).map_err(|_| wrong());
     }
     let now = ms(jiff::Timestamp::now()).map_err(|_| wrong())?;
     let unit = text.chars().last().ok_or_else(wrong)?;
@@ -59,6 +66,13 @@ pub(super) fn ago(text: &str) -> Result<Timestamp, String> {
         _ => return Err(wrong()),
     };
     Ok(Timestamp(now.0.saturating_sub(number.saturating_mul(seconds * 1_000))))
+}
+
+/// The beginning of a day in UTC.
+fn day(text: &str) -> Option<jiff::Timestamp> {
+    const FORM: usize = "2026-01-31".len();
+    let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == FORM)?;
+    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 /// Where a server listens.
@@ -87,6 +101,10 @@ mod tests {
         assert!(moment("2026-01-31T00:00:00Z").is_ok());
         assert!(moment("tomorrow").unwrap_err().contains("2026-01-31T00:00:00Z"));
         assert_eq!(ago("1970-01-01T00:00:07Z"), Ok(Timestamp(7_000)));
+        assert_eq!(ago("1970-01-02"), Ok(Timestamp(86_400_000)));
+        for bad in ["2026-02-30", "2026-11", "1970-01-02T07:00", "20261127"] {
+            assert!(ago(bad).unwrap_err().contains("2026-01-31 "), "{bad}");
+        }
         assert!(ago("7d").unwrap() < ago("12h").unwrap());
         assert!(ago("99999999999999999999d").is_err() && ago("7").is_err() && ago("").is_err());
         assert!(ago("7ü").unwrap_err().contains("12h"));

@@ -37,6 +37,8 @@ pub(super) struct Gather<'a> {
     nameless: BTreeMap<IpAddr, usize>,
     addresses: BTreeSet<(usize, IpAddr)>,
     names: u64,
+    /// How many rows are listed for each reason.
+    listed: BTreeMap<SkipReason, usize>,
     /// Rows that made sense, the incomplete and the multicast ones among them.
     understood: u64,
 }
@@ -50,6 +52,7 @@ impl<'a> Gather<'a> {
             skipped: Vec::new(),
             skipped_total: 0,
             names_refused: 0,
+            names_refused_at: Vec::new(),
         };
         Gather {
             limits,
@@ -60,6 +63,7 @@ impl<'a> Gather<'a> {
             nameless: BTreeMap::new(),
             addresses: BTreeSet::new(),
             names: 0,
+            listed: BTreeMap::new(),
             understood: 0,
         }
     }
@@ -77,7 +81,7 @@ impl<'a> Gather<'a> {
         match row.and_then(sensible) {
             Ok(row) => {
                 self.understood += 1;
-                self.merge(row);
+                self.merge(line, row);
             }
             Err(reason) => self.skip(line, reason),
         }
@@ -98,8 +102,9 @@ impl<'a> Gather<'a> {
 
     fn skip(&mut self, line: u64, reason: SkipReason) {
         self.import.skipped_total += 1;
-        if self.import.skipped.len() < self.limits.skipped_listed_max {
+        if self.import.skipped.len() < self.limits.skipped_listed_max || self.makes_room(reason) {
             self.import.skipped.push(Skipped { line, reason });
+            *self.listed.entry(reason).or_default() += 1;
         }
         let nonsense =
             matches!(reason, SkipReason::Unreadable | SkipReason::TooLong | SkipReason::CutOff);
@@ -108,7 +113,22 @@ impl<'a> Gather<'a> {
         }
     }
 
-    fn merge(&mut self, row: Found) {
+    /// Takes a row off the list whose reason is listed most often, where this one is there less:
+    /// hundreds of silent machines shall not hide the one row that cannot be read.
+    fn makes_room(&mut self, reason: SkipReason) -> bool {
+        let has = self.listed.get(&reason).copied().unwrap_or_default();
+        let most = self.listed.iter().max_by_key(|(_, count)| **count);
+        let Some((most, _)) = most.filter(|(_, count)| **count > has + 1) else { return false };
+        let most = *most;
+        let Some(at) = self.import.skipped.iter().rposition(|row| row.reason == most) else {
+            return false;
+        };
+        self.import.skipped.remove(at);
+        self.listed.entry(most).and_modify(|count| *count -= 1);
+        true
+    }
+
+    fn merge(&mut self, line: u64, row: Found) {
         let at = self.machine_of(&row);
         let same: BTreeSet<usize> =
             row.addresses.iter().filter_map(|a| self.by_address.get(a)).copied().collect();
@@ -120,7 +140,7 @@ impl<'a> Gather<'a> {
         }
         self.add_addresses(at, &row.addresses);
         let named = self.found_at(at).is_some_and(|found| found.host_name.is_some());
-        let name = row.host_name.filter(|_| !named).and_then(|name| self.plain_name(&name));
+        let name = row.host_name.filter(|_| !named).and_then(|name| self.plain_name(line, &name));
         self.names += u64::from(name.is_some());
         if let Some(Machine { found, .. }) = &mut self.machines[at] {
             found.host_name = found.host_name.take().or(name);
@@ -219,7 +239,7 @@ impl<'a> Gather<'a> {
     /// A name as it may be shown and stored, or nothing. A name with anything in it that is not
     /// plain (markup, control characters) is refused whole: what is left after cleaning would be
     /// a name that nobody gave.
-    fn plain_name(&mut self, text: &str) -> Option<String> {
+    fn plain_name(&mut self, line: u64, text: &str) -> Option<String> {
         let name = text.strip_suffix('.').unwrap_or(text);
         if name.is_empty() || name == "?" {
             return None;
@@ -230,6 +250,9 @@ impl<'a> Gather<'a> {
             return Some(name.to_string());
         }
         self.import.names_refused += 1;
+        if self.import.names_refused_at.len() < self.limits.skipped_listed_max {
+            self.import.names_refused_at.push(line);
+        }
         None
     }
 }

@@ -27,6 +27,7 @@ mod tests;
 
 use crate::client::contract::ImportFormat;
 use crate::model::discovery::Found;
+use std::borrow::Cow;
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub struct ImportLimits {
     pub rows_max: u64,
     /// Host names taken from a file; machines beyond are taken without. Default 100,000.
     pub host_names_max: u64,
-    /// Skipped rows listed; more are only counted. Default 100.
+    /// Skipped rows listed, and refused names; more are only counted. Default 100.
     pub skipped_listed_max: usize,
     /// Length of a line of text; a longer one is skipped. Default 4,096.
     pub line_bytes_max: usize,
@@ -73,11 +74,13 @@ pub struct Import {
     pub found: Vec<Found>,
     /// Rows or hosts seen, the skipped ones among them.
     pub rows: u64,
-    /// The first skipped ones.
+    /// The first skipped ones; of each reason some, however often another one comes before.
     pub skipped: Vec<Skipped>,
     pub skipped_total: u64,
     /// Host names left out: not plain, too long, or too many. Their machines are taken.
     pub names_refused: u64,
+    /// The lines of the first of them.
+    pub names_refused_at: Vec<u64>,
 }
 
 /// A row or host that was left out.
@@ -130,8 +133,15 @@ pub enum ImportError {
     Empty,
     #[error("the file is UTF-16 text; save it as UTF-8")]
     Utf16,
-    #[error("nothing of the format `{format}` was found in {lines} lines")]
+    #[error(
+        "the file has so many zero bytes that it looks like UTF-16 text without its mark; save \
+         it as UTF-8"
+    )]
+    Utf16Unmarked,
+    #[error("nothing in it was recognised as a machine (lines read as `{format}`: {lines})")]
     NothingRead { format: ImportFormat, lines: u64 },
+    #[error("the scan in this file lists no machine: none answered it")]
+    NoHosts,
     #[error("the first line names no column with addresses: {found:?}")]
     NoColumns { found: String },
     #[error("this XML is not of nmap (its outermost element is {found:?})")]
@@ -192,7 +202,27 @@ pub fn read(
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ImportError::Empty);
     }
+    if looks_like_utf16(bytes) {
+        return Err(ImportError::Utf16Unmarked);
+    }
+    let bytes = &*with_line_feeds(bytes);
     let format = if format == ImportFormat::Auto { guess(bytes) } else { format };
+    let import = read_as(bytes, format, limits)?;
+    match import.rows {
+        // Of nmap's XML it is known that it is whole: a scan that found nobody.
+        0 if format != ImportFormat::NmapXml => {
+            let lines = bytes.trim_ascii_end().split(|byte| *byte == b'\n').count() as u64;
+            Err(ImportError::NothingRead { format, lines })
+        }
+        _ => Ok(import),
+    }
+}
+
+fn read_as(
+    bytes: &[u8],
+    format: ImportFormat,
+    limits: &ImportLimits,
+) -> Result<Import, ImportError> {
     match format {
         ImportFormat::NmapXml => nmap::read(bytes, limits),
         ImportFormat::IpNeigh => ip_neigh::read(bytes, limits),
@@ -200,6 +230,23 @@ pub fn read(
         ImportFormat::Csv => csv::read(bytes, limits),
         ImportFormat::Arp | ImportFormat::Auto => arp::read(bytes, limits),
     }
+}
+
+/// Whether every third byte of the beginning is zero, or more: plain text of most languages has
+/// every second one in UTF-16, and none in UTF-8.
+fn looks_like_utf16(bytes: &[u8]) -> bool {
+    let begin = &bytes[..bytes.len().min(GUESSED_BY)];
+    let zeros = begin.iter().filter(|byte| **byte == 0).count();
+    zeros > 0 && zeros >= begin.len() / 3
+}
+
+/// The text with a line feed for each carriage return, where that alone ends its lines.
+fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.contains(&b'\n') || !bytes.contains(&b'\r') {
+        return Cow::Borrowed(bytes);
+    }
+    let feed = |byte: &u8| if *byte == b'\r' { b'\n' } else { *byte };
+    Cow::Owned(bytes.iter().map(feed).collect())
 }
 
 /// An address, with the interface that some put behind `%` cut off.

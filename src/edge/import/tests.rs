@@ -134,6 +134,66 @@ fn rows_names_and_listed_skips_are_bounded() {
 }
 
 #[test]
+fn many_rows_of_one_reason_hide_no_other() {
+    let limits = ImportLimits { skipped_listed_max: 4, ..ImportLimits::default() };
+    let silent = |line: u64| format!("10.0.0.{line},\n");
+    let text = "ip,mac\n".to_string()
+        + &(2..=9).map(|_| "127.0.0.1,\n".to_string()).collect::<String>()
+        + "ten,\n,00:zz\n"
+        + &silent(12)
+        + "224.0.0.1,\n"
+        + &"127.0.0.1,\n".repeat(9);
+    let import = read(text.as_bytes(), ImportFormat::Csv, &limits).unwrap();
+    let listed: Vec<u64> = import.skipped.iter().map(|row| row.line).collect();
+    assert_eq!(listed, [2, 3, 10, 13], "{:?}", import.skipped);
+    assert_eq!((import.skipped_total, import.found.len()), (20, 1));
+}
+
+#[test]
+fn a_name_that_is_refused_is_told_with_its_line() {
+    let limits = ImportLimits { skipped_listed_max: 2, ..ImportLimits::default() };
+    let text = "ip,name\n10.0.0.1,pc 1\n10.0.0.2,pc2\n10.0.0.3,<b>\n10.0.0.4,a b\n";
+    let import = read(text.as_bytes(), ImportFormat::Csv, &limits).unwrap();
+    assert_eq!((import.names_refused, import.names_refused_at), (3, vec![2, 4]));
+}
+
+#[test]
+fn a_carriage_return_alone_ends_a_line() {
+    let limits = ImportLimits::default();
+    let list = "ip,name\r10.0.0.1,pc1\r\rten,pc2\r10.0.0.3,pc3\r";
+    let import = read(list.as_bytes(), ImportFormat::Auto, &limits).unwrap();
+    assert_eq!((import.format, import.found.len()), (ImportFormat::Csv, 2));
+    assert_eq!(import.skipped, [Skipped { line: 4, reason: SkipReason::Unreadable }]);
+    let table = "10.0.0.9 0:0:0:0:0:9 e\r10.0.0.1 0:0:0:0:0:1 e\r";
+    let import = read(table.as_bytes(), ImportFormat::Auto, &limits).unwrap();
+    assert_eq!(import.found.len(), 2);
+}
+
+#[test]
+fn utf16_without_its_mark_is_told_and_not_read() {
+    let list = "ip,name\r\n10.0.0.1,pc1\r\n";
+    let halves: Vec<u16> = list.encode_utf16().collect();
+    let little: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+    let big: Vec<u8> = halves.iter().flat_map(|half| half.to_be_bytes()).collect();
+    for bytes in [little, big] {
+        for format in [ImportFormat::Auto, ImportFormat::Csv, ImportFormat::NmapXml] {
+            let error = read(&bytes, format, &ImportLimits::default()).unwrap_err();
+            assert!(error.to_string().contains("UTF-16 text without its mark"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_which_nothing_was_recognised_is_refused() {
+    for list in ["ip,name\n", "ip,name\n\n  \n", "x\r"] {
+        let read = read(list.as_bytes(), ImportFormat::Auto, &ImportLimits::default());
+        let error = read.unwrap_err();
+        assert!(matches!(error, ImportError::NothingRead { .. }), "{list:?}: {error}");
+        assert!(error.to_string().contains("was recognised"), "{error}");
+    }
+}
+
+#[test]
 fn a_large_file_is_refused_by_its_size() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");

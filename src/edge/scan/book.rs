@@ -3,6 +3,7 @@
 use crate::daemon::port::{AskError, Port};
 use crate::edge::codes;
 use crate::edge::scan::findings::Findings;
+use crate::edge::scan::refusal::about_product;
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::discovery::Found;
 use crate::model::name::{ProductName, ServerName};
@@ -110,9 +111,10 @@ pub(super) async fn manage(
     findings: &Findings,
 ) -> Managed {
     let mut done = Managed::default();
+    // A product that nobody knows is to be told even where no node is left for it.
+    let mut goes_on = ask(port, Vec::new(), product, &mut done).await;
     match discovered(port, me, findings).await {
         Ok(mut ids) => {
-            let mut goes_on = true;
             while goes_on && !ids.is_empty() {
                 let rest = ids.split_off(ids.len().min(MANAGED_AT_ONCE));
                 goes_on = ask(port, ids, product, &mut done).await;
@@ -128,13 +130,14 @@ pub(super) async fn manage(
 
 /// Whether to ask on.
 async fn ask(port: &Port, ids: Vec<DeviceId>, product: &ProductName, done: &mut Managed) -> bool {
-    let (count, product) = (ids.len() as u64, Some(product.clone()));
-    let outcomes = match repeatedly(port, Request::Manage { devices: ids, product }).await {
+    let count = ids.len() as u64;
+    let wish = Request::Manage { devices: ids, product: Some(product.clone()) };
+    let outcomes = match repeatedly(port, wish).await {
         Ok(Answer::DevicesDone(outcomes)) => outcomes,
         Ok(_) => Vec::new(),
         Err(refusal) => {
             done.undecided += count;
-            done.refusal = Some(refusal);
+            done.refusal = Some(about_product(product, refusal));
             return false;
         }
     };

@@ -2,8 +2,13 @@
 //!
 //! ```text
 //!   scan run ──► waiting (a few) ──► worker: one at a time ──► over (some are kept)
-//!   clerk: every so often ─┘             └── outside its hours: paused
+//!   clerk: every so often ─┘             │          ▲
+//!                                        ▼          │ its turn comes again
+//!                     held, or outside its hours: paused; the next one has its turn
 //! ```
+//!
+//! One scan asks at a time. One that is paused gives its turn back, so that it holds up nobody; it
+//! counts among those that wait, so there are few of them.
 //!
 //! Nothing of it is kept over a restart: what a scan found is booked, its line stands in the event
 //! log, and plans count from the start anew.
@@ -22,7 +27,8 @@ use crate::model::refusal::Refusal;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -52,6 +58,8 @@ struct Inner {
     rules: ScanRules,
     limits: ScanLimits,
     jobs: Mutex<Jobs>,
+    /// One turn; it goes from scan to scan.
+    turns: Arc<Semaphore>,
     /// Something waits.
     wake: Notify,
     /// When each planned scan starts next, in the order of the rules; nothing where it is run by
@@ -85,7 +93,8 @@ impl Desk {
         let first = |plan: &ScanSettings| Some(begun + plan.every?.min(FIRST_AFTER));
         let due = Mutex::new(rules.planned.iter().map(first).collect());
         let (jobs, wake) = (Mutex::default(), Notify::new());
-        let inner = Arc::new(Inner { rules, limits, jobs, wake, due });
+        let turns = Arc::new(Semaphore::new(1));
+        let inner = Arc::new(Inner { rules, limits, jobs, turns, wake, due });
         let worker = tokio::spawn(work(inner.clone(), crew));
         let clerk = tokio::spawn(keep_hours(inner.clone()));
         let tasks = [worker, clerk].map(AbortOnDropHandle::new);
@@ -99,11 +108,14 @@ impl Desk {
     pub fn run(&self, body: &ScanBody) -> Result<ScanView, Refusal> {
         let Inner { rules, limits, .. } = &*self.inner;
         let plan = Plan::asked(body, rules, limits)?;
-        Ok(self.inner.enqueue(plan)?.view())
+        let job = self.inner.enqueue(plan)?;
+        Ok(self.inner.jobs().view(&job))
     }
 
     pub fn list(&self) -> ScanList {
-        let scans = self.inner.jobs().all.iter().map(|job| job.view()).collect();
+        let jobs = self.inner.jobs();
+        let scans = jobs.all.iter().map(|job| jobs.view(job)).collect();
+        drop(jobs);
         let due = self.inner.due().clone();
         let planned = self.inner.rules.planned.iter().zip(due).map(|(plan, due)| PlannedScan {
             name: plan.name.clone(),
@@ -111,7 +123,7 @@ impl Desk {
             every_s: plan.every.map(|every| every.as_secs()),
             window: plan.window.map(|window| window.to_string()),
             auto_manage: plan.auto_manage.clone(),
-            next_s: due.map(|due| due.saturating_duration_since(Instant::now()).as_secs()),
+            next_s: due.map(|due| next_start(due, plan.window).as_secs()),
         });
         ScanList { scans, planned: planned.collect() }
     }
@@ -119,7 +131,8 @@ impl Desk {
     /// # Errors
     /// There is no such scan, or it is not kept any more.
     pub fn show(&self, id: u64) -> Result<ScanView, Refusal> {
-        Ok(self.inner.job(id)?.view())
+        let job = self.inner.job(id)?;
+        Ok(self.inner.jobs().view(&job))
     }
 
     /// # Errors
@@ -143,13 +156,32 @@ impl Desk {
         if change == Change::Stop && state == ScanState::Waiting {
             job.end(ScanState::Stopped);
         }
-        Ok(job.view())
+        Ok(self.inner.jobs().view(&job))
     }
 
-    /// Scans that wait, of those that may.
+    /// Scans that wait or are paused, of those that may.
     pub fn waiting(&self) -> usize {
-        let jobs = self.inner.jobs();
-        jobs.all.iter().filter(|job| job.state() == ScanState::Waiting).count()
+        self.inner.jobs().waiting()
+    }
+}
+
+impl Jobs {
+    fn waiting(&self) -> usize {
+        let waits = |job: &&Arc<Job>| matches!(job.state(), ScanState::Waiting | ScanState::Paused);
+        self.all.iter().filter(waits).count()
+    }
+
+    /// A scan, and behind which it waits.
+    fn view(&self, job: &Job) -> ScanView {
+        let mut view = job.view();
+        let orders = job.orders();
+        let by_itself = orders.held || orders.closed;
+        let waits = matches!(view.state, ScanState::Waiting | ScanState::Paused) && !by_itself;
+        if waits {
+            let asking = self.all.iter().find(|other| other.id != job.id && other.has_turn());
+            view.behind = asking.map(|other| other.id);
+        }
+        view
     }
 }
 
@@ -177,17 +209,17 @@ impl Inner {
 
     fn enqueue(&self, plan: Plan) -> Result<Arc<Job>, Refusal> {
         let mut jobs = self.jobs();
-        let waiting = jobs.all.iter().filter(|job| job.state() == ScanState::Waiting).count();
+        let waiting = jobs.waiting();
         let max = self.limits.waiting_max;
         if waiting >= max {
             return Err(Refusal::new(
                 codes::SCANS_TOO_MANY,
-                format!("{waiting} scans wait already, {max} may"),
+                format!("{waiting} scans wait or are paused already, {max} may"),
                 "wait until one is done, or stop one: `lictree scan list`, `lictree scan stop ID`",
             ));
         }
         jobs.last += 1;
-        let job = Arc::new(Job::new(jobs.last, plan));
+        let job = Arc::new(Job::new(jobs.last, plan, self.turns.clone()));
         jobs.all.push_back(job.clone());
         while jobs.all.iter().filter(|job| job.state().is_over()).count() > self.limits.kept_max
             && let Some(at) = jobs.all.iter().position(|job| job.state().is_over())
@@ -201,26 +233,51 @@ impl Inner {
     fn next_waiting(&self) -> Option<Arc<Job>> {
         self.jobs().all.iter().find(|job| job.state() == ScanState::Waiting).cloned()
     }
+
+    /// The next scan, once it is its turn.
+    async fn next(&self) -> Arc<Job> {
+        loop {
+            let Some(job) = self.next_waiting() else {
+                self.wake.notified().await;
+                continue;
+            };
+            job.take_turn().await;
+            if job.state() == ScanState::Waiting {
+                return job;
+            }
+            // It was stopped before its turn came.
+            job.give_turn_back();
+        }
+    }
 }
 
 async fn work(inner: Arc<Inner>, crew: Crew) {
+    let crew = Arc::new(crew);
+    // One of them asks; the others are paused.
+    let mut under_way = JoinSet::new();
     loop {
-        match inner.next_waiting() {
-            Some(job) => {
-                within_hours(&job, &crew).await;
-                let view = job.view();
-                tracing::info!(
-                    scan = view.name,
-                    id = view.id,
-                    found = view.found,
-                    new = view.new,
-                    "scan {}",
-                    view.state.word()
-                );
+        tokio::select! {
+            Some(_) = under_way.join_next() => {}
+            job = inner.next() => {
+                // Now: until it has begun it would be taken for one that waits.
+                job.begin();
+                under_way.spawn(carry_out(job, crew.clone()));
             }
-            None => inner.wake.notified().await,
         }
     }
+}
+
+async fn carry_out(job: Arc<Job>, crew: Arc<Crew>) {
+    within_hours(&job, &crew).await;
+    let view = job.view();
+    tracing::info!(
+        scan = view.name,
+        id = view.id,
+        found = view.found,
+        new = view.new,
+        "scan {}",
+        view.state.word()
+    );
 }
 
 /// Runs a scan, and holds it while its window is closed.
@@ -241,6 +298,18 @@ async fn within_hours(job: &Job, crew: &Crew) {
             () = sleep(change.min(LOOK_AT_CLOCK)) => {}
         }
     }
+}
+
+/// How long until a planned scan begins that is due then: where its hours have not come by then,
+/// until they come.
+fn next_start(due: Instant, window: Option<Window>) -> Duration {
+    let due = due.saturating_duration_since(Instant::now());
+    window.map_or(due, |window| within_window(due, window, &jiff::Zoned::now()))
+}
+
+fn within_window(due: Duration, window: Window, now: &jiff::Zoned) -> Duration {
+    let then = now.saturating_add(jiff::SignedDuration::try_from(due).unwrap_or_default());
+    due.saturating_add(window.opens_in(then.time()))
 }
 
 /// Whether the window is closed now, and when that changes.
@@ -283,4 +352,21 @@ fn start(inner: &Inner, settings: &ScanSettings) -> Duration {
         }
     }
     settings.every.unwrap_or(LOOK_AT_CLOCK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_scan_begins_when_its_hours_have_come() {
+        let window: Window = "22:00-05:00".parse().unwrap();
+        let now: jiff::Zoned = "2026-11-27T04:00:00[UTC]".parse().unwrap();
+        let hours = |count: u64| Duration::from_secs(count * 3_600);
+        let minute = Duration::from_secs(60);
+        assert_eq!(within_window(minute, window, &now), minute);
+        // At ten it would be due; at ten in the evening it begins.
+        assert_eq!(within_window(hours(6), window, &now), hours(18));
+        assert_eq!(within_window(hours(20), window, &now), hours(20));
+    }
 }

@@ -5,8 +5,8 @@ use crate::daemon::wall;
 use crate::edge::scan::plan::Plan;
 use crate::model::refusal::Refusal;
 use crate::model::time::Timestamp;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Notes that are kept; each method has a few at most.
 const NOTES_MAX: usize = 16;
@@ -51,12 +51,37 @@ pub(super) struct Job {
     pub(super) plan: Plan,
     orders: watch::Sender<Orders>,
     progress: Mutex<Progress>,
+    /// The one turn there is; whoever has it asks. One that is paused gives it back.
+    turns: Arc<Semaphore>,
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Job {
-    pub(super) fn new(id: u64, plan: Plan) -> Job {
+    pub(super) fn new(id: u64, plan: Plan, turns: Arc<Semaphore>) -> Job {
         let progress = Mutex::new(Progress { doing: "waiting", ..Progress::default() });
-        Job { id, plan, orders: watch::Sender::default(), progress }
+        let (orders, turn) = (watch::Sender::default(), Mutex::default());
+        Job { id, plan, orders, progress, turns, turn }
+    }
+
+    /// Waits for its turn, behind those that wait already.
+    pub(super) async fn take_turn(&self) {
+        if !self.has_turn() {
+            // Nobody closes the semaphore.
+            *self.turn() = self.turns.clone().acquire_owned().await.ok();
+        }
+    }
+
+    pub(super) fn give_turn_back(&self) {
+        *self.turn() = None;
+    }
+
+    pub(super) fn has_turn(&self) -> bool {
+        self.turn().is_some()
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        // It is there or not at every moment, whoever panicked.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The figures, to read or to change. Held for no longer than that.
@@ -73,15 +98,29 @@ impl Job {
         *self.orders.borrow()
     }
 
-    /// Waits while the scan is to pause.
+    /// Waits while the scan is to pause, and lets others have their turn meanwhile.
     pub(super) async fn gate(&self) -> Result<(), Stopped> {
         let go = |orders: &Orders| orders.stopped || !(orders.held || orders.closed);
-        if !go(&self.orders.borrow()) {
-            let mut orders = self.orders.subscribe();
-            // This job itself keeps the sender, so the wait ends by an order only.
-            let _ = orders.wait_for(go).await;
+        loop {
+            let now = self.orders();
+            match (now.stopped, go(&now), self.has_turn()) {
+                (true, _, _) => return Err(Stopped),
+                (false, true, true) => return Ok(()),
+                (false, false, _) => {
+                    self.give_turn_back();
+                    let mut orders = self.orders.subscribe();
+                    // This job itself keeps the sender, so the wait ends by an order only.
+                    let _ = orders.wait_for(go).await;
+                }
+                (false, true, false) => {
+                    let mut orders = self.orders.subscribe();
+                    tokio::select! {
+                        () = self.take_turn() => {}
+                        _ = orders.wait_for(|orders| *orders != now) => {}
+                    }
+                }
+            }
         }
-        if self.orders.borrow().stopped { Err(Stopped) } else { Ok(()) }
     }
 
     pub(super) fn begin(&self) {
@@ -92,6 +131,8 @@ impl Job {
         let mut figures = self.figures();
         figures.doing = state.word();
         figures.ended = Some((wall(), state));
+        drop(figures);
+        self.give_turn_back();
     }
 
     pub(super) fn doing(&self, what: &'static str) {
@@ -106,6 +147,10 @@ impl Job {
         }
     }
 
+    pub(super) fn notes(&self) -> Vec<Refusal> {
+        self.figures().notes.clone()
+    }
+
     pub(super) fn state(&self) -> ScanState {
         let figures = self.figures();
         match (figures.ended, figures.began) {
@@ -113,7 +158,8 @@ impl Job {
             (None, None) => ScanState::Waiting,
             (None, Some(_)) => {
                 let orders = self.orders();
-                let paused = (orders.held || orders.closed) && !orders.stopped;
+                let asks = self.has_turn() && !orders.held && !orders.closed;
+                let paused = !asks && !orders.stopped;
                 if paused { ScanState::Paused } else { ScanState::Running }
             }
         }
@@ -125,7 +171,8 @@ impl Job {
         let figures = self.figures().clone();
         let doing = match state {
             ScanState::Paused if orders.held => "held until it is resumed",
-            ScanState::Paused => "waiting for its hours",
+            ScanState::Paused if orders.closed => "waiting for its hours",
+            ScanState::Paused => "waiting for its turn",
             _ => figures.doing,
         };
         let running = state == ScanState::Running;
@@ -136,6 +183,7 @@ impl Job {
             name: self.plan.name.clone(),
             state,
             doing: doing.to_string(),
+            behind: None,
             segments: self.plan.segments.clone(),
             methods: self.plan.methods.clone(),
             rate: self.plan.rate,

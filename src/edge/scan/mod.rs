@@ -42,7 +42,7 @@ mod tests;
 
 pub use desk::{Change, Desk, DeskParts};
 pub use plan::{BY_HAND, Loopback, Plan, ScanRules, ScanSettings};
-pub use refusal::refused_segment;
+pub use refusal::{about_product, refused_segment};
 pub use segment::{Segment, SegmentError, SegmentLimits, Targets};
 pub use sweep::{Echoes, sweep_echoes};
 pub use window::Window;

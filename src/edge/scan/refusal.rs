@@ -3,8 +3,14 @@
 use crate::client::contract::ScanMethod;
 use crate::edge::codes;
 use crate::edge::scan::segment::SegmentError;
+use crate::model::name::ProductName;
 use crate::model::refusal::Refusal;
 use std::io;
+
+/// Of so many notes a line repeats what is to be done.
+const HINTS_MAX: usize = 3;
+/// The codes of an answer that nobody knows the product, or any product.
+const NO_SUCH_PRODUCT: [&str; 2] = ["LT0231", "LT0226"];
 
 /// The refusal of segments, with its code.
 pub fn refused_segment(error: &SegmentError) -> Refusal {
@@ -53,8 +59,42 @@ pub(super) fn method_unusable(method: ScanMethod, error: &io::Error) -> Refusal 
         ScanMethod::Mdns => "let the service open UDP port 5353, or leave mdns out of the methods",
         _ => "let the service use AF_NETLINK sockets, or leave neighbours out of the methods",
     };
-    let message = format!("{method} cannot be used: {error}; the other methods go on");
+    let message = format!("{method} cannot be used: {error}");
     Refusal::new(codes::SCAN_NO_PERMISSION, message, hint)
+}
+
+/// No method reached anybody: what stood in the way of each, and what to do about it.
+pub(super) fn nobody_asked(notes: &[Refusal]) -> Refusal {
+    let mut hints: Vec<&str> = notes.iter().map(|note| note.hint.as_str()).collect();
+    hints.dedup();
+    let hint = match hints.is_empty() {
+        true => "see which methods it has, and which it may use: `lictree doctor`".to_string(),
+        false => hints[..hints.len().min(HINTS_MAX)].join("; "),
+    };
+    let mut message = "nobody could be asked".to_string();
+    for note in notes.iter().take(HINTS_MAX) {
+        let sign = if message.contains(':') { ';' } else { ':' };
+        message.push_str(&format!("{sign} {}", note.message));
+    }
+    Refusal::new(codes::SCAN_NOBODY_ASKED, message, hint)
+}
+
+/// The answer to a wish for a product that the server knows nothing of, said of the product: a
+/// relay that was cut off since its start cannot know what is registered above it.
+pub fn about_product(product: &ProductName, refusal: Refusal) -> Refusal {
+    if !NO_SUCH_PRODUCT.contains(&refusal.code.as_str()) {
+        return refusal;
+    }
+    Refusal::new(
+        &refusal.code,
+        format!(
+            "no license of {product} is registered anywhere that this server can see, so it \
+             manages nothing for it ({})",
+            refusal.message
+        ),
+        "name a product that there is (`lictree license list` at the primary), or register a \
+         license of it: `lictree license register FILE`; then scan again",
+    )
 }
 
 /// Part of what a method was to ask could not be asked.
@@ -64,4 +104,33 @@ pub(super) fn unasked(method: ScanMethod, count: u64, why: &str) -> Refusal {
         format!("{method}: {count} probes could not leave this machine: {why}"),
         "is there a way to that segment (`ip route get ADDRESS`), and does a filter here stop it?",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_that_asked_nobody_says_what_stood_in_the_way_and_what_to_do() {
+        let icmp = method_unusable(ScanMethod::Icmp, &io::ErrorKind::PermissionDenied.into());
+        let tcp = unasked(ScanMethod::Tcp, 254, "no way");
+        let refusal = nobody_asked(&[icmp, tcp]);
+        assert_eq!(
+            refusal.message,
+            "nobody could be asked: icmp cannot be used: permission denied; tcp: 254 probes could \
+             not leave this machine: no way"
+        );
+        assert!(refusal.hint.contains("ping_group_range"), "{}", refusal.hint);
+        assert!(refusal.hint.contains("ip route get"), "{}", refusal.hint);
+        assert!(codes::explain(&refusal.code).is_some());
+        let product = "atlantis".parse().unwrap();
+        let about = |code| about_product(&product, Refusal::new(code, "it is so", "do this"));
+        let unknown = about("LT0231");
+        let seen = "no license of atlantis is registered anywhere that this server can see";
+        assert!(unknown.message.starts_with(seen), "{unknown}");
+        assert!(unknown.hint.contains("lictree license register FILE"), "{unknown}");
+        assert_eq!(about("LT0302").message, "it is so");
+        let none = nobody_asked(&[]);
+        assert!(!none.hint.is_empty() && none.message == "nobody could be asked");
+    }
 }

@@ -8,6 +8,7 @@
 
 use crate::client::contract::{ScanMethod, ScanState};
 use crate::daemon::port::Port;
+use crate::edge::codes;
 use crate::edge::scan::book::{self, Booking, Managed};
 use crate::edge::scan::findings::{Findings, Trust};
 use crate::edge::scan::job::{Job, Stopped};
@@ -15,7 +16,7 @@ use crate::edge::scan::names::{Look, Names};
 use crate::edge::scan::neighbours::Kernel;
 use crate::edge::scan::pace::Pace;
 use crate::edge::scan::plan::{Loopback, Plan};
-use crate::edge::scan::refusal::{method_unusable, unasked};
+use crate::edge::scan::refusal::{method_unusable, nobody_asked, unasked};
 use crate::edge::scan::sweep::{Asker, STEP_MAX};
 use crate::edge::scan::tcp::{Heard, knock};
 use crate::edge::scan::{ScanLimits, mdns};
@@ -73,9 +74,8 @@ impl From<Refusal> for End {
     }
 }
 
-/// Runs a scan to its end, and notes it in the event log.
+/// Runs a scan that has begun to its end, and notes it in the event log.
 pub(super) async fn run(job: &Job, crew: &Crew) {
-    job.begin();
     let mut run = Run {
         job,
         plan: &job.plan,
@@ -88,6 +88,8 @@ pub(super) async fn run(job: &Job, crew: &Crew) {
         booking: Booking::default(),
         booked_at: Instant::now(),
         unsent: (0, None),
+        unasked: 0,
+        heard_otherwise: false,
     };
     let mut managed = Managed::default();
     let end = match run.whole(&mut managed).await {
@@ -120,6 +122,11 @@ struct Run<'a> {
     booked_at: Instant,
     /// Echo requests that could not leave, and why the first of them could not.
     unsent: (u64, Option<io::Error>),
+    /// Tries to connect that could not leave.
+    unasked: u64,
+    /// Whether machines could be found without a probe: announcements were listened to, or the
+    /// kernel's whole table was taken.
+    heard_otherwise: bool,
 }
 
 impl Run<'_> {
@@ -129,6 +136,7 @@ impl Run<'_> {
         // What was found until somebody ended the scan is booked as well.
         self.book_all().await?;
         swept?;
+        self.somebody_was_asked()?;
         if self.plan.uses(ScanMethod::Names) {
             self.name().await?;
         }
@@ -140,9 +148,22 @@ impl Run<'_> {
             let mut figures = self.job.figures();
             (figures.managed, figures.unlicensed) = (managed.managed, managed.unlicensed);
             drop(figures);
-            managed.refusal.take().into_iter().for_each(|refusal| self.job.note(refusal));
+            managed.refusal.iter().for_each(|refusal| self.job.note(refusal.clone()));
         }
         Ok(())
+    }
+
+    /// A scan that reached nobody says nothing of who is there, so it is not done.
+    fn somebody_was_asked(&self) -> Result<(), Refusal> {
+        let mut figures = self.job.figures();
+        let left = figures.probes.saturating_sub(self.unsent.0 + self.unasked);
+        if left > 0 || self.heard_otherwise || self.findings.count() > 0 {
+            return Ok(());
+        }
+        // Nothing of it is done, however often it was tried.
+        (figures.steps_done, figures.looked_at) = (0, 0);
+        drop(figures);
+        Err(nobody_asked(&self.job.notes()))
     }
 
     /// Opens what the methods need, and learns who this machine itself is.
@@ -263,7 +284,6 @@ impl Run<'_> {
 
     /// Every port of those that are silent so far.
     async fn knock_all(&mut self, first_method: bool) -> Result<(), End> {
-        let mut unasked_total = 0;
         for (round, port) in self.plan.ports.iter().enumerate() {
             let mut knocks = JoinSet::new();
             let mut addresses = self.plan.targets.addresses();
@@ -276,13 +296,13 @@ impl Run<'_> {
                 for address in batch {
                     self.job.gate().await?;
                     while knocks.len() >= self.crew.limits.connections_max {
-                        unasked_total += self.hear(knocks.join_next().await);
+                        self.hear(knocks.join_next().await);
                     }
                     self.pace.take(1).await;
                     let (port, within) = (*port, self.crew.limits.answer_wait);
                     knocks.spawn(async move { (address, knock(address, port, within).await) });
                     while let Some(heard) = knocks.try_join_next() {
-                        unasked_total += self.hear(Some(heard));
+                        self.hear(Some(heard));
                     }
                     self.count(1, first_method && round == 0);
                 }
@@ -290,25 +310,24 @@ impl Run<'_> {
                 tokio::task::yield_now().await;
             }
             while let Some(heard) = knocks.join_next().await {
-                unasked_total += self.hear(Some(heard));
+                self.hear(Some(heard));
             }
             self.count(0, false);
         }
-        if unasked_total > 0 {
-            let why = "this machine has no socket left for it, or may not connect there";
-            self.job.note(unasked(ScanMethod::Tcp, unasked_total, why));
+        if self.unasked > 0 {
+            let why = "this machine has no way there, no socket left for it, or may not connect";
+            self.job.note(unasked(ScanMethod::Tcp, self.unasked, why));
         }
         Ok(())
     }
 
-    /// Takes in what one try to connect says; 1 if it could not be tried.
-    fn hear(&mut self, heard: Option<Result<(IpAddr, Heard), tokio::task::JoinError>>) -> u64 {
+    /// Takes in what one try to connect says.
+    fn hear(&mut self, heard: Option<Result<(IpAddr, Heard), tokio::task::JoinError>>) {
         match heard {
             Some(Ok((address, Heard::Alive))) => self.findings.add(address),
-            Some(Ok((_, Heard::NotAsked))) => return 1,
+            Some(Ok((_, Heard::NotAsked))) => self.unasked += 1,
             _ => {}
         }
-        0
     }
 
     /// Whom the kernel's table finds.
@@ -324,7 +343,10 @@ impl Run<'_> {
     async fn read_table(&mut self) -> bool {
         let Some(kernel) = &self.kernel else { return false };
         match kernel.neighbours(self.crew.limits.neighbours_max).await {
-            Ok(rows) => self.findings.add_neighbours(&rows, self.trust(), self.plan),
+            Ok(rows) => {
+                self.heard_otherwise |= self.trust() == Trust::Table;
+                self.findings.add_neighbours(&rows, self.trust(), self.plan)
+            }
             Err(error) => {
                 self.job.note(method_unusable(ScanMethod::Neighbours, &error));
                 false
@@ -351,6 +373,7 @@ impl Run<'_> {
                 return Ok(());
             }
         };
+        self.heard_otherwise = true;
         for host in &announced {
             let wanted = host.addresses.iter().filter(|one| self.plan.targets.contains(**one));
             wanted.for_each(|address| self.findings.add(*address));
@@ -443,6 +466,11 @@ impl Run<'_> {
     }
 
     fn summary(&self, end: ScanEnd, managed: &Managed) -> ScanSummary {
+        let mut hindered = self.job.notes();
+        let by_method = [codes::SCAN_NO_PERMISSION, codes::SCAN_UNASKED];
+        // One that reached nobody tells of them as the reason.
+        let told = matches!(&end, ScanEnd::Failed(why) if why.code == codes::SCAN_NOBODY_ASKED);
+        hindered.retain(|note| by_method.contains(&note.code.as_str()) && !told);
         let figures = self.job.figures();
         ScanSummary {
             name: self.plan.name.clone(),
@@ -455,6 +483,8 @@ impl Run<'_> {
             managed: managed.managed,
             unlicensed: managed.unlicensed,
             undecided: managed.undecided,
+            why_undecided: managed.refusal.clone(),
+            hindered,
         }
     }
 }

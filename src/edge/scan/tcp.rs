@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 pub enum Heard {
     Alive,
     Nothing,
-    /// This machine has no socket left for it, or may not use one.
+    /// This machine has no socket left for it, may not use one, or has no way there.
     NotAsked,
 }
 
@@ -38,6 +38,8 @@ fn said_by(error: &io::Error) -> Heard {
         // Only the machine itself refuses and resets.
         Kind::ConnectionRefused | Kind::ConnectionReset => Heard::Alive,
         Kind::PermissionDenied | Kind::AddrNotAvailable => Heard::NotAsked,
+        // Of a machine that is off a router says that the machine cannot be reached.
+        Kind::NetworkUnreachable => Heard::NotAsked,
         _ => Heard::Nothing,
     }
 }
@@ -62,9 +64,16 @@ mod tests {
     #[test]
     fn who_cannot_be_reached_says_nothing() {
         use io::ErrorKind as Kind;
-        for kind in [Kind::HostUnreachable, Kind::NetworkUnreachable, Kind::TimedOut] {
+        for kind in [Kind::HostUnreachable, Kind::TimedOut] {
             assert_eq!(said_by(&kind.into()), Heard::Nothing);
         }
-        assert_eq!(said_by(&Kind::PermissionDenied.into()), Heard::NotAsked);
+    }
+
+    #[test]
+    fn where_there_is_no_way_nobody_was_asked() {
+        use io::ErrorKind as Kind;
+        for kind in [Kind::PermissionDenied, Kind::NetworkUnreachable] {
+            assert_eq!(said_by(&kind.into()), Heard::NotAsked);
+        }
     }
 }

@@ -1,9 +1,20 @@
-//! Plans are judged as a whole; the sweep runs on this machine's own loopback addresses.
+//! Plans are judged as a whole; sweeps and scans run on this machine's own loopback addresses.
 
-use crate::client::contract::{ScanBody, ScanMethod};
+use crate::client::contract::{ScanBody, ScanMethod, ScanState, ScanView};
+use crate::daemon::port::Port;
 use crate::edge::codes;
-use crate::edge::scan::{Plan, ScanLimits, ScanRules, ScanSettings, sweep_echoes};
+use crate::edge::scan::{
+    Change, Desk, DeskParts, Plan, ScanLimits, ScanRules, ScanSettings, sweep_echoes,
+};
+use crate::model::refusal::Refusal;
+use crate::model::request::{Answer, Request};
+use crate::model::scan::{ScanEnd, ScanSummary};
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn asked(body: &ScanBody) -> Result<Plan, String> {
     let limits = ScanLimits::default();
@@ -83,4 +94,118 @@ async fn every_loopback_address_answers_an_echo_request() {
         Ok(echoes) => assert!(echoes.alive.into_iter().eq(plan.targets.addresses())),
         Err(error) => eprintln!("skipped: no echo requests here: {error}"),
     }
+}
+
+/// A desk before a server that takes in whatever is found and knows no product, and what it is
+/// told of scans at their end.
+struct Site {
+    desk: Desk,
+    ends: mpsc::UnboundedReceiver<ScanSummary>,
+    _server: AbortOnDropHandle<()>,
+}
+
+impl Site {
+    fn open() -> Site {
+        let (port, mut twin) = Port::with_twin(PATIENCE);
+        let (tell, ends) = mpsc::unbounded_channel();
+        let server = tokio::spawn(async move {
+            let judge = |request| match request {
+                Request::Import { found } => Answer::Imported { new: found.len() as u64, known: 0 },
+                Request::Nodes(_) => Answer::Nodes { page: Default::default(), limit: 1 },
+                Request::ScanEnded(summary) => {
+                    tell.send(summary).unwrap();
+                    Answer::Done
+                }
+                _ => Answer::Refused(Refusal::new("LT0231", "no product atlantis", "")),
+            };
+            while twin.answer(&judge).await.is_some() {}
+        });
+        let (me, limits) = ("d".parse().unwrap(), ScanLimits::default());
+        let desk = Desk::open(DeskParts { port, me, rules: ScanRules::default(), limits });
+        Site { desk, ends, _server: AbortOnDropHandle::new(server) }
+    }
+
+    fn run(&self, segment: &str, more: ScanBody) -> u64 {
+        let body = ScanBody { segments: vec![segment.to_string()], ..more };
+        self.desk.run(&body).unwrap().id
+    }
+
+    async fn state(&self, id: u64, wanted: ScanState) -> ScanView {
+        let reached = async {
+            loop {
+                let view = self.desk.show(id).unwrap();
+                if view.state == wanted {
+                    return view;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap()
+    }
+
+    async fn end(&mut self) -> ScanSummary {
+        tokio::time::timeout(PATIENCE, self.ends.recv()).await.unwrap().unwrap()
+    }
+}
+
+fn by(methods: &[ScanMethod]) -> ScanBody {
+    ScanBody { methods: Some(methods.to_vec()), ..ScanBody::default() }
+}
+
+/// Nobody may ask a broadcast address, by whatever method.
+#[tokio::test]
+async fn a_scan_that_could_ask_nobody_is_no_success() {
+    let mut site = Site::open();
+    for methods in [&[ScanMethod::Tcp][..], &[ScanMethod::Icmp, ScanMethod::Tcp]] {
+        let id = site.run("127.255.255.255", by(methods));
+        let summary = site.end().await;
+        let ScanEnd::Failed(why) = &summary.end else { panic!("{summary:?}") };
+        assert_eq!(why.code, codes::SCAN_NOBODY_ASKED);
+        let said = |method: &ScanMethod| why.message.contains(&format!("{method}"));
+        assert!(methods.iter().all(said), "{why}");
+        assert!(!why.hint.is_empty() && summary.hindered.is_empty(), "{summary:?}");
+        let view = site.state(id, ScanState::Failed).await;
+        assert_eq!(view.notes.last(), Some(why));
+        assert_eq!((view.steps_done, view.looked_at), (0, 0), "{view:?}");
+        // Each method that could not be used says so too.
+        assert!(view.notes.len() > methods.len(), "{view:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_scan_that_is_paused_holds_up_no_other() {
+    let mut site = Site::open();
+    let slow = ScanBody { rate: Some(1), ..by(&[ScanMethod::Tcp]) };
+    let (first, second) = (site.run("127.8.0.0/24", slow.clone()), site.run("127.8.1.1", slow));
+    site.state(first, ScanState::Running).await;
+    let waits = site.state(second, ScanState::Waiting).await;
+    assert_eq!(waits.behind, Some(first), "{waits:?}");
+    site.desk.change(first, Change::Pause).unwrap();
+    assert_eq!(site.end().await.addresses, 1);
+    site.state(second, ScanState::Done).await;
+    assert_eq!(site.state(first, ScanState::Paused).await.behind, None);
+    assert_eq!(site.desk.waiting(), 1);
+    site.desk.change(first, Change::Resume).unwrap();
+    site.state(first, ScanState::Running).await;
+    // One that goes on waits for its turn as any other does.
+    let third = site.run("127.8.2.0/24", ScanBody { rate: Some(1), ..by(&[ScanMethod::Tcp]) });
+    site.desk.change(first, Change::Pause).unwrap();
+    site.state(third, ScanState::Running).await;
+    site.desk.change(first, Change::Resume).unwrap();
+    let waits = site.desk.show(first).unwrap();
+    assert_eq!((waits.state, waits.behind), (ScanState::Paused, Some(third)));
+    site.desk.change(first, Change::Stop).unwrap();
+    assert_eq!(site.end().await.end, ScanEnd::Stopped);
+    site.state(first, ScanState::Stopped).await;
+}
+
+#[tokio::test]
+async fn a_product_that_nobody_knows_is_named_with_what_to_do() {
+    let mut site = Site::open();
+    let auto_manage = Some("atlantis".parse().unwrap());
+    site.run("127.8.1.1", ScanBody { auto_manage, ..by(&[ScanMethod::Tcp]) });
+    let summary = site.end().await;
+    let why = summary.why_undecided.unwrap();
+    let plain = "no license of atlantis is registered anywhere that this server can see";
+    assert!(why.message.starts_with(plain) && !why.hint.is_empty(), "{why}");
 }

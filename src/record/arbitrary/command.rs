@@ -71,12 +71,12 @@ fn attaching() -> impl Strategy<Value = Command> {
 
 fn using() -> impl Strategy<Value = Command> {
     let book = (product(), server(), route(), number(), wishes());
-    let settle = (product(), verdicts());
+    let settle = (product(), verdicts(), any::<bool>());
     prop_oneof![
         book.prop_map(|(product, origin, route, floor, wishes)| {
             Command::BookWishes(BookWishes { product, origin, route, floor, wishes })
         }),
-        settle.prop_map(|(product, verdicts)| Command::Settle { product, verdicts }),
+        settle.prop_map(|(product, verdicts, told)| Command::Settle { product, verdicts, told }),
     ]
 }
 

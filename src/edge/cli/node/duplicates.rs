@@ -10,6 +10,7 @@ use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
 use crate::model::count::counted;
 use crate::model::device::DeviceState;
+use crate::model::discovery::MacAddress;
 use crate::model::name::ServerName;
 use crate::model::view::NodeView;
 use clap::Args;
@@ -79,11 +80,13 @@ fn advice(groups: &[DuplicateGroup]) -> String {
         let first = &group.nodes[0].managing_source;
         group.nodes.iter().all(|node| node.managing_source == *first)
     };
-    let filled: Vec<&DuplicateGroup> = groups.iter().filter(|g| g.nodes.len() > 1).collect();
+    let filled = groups.iter().filter(|g| g.nodes.len() > 1);
+    let (different, filled): (Vec<&DuplicateGroup>, Vec<_>) = filled.partition(|g| differ(g));
     let one = filled.iter().copied().find(at_one).map(|group| {
         let (keep, other) = (&group.nodes[0].id, &group.nodes[1].id);
         format!("one machine that one server found twice: lictree node merge {keep} {other}\n")
     });
+    let gone = different.first().map(|group| gone(group)).unwrap_or_default();
     let two = filled.iter().copied().find(|group| !at_one(group)).map(|group| {
         let last = &group.nodes[group.nodes.len() - 1];
         let (id, server) = (&last.id, &last.managing_source);
@@ -93,7 +96,32 @@ fn advice(groups: &[DuplicateGroup]) -> String {
             moving(group).unwrap_or_default()
         )
     });
-    one.unwrap_or_default() + &two.unwrap_or_default()
+    one.unwrap_or_default() + &two.unwrap_or_default() + &gone
+}
+
+/// Whether an address is all that two of them have in common, and their MACs say that they are
+/// different machines. With one name they may be one machine with two network cards.
+fn differ(group: &DuplicateGroup) -> bool {
+    let mut macs: Vec<_> = group.nodes.iter().map(NodeView::machine_macs).collect();
+    macs.retain(|macs| !macs.is_empty());
+    let strangers = |(at, one): (usize, &Vec<MacAddress>)| {
+        macs[..at].iter().any(|other| !other.iter().any(|mac| one.contains(mac)))
+    };
+    group.alike == Alike::Address && macs.iter().enumerate().any(strangers)
+}
+
+/// What to do about different machines: most often one of them is not there any more.
+fn gone(group: &DuplicateGroup) -> String {
+    let Some(oldest) = group.nodes.iter().min_by_key(|node| node.last_seen) else {
+        return String::new();
+    };
+    let (id, server) = (&oldest.id, &oldest.managing_source);
+    format!(
+        "different MACs are different machines that had one address one after the other; do not \
+         merge them. Is {id}, not seen for longest, gone? `lictree node show {id}`, then `lictree \
+         node delete {id}` at {server}; all that are gone: `lictree node forget --not-seen 90d \
+         --dry-run`\n"
+    )
 }
 
 /// How a managed one of them gives way to one that another server found.
@@ -134,6 +162,30 @@ mod tests {
             last_seen: Timestamp(0),
             history: Vec::new(),
         }
+    }
+
+    #[test]
+    fn different_machines_with_one_address_are_not_to_be_merged() {
+        let mut nodes = vec![node("c:4"), node("c:9")];
+        nodes[0].mac = Some("00:1b:21:00:00:04".to_string());
+        nodes[1].mac = Some("00:1b:21:00:00:09".to_string());
+        (nodes[0].last_seen, nodes[1].last_seen) = (Timestamp(9), Timestamp(4));
+        let value = "10.0.0.1".to_string();
+        let group = |nodes| DuplicateGroup { alike: Alike::Address, value, count: 2, nodes };
+        let group = group(nodes);
+        let text = advice(std::slice::from_ref(&group));
+        assert!(!text.contains("node merge"), "{text}");
+        assert!(text.contains("Is c:9, ") && text.contains("`lictree node delete c:9` at c"));
+        assert!(text.contains("node forget"), "{text}");
+        let name = DuplicateGroup { alike: Alike::Name, ..group.clone() };
+        assert!(advice(&[name]).contains("node merge c:4 c:9"), "two cards of one machine");
+        let mut same = group.clone();
+        same.nodes[1].other_macs = vec!["00:1b:21:00:00:04".to_string()];
+        assert!(advice(&[same]).contains("node merge c:4 c:9"));
+        // One that names no machine does not tell them apart.
+        let mut nameless = group;
+        nameless.nodes[1].mac = Some("02:42:ac:11:00:02".to_string());
+        assert!(advice(&[nameless]).contains("node merge c:4 c:9"));
     }
 
     #[test]

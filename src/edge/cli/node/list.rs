@@ -46,13 +46,13 @@ pub(in crate::edge::cli) struct Filter {
     /// Only of these servers.
     #[arg(long, value_delimiter = ',', value_name = "SERVER,…")]
     managing_source: Vec<ServerName>,
-    /// `discovered`, `managed` or `ignored`.
-    #[arg(long, value_parser = state)]
+    /// `discovered`, `managed` or `ignored`; all of them when left out.
+    #[arg(long, value_parser = one_state)]
     state: Option<DeviceState>,
-    /// Only with this in the host name, an address or the MAC.
+    /// Only with this in the host name, an address or the MAC, however a MAC is spelled.
     #[arg(long)]
     text: Option<String>,
-    /// Only what was seen since then: 7d, 12h, 30m or 2026-01-31T00:00:00Z.
+    /// Only what was seen since then: 7d, 12h, 30m, 2026-01-31 or 2026-01-31T00:00:00Z.
     #[arg(long, value_name = "MOMENT", value_parser = value::ago)]
     seen_since: Option<Timestamp>,
     /// Only what was not seen since then.
@@ -65,6 +65,10 @@ impl From<Filter> for NodeFilter {
         let Filter { managing_source, state, text, seen_since, seen_before } = filter;
         NodeFilter { managing_sources: managing_source, state, text, seen_since, seen_before }
     }
+}
+
+fn one_state(text: &str) -> Result<DeviceState, String> {
+    state(text).map_err(|told| format!("{told}: one of them, or leave it out for all"))
 }
 
 pub(super) async fn run(client: &Client, list: List, terminal: &Terminal) -> Result<(), Failure> {
@@ -162,6 +166,14 @@ pub(super) fn page_text(page: &NodePage, ink: Ink) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_states_at_once_are_told_what_there_is() {
+        assert_eq!(one_state("managed"), Ok(DeviceState::Managed));
+        let told = one_state("managed,ignored").unwrap_err();
+        assert!(told.contains("`discovered`, `managed` or `ignored`"), "{told}");
+        assert!(told.contains("one of them, or leave it out for all"), "{told}");
+    }
 
     #[test]
     fn a_name_is_no_formula_and_no_second_column() {

@@ -25,6 +25,10 @@ pub(in crate::edge::cli) struct Merge {
 pub(super) async fn run(merge: Merge, client: &Client, terminal: &Terminal) -> Result<(), Failure> {
     let Merge { keep, others, yes } = merge;
     if !yes {
+        // Nobody is asked about what would be refused.
+        if let refused @ Err(_) = client.may_merge(keep.clone(), others.clone()).await {
+            return show_done(refused, client, Vec::new(), &others, terminal).await;
+        }
         let mut managed = 0;
         for id in &others {
             managed += u64::from(client.node(id).await?.state == DeviceState::Managed);
