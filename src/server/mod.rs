@@ -38,9 +38,6 @@ const MEMBER: u64 = 1;
 /// dropped; they are said again.
 const EARLY_INPUTS_MAX: usize = 10_000;
 
-/// Batches are kept while no more than this part of `in_flight_bytes_max` is on its way.
-const KEPT_PART: usize = 16;
-
 /// What a server is started from.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -80,8 +77,8 @@ pub struct Server {
     early: Vec<Input>,
     /// Commands that wait for a place in the log.
     queue: VecDeque<Command>,
-    /// What is on its way to the disk.
-    in_flight: VecDeque<InFlight>,
+    /// Bytes of commands on their way to the disk.
+    in_flight: VecDeque<(u64, usize)>,
     in_flight_bytes: usize,
     saving: Option<LogPosition>,
     /// The log up to here is saved as rows.
@@ -92,16 +89,6 @@ pub struct Server {
     founded: bool,
     /// An error that must stop the process: the log holds what this software cannot read.
     fatal: Option<String>,
-}
-
-/// A batch between its proposal and its turn to be applied.
-struct InFlight {
-    /// Of its entry. No other entry ever has this index and this term (log matching, raft 5.3).
-    at: LogPosition,
-    bytes: usize,
-    /// Kept, so that it need not be read from its bytes again; not of every batch, for it takes
-    /// several times the memory.
-    batch: Option<CommandBatch>,
 }
 
 impl Server {
@@ -266,17 +253,14 @@ impl Server {
         let mut proposed = false;
         let room = self.engine.tuning().in_flight_bytes_max;
         while !self.queue.is_empty() && self.in_flight_bytes <= room {
-            let batch = self.next_batch();
-            let data = record::encode_batch(&batch);
+            let data = record::encode_batch(&self.next_batch());
             let bytes = data.len();
             if let Err(error) = self.group.propose(data) {
                 self.fatal = Some(format!("the log takes no commands: {error}"));
                 break;
             }
-            let at = self.group.last_position();
+            self.in_flight.push_back((self.group.last_position().index, bytes));
             self.in_flight_bytes += bytes;
-            let batch = Some(batch).filter(|_| self.in_flight_bytes <= room / KEPT_PART);
-            self.in_flight.push_back(InFlight { at, bytes, batch });
             self.log_bytes += bytes as u64;
             proposed = true;
         }
@@ -311,14 +295,14 @@ impl Server {
     }
 
     fn apply(&mut self, entry: &LogEntry) {
-        let kept = self.kept(LogPosition { index: entry.index, term: entry.term });
+        while self.in_flight.front().is_some_and(|(index, _)| *index <= entry.index) {
+            let (_, bytes) = self.in_flight.pop_front().unwrap_or_default();
+            self.in_flight_bytes -= bytes;
+        }
         if entry.data.is_empty() {
             return;
         }
-        let read = || record::decode_batch(&entry.data);
-        // Who starts again reads it: what is kept must be just that.
-        debug_assert!(kept.as_ref().is_none_or(|kept| read().as_ref() == Ok(kept)));
-        match kept.map_or_else(read, Ok) {
+        match record::decode_batch(&entry.data) {
             Ok(batch) if entry.term < self.group.last_position().term => self.engine.replay(&batch),
             Ok(batch) => self.engine.apply(&batch),
             Err(error) => {
@@ -328,17 +312,6 @@ impl Server {
         if self.save_due.is_none() {
             self.save_due = Some(self.now.after(self.engine.tuning().checkpoint_interval));
         }
-    }
-
-    /// The batch of an entry if it was proposed here. What was before it is on its way no more.
-    fn kept(&mut self, at: LogPosition) -> Option<CommandBatch> {
-        let mut kept = None;
-        while self.in_flight.front().is_some_and(|sent| sent.at.index <= at.index) {
-            let sent = self.in_flight.pop_front()?;
-            self.in_flight_bytes -= sent.bytes;
-            kept = sent.batch.filter(|_| sent.at == at);
-        }
-        kept
     }
 
     /// The first moment at which decisions can be taken: what came before is taken in now.
