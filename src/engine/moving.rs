@@ -157,7 +157,7 @@ impl Engine {
         self.state.server.wish_last += 1;
         let number = self.state.server.wish_last;
         self.state.moving.entry(goal.server.clone()).or_default().insert(number, device);
-        row.device.goal = Some(goal.clone());
+        row.device.goal = Some(Box::new(goal.clone()));
         row.moving = Some(OpenMove { goal, number });
         self.number_device(device, Told::Facts);
         match self.moves.question {
@@ -358,9 +358,8 @@ impl Engine {
                 self.state.moving.get(&goal.server).into_iter().flat_map(BTreeMap::values);
             moves.any(|device| goal.node.is_none() || self.goal_of(*device).as_ref() == Some(goal))
         };
-        let known = self.moves.unknown.iter().filter(|goal| !waits(goal)).cloned();
-        let known: Vec<Goal> = known.collect();
-        known.iter().for_each(|goal| drop(self.moves.unknown.remove(goal)));
+        let known = self.moves.unknown.iter().filter(|goal| waits(goal)).cloned();
+        self.moves.unknown = known.collect();
     }
 
     // === The primary ===

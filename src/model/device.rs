@@ -99,8 +99,9 @@ pub struct Device {
     pub state: DeviceState,
     /// The product it is managed under; only with `Managed`.
     pub product: Option<ProductName>,
-    /// Where it is to be managed, so that it may be given up here; only with `Managed`.
-    pub goal: Option<Goal>,
+    /// Where it is to be managed, so that it may be given up here; only with `Managed`. Apart,
+    /// because few have one and there are millions of devices.
+    pub goal: Option<Box<Goal>>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Its last changes of state, oldest first, at most [`STATE_CHANGES_MAX`]; before the first of

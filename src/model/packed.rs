@@ -82,7 +82,7 @@ impl<'a> Packed<'a> {
             host_name: facts.host_name.map(str::to_string),
             state,
             product: facts.product_name(),
-            goal: facts.goal.and_then(|goal| goal.parse().ok()),
+            goal: facts.goal.and_then(|goal| goal.parse().ok()).map(Box::new),
             first_seen: facts.first_seen,
             last_seen: self.last_seen,
             history: facts.history().collect(),
@@ -299,7 +299,9 @@ mod tests {
                     host_name,
                     state,
                     product: managed.as_ref().map(|(name, _)| name.parse().unwrap()),
-                    goal: managed.and_then(|(_, goal)| goal).map(|goal| goal.parse().unwrap()),
+                    goal: managed
+                        .and_then(|(_, goal)| goal)
+                        .map(|goal| Box::new(goal.parse().unwrap())),
                     first_seen: Timestamp(first),
                     last_seen: Timestamp(last),
                     history: history

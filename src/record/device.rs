@@ -108,7 +108,7 @@ impl Form for DeviceForm {
             last_seen_ms: device.last_seen.0,
             other_macs: macs_bytes(&device.other_macs),
             history: history_bytes(&device.history),
-            goal: device.goal.as_ref().map(GoalForm::of),
+            goal: device.goal.as_deref().map(GoalForm::of),
         }
     }
 
@@ -122,7 +122,7 @@ impl Form for DeviceForm {
             host_name: host_name.transpose()?,
             state: Numbered::numbered(self.state)?,
             product: product.transpose()?,
-            goal: perhaps(self.goal, room)?,
+            goal: perhaps(self.goal, room)?.map(Box::new),
             first_seen: Timestamp(self.first_seen_ms),
             last_seen: Timestamp(self.last_seen_ms),
             history: history(&self.history)?,

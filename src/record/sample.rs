@@ -438,7 +438,7 @@ fn moving_row() -> DeviceRow {
 
 /// On its way, as others are told.
 fn told_row() -> DeviceRow {
-    let device = Device { goal: Some(goal()), ..device() };
+    let device = Device { goal: Some(Box::new(goal())), ..device() };
     DeviceRow { device, version: 415, ..moving_row() }
 }
 

@@ -200,7 +200,7 @@ pub fn device() -> impl Strategy<Value = Device> {
         host_name,
         state,
         product,
-        goal,
+        goal: goal.map(Box::new),
         first_seen: seen.0,
         last_seen: seen.1,
         history,
