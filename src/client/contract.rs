@@ -111,8 +111,10 @@ pub struct DuplicatesView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DuplicateGroup {
     pub alike: Alike,
-    /// The MAC, name or address.
+    /// The MAC, name or address: the first that just these have in common.
     pub value: String,
+    /// How many more of that kind just these have in common.
+    pub more_values: u64,
     /// How many nodes have it; of many only the first are shown.
     pub count: u64,
     pub nodes: Vec<NodeView>,

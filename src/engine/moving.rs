@@ -347,19 +347,22 @@ impl Engine {
                 Some(_) => format!("no node {goal} that may be the same machine is known"),
                 None => format!("no server named {goal} is in the tree"),
             };
+            let waiting = self.first_to(&goal).map(|device| self.device_id(device));
+            let id = waiting.map_or("ID".to_string(), |id| id.to_string());
             let text = format!(
-                "{what}; nodes wait to move there: lictree node move ID --cancel, or --to another \
-                 one"
+                "{what}; {id} waits to move there: lictree node move {id} --cancel, or --to \
+                 another one"
             );
             self.propose(Command::Note { kind: "node.goal-unknown".to_string(), text });
         }
-        let waits = |goal: &Goal| {
-            let mut moves =
-                self.state.moving.get(&goal.server).into_iter().flat_map(BTreeMap::values);
-            moves.any(|device| goal.node.is_none() || self.goal_of(*device).as_ref() == Some(goal))
-        };
-        let known = self.moves.unknown.iter().filter(|goal| waits(goal)).cloned();
-        self.moves.unknown = known.collect();
+        let known = self.moves.unknown.iter().filter(|goal| self.first_to(goal).is_some());
+        self.moves.unknown = known.cloned().collect();
+    }
+
+    /// The first device that waits to move there: to that node, or to any of that server.
+    fn first_to(&self, goal: &Goal) -> Option<DeviceNumber> {
+        let mut moves = self.state.moving.get(&goal.server)?.values().copied();
+        moves.find(|device| goal.node.is_none() || self.goal_of(*device).as_ref() == Some(goal))
     }
 
     // === The primary ===

@@ -4,7 +4,7 @@
 //!   all nodes ─► (hash of what may be alike, node), sorted ─► runs of two and more ─► looked at
 //! ```
 //! Only hashes are kept of all nodes, sixteen bytes and an id each; whether those of a run are
-//! really alike is seen when they are shown.
+//! really alike is seen when they are shown. Nodes that have several values in common are one run.
 
 use crate::client::contract::{Alike, DuplicateGroup, DuplicatesView};
 use crate::edge::api::failure::Failure;
@@ -18,7 +18,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
 #[derive(Debug, Deserialize)]
@@ -56,10 +56,11 @@ pub(super) async fn show(
     let _place = api.0.surveys.acquire().await.map_err(|_| Failure::Stopping)?;
     let mut view = DuplicatesView { groups: Vec::new(), total: 0 };
     for alike in Alike::ALL.into_iter().filter(|alike| by.is_none_or(|by| by == *alike)) {
-        let runs = runs_of(&api, &filter, alike).await?;
+        let hasher = RandomState::new();
+        let runs = runs_of(&api, &filter, alike, &hasher).await?;
         view.total += runs.len() as u64;
         for run in runs.iter().take(limit - view.groups.len()) {
-            view.groups.extend(groups_of(&api, alike, run).await?);
+            view.groups.extend(group_of(&api, alike, run, &hasher).await?);
         }
         view.groups.truncate(limit);
     }
@@ -83,8 +84,8 @@ async fn runs_of(
     api: &Api,
     filter: &NodeFilter,
     alike: Alike,
-) -> Result<Vec<Vec<DeviceId>>, Failure> {
-    let hasher = RandomState::new();
+    hasher: &RandomState,
+) -> Result<Vec<Run>, Failure> {
     let mut hashed: Vec<(u64, DeviceId)> = Vec::new();
     each_node(api, filter, |node| {
         let hashes = values(alike, &node).into_iter().map(|value| hasher.hash_one(value));
@@ -96,27 +97,43 @@ async fn runs_of(
     sorting.await.map_err(|_| Failure::Unexpected)
 }
 
-fn runs(mut hashed: Vec<(u64, DeviceId)>) -> Vec<Vec<DeviceId>> {
+/// Nodes, and the hashes that all of them have and no other node has.
+#[derive(Debug, PartialEq, Eq)]
+struct Run {
+    nodes: Vec<DeviceId>,
+    hashes: BTreeSet<u64>,
+}
+
+fn runs(mut hashed: Vec<(u64, DeviceId)>) -> Vec<Run> {
     hashed.sort_unstable();
     hashed.dedup();
     let alike = hashed.chunk_by(|(one, _), (other, _)| one == other).filter(|run| run.len() > 1);
-    let mut runs: Vec<Vec<DeviceId>> =
-        alike.map(|run| run.iter().map(|(_, id)| id.clone()).collect()).collect();
-    runs.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    let mut by_nodes: BTreeMap<Vec<DeviceId>, BTreeSet<u64>> = BTreeMap::new();
+    for run in alike {
+        let nodes = run.iter().map(|(_, id)| id.clone()).collect();
+        by_nodes.entry(nodes).or_default().insert(run[0].0);
+    }
+    let runs = by_nodes.into_iter().map(|(nodes, hashes)| Run { nodes, hashes });
+    let mut runs: Vec<Run> = runs.collect();
+    runs.sort_by(|one, other| {
+        other.nodes.len().cmp(&one.nodes.len()).then_with(|| one.nodes.cmp(&other.nodes))
+    });
     runs
 }
 
-/// The nodes of a run as they are now, by what they really have in common.
-async fn groups_of(
+/// The nodes of a run as they are now, if two and more still have a value of it in common.
+async fn group_of(
     api: &Api,
     alike: Alike,
-    run: &[DeviceId],
-) -> Result<Vec<DuplicateGroup>, Failure> {
+    run: &Run,
+    hasher: &RandomState,
+) -> Result<Option<DuplicateGroup>, Failure> {
     let mut by_value: BTreeMap<String, Vec<NodeView>> = BTreeMap::new();
-    for id in run.iter().take(NODES_MAX) {
+    for id in run.nodes.iter().take(NODES_MAX) {
         match api.ask(Request::Node(id.clone())).await {
             Ok(Answer::Node(node)) => {
-                for value in values(alike, &node) {
+                let of_run = |value: &String| run.hashes.contains(&hasher.hash_one(value));
+                for value in values(alike, &node).into_iter().filter(of_run) {
                     by_value.entry(value).or_default().push(node.clone());
                 }
             }
@@ -126,11 +143,10 @@ async fn groups_of(
             Err(failure) => return Err(failure),
         }
     }
-    // Two nodes may have more than this in common: the value of the run is the one of most.
-    let most = by_value.into_iter().filter(|(_, nodes)| nodes.len() > 1);
-    let most = most.max_by_key(|(value, nodes)| (nodes.len(), std::cmp::Reverse(value.clone())));
-    let group = |(value, nodes)| DuplicateGroup { alike, value, count: run.len() as u64, nodes };
-    Ok(most.map(group).into_iter().collect())
+    by_value.retain(|_, nodes| nodes.len() > 1);
+    let (more_values, count) = (by_value.len().saturating_sub(1) as u64, run.nodes.len() as u64);
+    let group = |(value, nodes)| DuplicateGroup { alike, value, more_values, count, nodes };
+    Ok(by_value.pop_first().map(group))
 }
 
 #[cfg(test)]
@@ -144,6 +160,8 @@ mod tests {
             (7, id("c:1")),
             (3, id("c:2")),
             (7, id("e:9")),
+            (8, id("e:9")),
+            (8, id("c:1")),
             (5, id("d:2")),
             (5, id("c:4")),
             (5, id("b:4")),
@@ -151,7 +169,11 @@ mod tests {
             (9, id("b:1")),
             (9, id("b:1")),
         ];
-        let expected = [vec![id("b:4"), id("c:4"), id("d:2")], vec![id("c:1"), id("e:9")]];
+        let run = |nodes: &[&str], hashes: &[u64]| Run {
+            nodes: nodes.iter().map(|node| id(node)).collect(),
+            hashes: hashes.iter().copied().collect(),
+        };
+        let expected = [run(&["b:4", "c:4", "d:2"], &[5]), run(&["c:1", "e:9"], &[7, 8])];
         assert_eq!(runs(hashed), expected);
     }
 }

@@ -41,9 +41,12 @@ async fn parsed(api: &Api, bytes: Vec<u8>, format: ImportFormat) -> Result<Impor
     // Only a panic while reading ends here otherwise.
     let read = reading.await.map_err(|_| Failure::Unexpected)?;
     let list = read.map_err(|error| refused(&error))?;
-    match list.rows {
-        0 => Err(refused(&ImportError::NoHosts)),
-        _ => Ok(list),
+    match list.skipped.first() {
+        _ if !list.found.is_empty() => Ok(list),
+        Some(first) if list.format != ImportFormat::NmapXml => {
+            Err(refused(&ImportError::NoMachine { rows: list.rows, first: *first }))
+        }
+        _ => Err(refused(&ImportError::NoHosts)),
     }
 }
 
@@ -95,14 +98,19 @@ fn refused(error: &ImportError) -> Failure {
             codes::IMPORT_TOO_LARGE,
             "split the file, or raise the limit under [limits.import] in the configuration",
         ),
-        Error::Empty | Error::Utf16 | Error::NothingRead { .. } | Error::NotNmap { .. } => (
+        Error::Empty
+        | Error::Utf16
+        | Error::NothingRead { .. }
+        | Error::NoMachine { .. }
+        | Error::NotNmap { .. } => (
             codes::IMPORT_OTHER,
             "give the output of `nmap -oX FILE`, `arp -an`, `ip neigh` or `show lldp neighbors \
              detail`, or name its `--format`",
         ),
-        Error::Utf16Unmarked => {
-            (codes::IMPORT_OTHER, "`iconv -f UTF-16LE -t UTF-8 FILE > NEW`, and import NEW")
-        }
+        Error::Utf16Unmarked => (
+            codes::IMPORT_OTHER,
+            "`iconv -f UTF-16LE -t UTF-8 FILE > NEW` (or UTF-16BE), and import NEW",
+        ),
         Error::NoHosts => (
             codes::IMPORT_OTHER,
             "scan again: `nmap -sn -oX FILE SEGMENT`; or let the server find them: `lictree scan \

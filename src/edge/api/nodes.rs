@@ -4,6 +4,7 @@ use crate::client::contract::{DeviceList, DeviceOutcomes, MergeBody};
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, node_json, read};
 use crate::model::device::{DeviceId, DeviceState};
+use crate::model::discovery::MacAddress;
 use crate::model::node_query::{NodeCursor, NodeFilter, NodeQuery, NodeSort};
 use crate::model::node_rows::NodeRows;
 use crate::model::refusal::Refusal;
@@ -112,6 +113,9 @@ async fn spelled(api: &Api, mut filter: NodeFilter) -> Result<NodeFilter, Failur
 
 /// `0050.56ab.cdef`, `00-50-56` or `005056abcdef`, or a part of it, with colons instead.
 fn mac_spelled(text: &str) -> Option<String> {
+    if let Ok(whole) = text.trim().parse::<MacAddress>() {
+        return Some(whole.to_string()).filter(|kept| kept != text);
+    }
     let hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (sign, digits) = if text.contains('-') { ('-', 2) } else { ('.', 4) };
     let parts: Vec<&str> = text.trim().split(sign).collect();
@@ -267,7 +271,9 @@ mod tests {
             ("0050.56ab", "00:50:56:ab"),
             ("50.56ab.cd", "50:56:ab:cd"),
             ("050.56ab.c", "0:50:56:ab:c"),
-            ("00-50-56-AB-CD-EF", "00:50:56:AB:CD:EF"),
+            ("00-50-56-AB-CD-EF", "00:50:56:ab:cd:ef"),
+            ("743a-65b4-d720", "74:3a:65:b4:d7:20"),
+            ("0:16:3e:bb:0:1", "00:16:3e:bb:00:01"),
             ("00-50-56", "00:50:56"),
             ("0-50-5", "0:50:5"),
             ("005056abcdef", "00:50:56:ab:cd:ef"),

@@ -142,6 +142,8 @@ pub enum ImportError {
     NothingRead { format: ImportFormat, lines: u64 },
     #[error("the scan in this file lists no machine: none answered it")]
     NoHosts,
+    #[error("none of its {rows} rows is a machine; line {}: {}", first.line, first.reason)]
+    NoMachine { rows: u64, first: Skipped },
     #[error("the first line names no column with addresses: {found:?}")]
     NoColumns { found: String },
     #[error("this XML is not of nmap (its outermost element is {found:?})")]
@@ -240,13 +242,22 @@ fn looks_like_utf16(bytes: &[u8]) -> bool {
     zeros > 0 && zeros >= begin.len() / 3
 }
 
-/// The text with a line feed for each carriage return, where that alone ends its lines.
+/// The text with a line feed for each carriage return that ends a line alone. Those right before a
+/// line feed belong to it.
 fn with_line_feeds(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if bytes.contains(&b'\n') || !bytes.contains(&b'\r') {
+    if !bytes.contains(&b'\r') {
         return Cow::Borrowed(bytes);
     }
-    let feed = |byte: &u8| if *byte == b'\r' { b'\n' } else { *byte };
-    Cow::Owned(bytes.iter().map(feed).collect())
+    let mut text = bytes.to_vec();
+    let mut before_feed = false;
+    for byte in text.iter_mut().rev() {
+        match *byte {
+            b'\r' if !before_feed => *byte = b'\n',
+            b'\r' => {}
+            other => before_feed = other == b'\n',
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// An address, with the interface that some put behind `%` cut off.

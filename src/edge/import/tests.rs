@@ -170,6 +170,20 @@ fn a_carriage_return_alone_ends_a_line() {
 }
 
 #[test]
+fn lines_of_one_file_may_end_in_different_ways() {
+    let ends = ["\n", "\r", "\r\n", "\r\r\n"];
+    let rows = ["10.0.0.1,pc1", "10.0.0.2,pc2", "10.0.0.3,pc3"];
+    for number in 0..ends.len().pow(4) {
+        let end = |at: u32| ends[number / ends.len().pow(at) % ends.len()];
+        let mut list = format!("ip,name{}", end(3));
+        (0..3).for_each(|at: u32| list.push_str(&format!("{}{}", rows[at as usize], end(at))));
+        let import = read(list.as_bytes(), ImportFormat::Auto, &ImportLimits::default()).unwrap();
+        let read = (import.found.len(), import.names_refused, import.skipped_total);
+        assert_eq!(read, (3, 0, 0), "{list:?}");
+    }
+}
+
+#[test]
 fn utf16_without_its_mark_is_told_and_not_read() {
     let list = "ip,name\r\n10.0.0.1,pc1\r\n";
     let halves: Vec<u16> = list.encode_utf16().collect();

@@ -17,6 +17,8 @@ pub(super) struct Findings {
     alive: BTreeMap<IpAddr, Option<MacAddress>>,
     /// Alive, and the server was not told yet.
     fresh: BTreeSet<IpAddr>,
+    /// Machines with an excluded address, by their hardware addresses.
+    shunned: BTreeSet<MacAddress>,
 }
 
 /// Whom the kernel's table finds.
@@ -33,8 +35,8 @@ pub(super) enum Trust {
 
 impl Findings {
     pub(super) fn new(loopback: Loopback) -> Findings {
-        let (own, links, alive, fresh) = Default::default();
-        Findings { loopback, own, links, alive, fresh }
+        let (own, links, alive, fresh, shunned) = Default::default();
+        Findings { loopback, own, links, alive, fresh, shunned }
     }
 
     /// The machine's own addresses are not found: a server uses no license.
@@ -66,11 +68,18 @@ impl Findings {
         let targets = &plan.targets;
         let here = all.iter().filter(|one| targets.contains(one.address));
         self.links.extend(here.map(|one| one.link));
+        self.shunned.extend(all.iter().filter(|one| plan.excludes(one.address)).map(|one| one.mac));
+        let elsewhere = strangers(all, plan);
         let mut unsure = false;
         for one in all {
-            // IPv6 is not asked for, address by address: whoever is on the same link is found.
+            // IPv6 is not asked for, address by address: whoever is on the same link is found,
+            // unless its other addresses say that it is not looked for.
             let finds = trust != Trust::Nobody;
-            let beside = finds && one.address.is_ipv6() && self.links.contains(&one.link);
+            let beside = finds
+                && one.address.is_ipv6()
+                && self.links.contains(&one.link)
+                && !self.shunned.contains(&one.mac)
+                && !elsewhere.contains(&one.mac);
             let wanted = targets.contains(one.address) || beside;
             if !wanted || plan.excludes(one.address) {
                 continue;
@@ -143,6 +152,14 @@ impl Findings {
     }
 }
 
+/// Machines of which IPv4 addresses are known, and none that the scan looks for.
+fn strangers(all: &[Neighbour], plan: &Plan) -> BTreeSet<MacAddress> {
+    let ipv4 = || all.iter().filter(|one| one.address.is_ipv4());
+    let sought = ipv4().filter(|one| plan.targets.contains(one.address));
+    let sought: BTreeSet<MacAddress> = sought.map(|one| one.mac).collect();
+    ipv4().map(|one| one.mac).filter(|mac| !sought.contains(mac)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +216,29 @@ mod tests {
         assert_eq!(findings.booked("10.0.0.3".parse().unwrap()).unwrap().mac, None);
         findings.add_neighbours(&rows, Trust::Table, &plan());
         assert_eq!(texts(&findings.take(100)), ["02:00:00:00:00:07 [10.0.0.7]"]);
+    }
+
+    #[test]
+    fn who_is_excluded_or_elsewhere_is_not_found_by_another_address() {
+        let rows = [
+            row("10.0.0.8", 8, Standing::There),
+            row("fe80::8", 8, Standing::There),
+            // Excluded.
+            row("10.0.0.9", 9, Standing::Before),
+            row("fe80::9", 9, Standing::There),
+            // Not in the segment.
+            row("10.0.1.1", 1, Standing::Before),
+            row("fe80::1", 1, Standing::There),
+            // Only of IPv6, as far as is known.
+            row("fe80::6", 6, Standing::There),
+        ];
+        let mut findings = Findings::new(Loopback::Drop);
+        findings.add_neighbours(&rows, Trust::Table, &plan());
+        let expected = ["02:00:00:00:00:06 [fe80::6]", "02:00:00:00:00:08 [10.0.0.8, fe80::8]"];
+        assert_eq!(texts(&findings.take(9)), expected);
+        // What was seen of it once is enough.
+        findings.add_neighbours(&[row("fe80::9", 9, Standing::There)], Trust::Table, &plan());
+        assert!(findings.take(9).is_empty());
     }
 
     #[test]

@@ -54,9 +54,13 @@ fn duplicates_text(view: &DuplicatesView, ink: Ink) -> String {
     for group in &view.groups {
         for (at, node) in group.nodes.iter().enumerate() {
             let once = |text: &str| if at == 0 { Cell::plain(text) } else { Cell::empty() };
+            let value = match group.more_values {
+                0 => group.value.clone(),
+                more => format!("{} and {more} more", group.value),
+            };
             table.row(vec![
                 once(group.alike.word()),
-                once(&group.value),
+                once(&value),
                 Cell::plain(&node.id),
                 state_or_waiting(node),
                 Cell::plain(node.host_name.as_deref().unwrap_or_default()),
@@ -171,7 +175,13 @@ mod tests {
         nodes[1].mac = Some("00:1b:21:00:00:09".to_string());
         (nodes[0].last_seen, nodes[1].last_seen) = (Timestamp(9), Timestamp(4));
         let value = "10.0.0.1".to_string();
-        let group = |nodes| DuplicateGroup { alike: Alike::Address, value, count: 2, nodes };
+        let group = |nodes| DuplicateGroup {
+            alike: Alike::Address,
+            value,
+            more_values: 0,
+            count: 2,
+            nodes,
+        };
         let group = group(nodes);
         let text = advice(std::slice::from_ref(&group));
         assert!(!text.contains("node merge"), "{text}");
@@ -192,6 +202,7 @@ mod tests {
     fn what_to_do_depends_on_who_found_them() {
         let group = |nodes: &[&str]| DuplicateGroup {
             alike: Alike::Address,
+            more_values: 0,
             value: "10.0.0.1".to_string(),
             count: nodes.len() as u64,
             nodes: nodes.iter().map(|id| node(id)).collect(),
