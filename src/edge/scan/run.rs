@@ -129,8 +129,8 @@ struct Run<'a> {
     unasked: u64,
     /// Whether any of its addresses lies on this machine's own links, as far as is known.
     on_links: bool,
-    /// Whether machines could be found without a probe, on these links: announcements were listened to, or the
-    /// kernel's whole table was taken.
+    /// Whether machines could be found without a probe, on these links: announcements were listened
+    /// to, or the kernel's whole table was taken.
     heard_otherwise: bool,
 }
 
