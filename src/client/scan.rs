@@ -120,6 +120,9 @@ pub struct ScanView {
     /// The scan that asks now, where this one waits for its turn.
     #[serde(default)]
     pub behind: Option<u64>,
+    /// The hours of its plan, to which it does not keep because somebody asked for it by name.
+    #[serde(default)]
+    pub hours_waived: Option<String>,
     pub segments: Vec<String>,
     pub methods: Vec<ScanMethod>,
     /// Probes in a second.
@@ -151,6 +154,21 @@ pub struct ScanView {
     /// Methods that could not be used, or not wholly, each with what to do.
     #[serde(default)]
     pub notes: Vec<Refusal>,
+}
+
+impl ScanView {
+    /// How far it is, or was when it ended, of so many; one that is done is all of it, whatever it
+    /// had to ask one by one.
+    pub fn part(&self, of: u64) -> u64 {
+        match (self.state, self.steps) {
+            (ScanState::Done, _) => of,
+            (_, 0) => 0,
+            (_, steps) => {
+                let part = u128::from(self.steps_done) * u128::from(of) / u128::from(steps);
+                u64::try_from(part).unwrap_or(of).min(of)
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

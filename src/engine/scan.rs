@@ -28,10 +28,11 @@ impl Engine {
 
 /// A scan in one line: what there was, what was found, what became of it.
 fn line(summary: &ScanSummary) -> String {
-    let ScanSummary { name, addresses, looked_at, found, new, .. } = summary;
+    let ScanSummary { name, addresses, done, found, new, .. } = summary;
     let all = counted_in("address", "addresses", *addresses);
     let mut line = format!("scan {name}: {all}, {found} found, {}", counted(*new, "new node"));
-    if let Some(product) = &summary.product {
+    let stopped = summary.end == ScanEnd::Stopped;
+    if let Some(product) = summary.product.as_ref().filter(|_| !stopped) {
         line.push_str(&format!(", {} managed for {product}", summary.managed));
         if summary.unlicensed > 0 {
             let nodes = counted(summary.unlicensed, "node");
@@ -48,9 +49,14 @@ fn line(summary: &ScanSummary) -> String {
     }
     match &summary.end {
         ScanEnd::Done => {}
-        ScanEnd::Stopped => line.push_str(&format!("; stopped after {looked_at}")),
+        ScanEnd::Stopped => {
+            line.push_str(&format!("; stopped after {done}"));
+            if let Some(product) = &summary.product {
+                line.push_str(&format!(", so nothing was managed for {product}"));
+            }
+        }
         ScanEnd::Failed(refusal) => {
-            line.push_str(&format!("; failed after {looked_at}{}", told(refusal)));
+            line.push_str(&format!("; failed after {done}{}", told(refusal)));
         }
     }
     for Refusal { code, message, .. } in &summary.hindered {
@@ -80,7 +86,7 @@ mod tests {
             name: "office".to_string(),
             end,
             addresses: 254,
-            looked_at: 100,
+            done: 100,
             found: 9,
             new: 1,
             product: None,
@@ -106,6 +112,10 @@ mod tests {
         let told = "1 node not decided: no license of inventory (LT0231): register one";
         assert!(text.ends_with(told), "{text}");
         assert!(line(&summary(ScanEnd::Stopped)).ends_with("; stopped after 100"));
+        let product = Some("inventory".parse().unwrap());
+        let stopped = line(&ScanSummary { product, ..summary(ScanEnd::Stopped) });
+        let told = "1 new node; stopped after 100, so nothing was managed for inventory";
+        assert!(stopped.ends_with(told), "{stopped}");
         let failed = ScanEnd::Failed(Refusal::new("LT0305", "no room", ""));
         assert!(line(&summary(failed)).ends_with("failed after 100: no room (LT0305)"));
         let failed = ScanEnd::Failed(Refusal::new("LT0334", "nobody asked", "let it ping"));

@@ -19,13 +19,13 @@ pub struct ScanSummary {
     pub end: ScanEnd,
     /// Addresses to look at.
     pub addresses: u64,
-    /// Addresses that were asked at least once.
-    pub looked_at: u64,
+    /// So many of them as of all asking is done: the figure that is shown while it runs.
+    pub done: u64,
     /// Addresses that answered.
     pub found: u64,
     /// Machines that were not known before.
     pub new: u64,
-    /// What found nodes were to be managed for.
+    /// What found nodes were to be managed for; none is where the scan was stopped.
     pub product: Option<ProductName>,
     pub managed: u64,
     /// No license was left for them.
@@ -34,6 +34,6 @@ pub struct ScanSummary {
     pub undecided: u64,
     /// Why not, or why nobody was asked for a license at all.
     pub why_undecided: Option<Refusal>,
-    /// Methods that could not be used, or not wholly.
+    /// Methods that could not be used, or not wholly, and what was found and not booked.
     pub hindered: Vec<Refusal>,
 }

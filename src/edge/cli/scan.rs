@@ -103,12 +103,7 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
             if watch {
                 return look_on(&client, scan, terminal).await;
             }
-            terminal.show(&scan, |scan, _| {
-                let what = counted_addresses(scan.addresses);
-                let behind = scan.behind.map_or(String::new(), |id| format!("; waits behind {id}"));
-                let id = scan.id;
-                format!("scan {id}: {what}{behind}; see how far: lictree scan show {id}\n")
-            })
+            terminal.show(&scan, |scan, _| begun(scan))
         }
         Verb::List => terminal.show(&client.scans().await?, list_text),
         Verb::Show { id, watch } => {
@@ -126,14 +121,33 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
 
 async fn change(client: &Client, id: u64, verb: &str, terminal: &Terminal) -> Result<(), Failure> {
     let scan = client.change_scan(id, verb).await?;
-    terminal.show(&scan, |scan, _| {
+    terminal.show(&scan, |scan, _| format!("scan {id} ({}): {}\n", scan.name, changed(verb, scan)))
+}
+
+/// What became of a scan that was asked for.
+fn begun(scan: &ScanView) -> String {
+    let what = counted_addresses(scan.addresses);
+    let behind = scan.behind.map_or(String::new(), |id| format!("; waits behind {id}"));
+    let hours = scan.hours_waived.as_ref();
+    let hours = hours.map_or(String::new(), |hours| {
+        format!("; asked for by name, so it does not keep to its hours {hours}")
+    });
+    let id = scan.id;
+    format!("scan {id}: {what}{behind}{hours}; see how far: lictree scan show {id}\n")
+}
+
+/// What became of a scan that was told something.
+fn changed(verb: &str, scan: &ScanView) -> String {
+    match (verb, scan.state, scan.behind) {
         // One that is told to stop books what it found first.
-        let told = match (verb, scan.state) {
-            ("stop", state) if !state.is_over() => "stops",
-            (_, state) => state.word(),
-        };
-        format!("scan {id} ({}): {told}\n", scan.name)
-    })
+        ("stop", state, _) if !state.is_over() => "stops".to_string(),
+        ("resume", ScanState::Waiting | ScanState::Paused, Some(id)) => {
+            format!("resumed, its turn comes after scan {id}")
+        }
+        ("resume", ScanState::Paused, None) => format!("resumed, {}", scan.doing),
+        ("resume", state, _) => format!("resumed, {}", state.word()),
+        (_, state, _) => state.word().to_string(),
+    }
 }
 
 /// Shows a scan until it is over: a line that is drawn again on a terminal, the end of it anywhere.
@@ -173,21 +187,8 @@ fn tone(state: ScanState) -> Tone {
     }
 }
 
-/// How far a scan is, or was when it ended, of so many; one that is done is all of it, whatever it
-/// had to ask one by one.
-fn part(scan: &ScanView, of: u64) -> u64 {
-    match (scan.state, scan.steps) {
-        (ScanState::Done, _) => of,
-        (_, 0) => 0,
-        (_, steps) => {
-            let part = u128::from(scan.steps_done) * u128::from(of) / u128::from(steps);
-            u64::try_from(part).unwrap_or(of).min(of)
-        }
-    }
-}
-
 fn bar(scan: &ScanView, ink: Ink) -> String {
-    let part = part(scan, 100);
+    let part = scan.part(100);
     let full = usize::try_from(part * BAR_CELLS / 100).unwrap_or(0);
     let rest = usize::try_from(BAR_CELLS).unwrap_or(0) - full;
     let done = ink.paint(&"█".repeat(full), tone(scan.state));
@@ -200,7 +201,7 @@ fn bar_line(scan: &ScanView, ink: Ink) -> String {
         .map_or(String::new(), |left| format!(", {} left", age::length(Duration::from_secs(left))));
     let all = counted_addresses(scan.addresses);
     // As many of them as the bar says: each is asked several times.
-    let (done, found) = (part(scan, scan.addresses), scan.found);
+    let (done, found) = (scan.part(scan.addresses), scan.found);
     format!("{} {done} of {all}, {found} found{left}", bar(scan, ink))
 }
 
@@ -220,10 +221,13 @@ fn scan_text(scan: &ScanView, ink: Ink) -> String {
     if scan.unlicensed > 0 {
         nodes.push_str(&format!(", {} without a license left", scan.unlicensed));
     }
+    let hours = scan.hours_waived.as_ref();
+    let hours = hours.map_or(String::new(), |hours| format!("{hours}, not kept to: run by name"));
     let rows = [
         ("scan", format!("{} ({})", scan.id, Cell::plain(&scan.name).text(Ink::Plain))),
         ("state", format!("{word}{doing}")),
         ("progress", bar_line(scan, ink)),
+        ("hours", hours),
         ("segments", Cell::plain(scan.segments.join(", ")).text(Ink::Plain)),
         ("methods", methods.join(", ")),
         ("rate", format!("{} probes a second, {} so far", scan.rate, scan.probes)),
@@ -264,7 +268,7 @@ fn list_text(list: &ScanList, ink: Ink) -> String {
             Cell::plain(scan.id),
             Cell::plain(&scan.name),
             Cell::new(state_words(scan), tone(scan.state)),
-            Cell::plain(format!("{} %", part(scan, 100))),
+            Cell::plain(format!("{} %", scan.part(100))),
             Cell::plain(scan.addresses),
             Cell::plain(scan.found),
             Cell::plain(scan.new),
@@ -308,6 +312,7 @@ mod tests {
             state,
             doing: "asking by echo requests".to_string(),
             behind: None,
+            hours_waived: None,
             segments: vec!["10.1.0.0/24".to_string()],
             methods: vec![ScanMethod::Icmp, ScanMethod::Tcp],
             rate: 1_000,
@@ -358,6 +363,31 @@ mod tests {
         assert!(text.contains("state      waiting, until scan 2 is done or paused\n"), "{text}");
         let text = list_text(&ScanList { scans: vec![waits], planned: Vec::new() }, Ink::Plain);
         assert!(text.contains("waiting behind 2"), "{text}");
+    }
+
+    #[test]
+    fn one_that_is_run_by_name_says_that_it_does_not_keep_to_its_hours() {
+        let hours_waived = Some("22:00-05:00".to_string());
+        let waived = ScanView { hours_waived, ..scan(ScanState::Waiting) };
+        let told = begun(&waived);
+        assert!(told.contains("does not keep to its hours 22:00-05:00; see"), "{told}");
+        let text = scan_text(&waived, Ink::Plain);
+        assert!(text.contains("hours      22:00-05:00, not kept to: run by name\n"), "{text}");
+        assert!(!begun(&scan(ScanState::Waiting)).contains("hours"));
+    }
+
+    #[test]
+    fn one_that_is_resumed_says_what_comes_now() {
+        let paused = |behind, doing: &str| {
+            let doing = doing.to_string();
+            changed("resume", &ScanView { behind, doing, ..scan(ScanState::Paused) })
+        };
+        assert_eq!(paused(Some(7), "waiting for its turn"), "resumed, its turn comes after scan 7");
+        assert_eq!(paused(None, "waiting for its hours"), "resumed, waiting for its hours");
+        assert_eq!(changed("resume", &scan(ScanState::Running)), "resumed, running");
+        assert_eq!(changed("pause", &scan(ScanState::Paused)), "paused");
+        assert_eq!(changed("stop", &scan(ScanState::Running)), "stops");
+        assert_eq!(changed("stop", &scan(ScanState::Stopped)), "stopped");
     }
 
     #[test]

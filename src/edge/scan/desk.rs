@@ -11,7 +11,8 @@
 //! counts among those that wait, so there are few of them.
 //!
 //! Nothing of it is kept over a restart: what a scan found is booked, its line stands in the event
-//! log, and plans count from the start anew.
+//! log, and plans count from the start anew. One that runs or waits when the server stops has no
+//! line: by then the server takes in nothing more.
 
 use crate::client::contract::{PlannedScan, ScanBody, ScanList, ScanState, ScanView};
 use crate::daemon::port::Port;
@@ -24,10 +25,12 @@ use crate::edge::scan::run::{Crew, run};
 use crate::edge::scan::window::Window;
 use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
+use crate::model::request::Request;
+use crate::model::scan::{ScanEnd, ScanSummary};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
@@ -51,7 +54,7 @@ pub struct DeskParts {
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<Inner>,
-    _tasks: Arc<[AbortOnDropHandle<()>; 2]>,
+    _tasks: Arc<[AbortOnDropHandle<()>; 3]>,
 }
 
 struct Inner {
@@ -62,6 +65,8 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// Something waits.
     wake: Notify,
+    /// What is told of scans that were stopped before they began; as many as are kept.
+    lines: mpsc::Sender<ScanSummary>,
     /// When each planned scan starts next, in the order of the rules; nothing where it is run by
     /// hand only.
     due: Mutex<Vec<Option<Instant>>>,
@@ -94,10 +99,12 @@ impl Desk {
         let due = Mutex::new(rules.planned.iter().map(first).collect());
         let (jobs, wake) = (Mutex::default(), Notify::new());
         let turns = Arc::new(Semaphore::new(1));
-        let inner = Arc::new(Inner { rules, limits, jobs, turns, wake, due });
+        let (lines, ended) = mpsc::channel(limits.kept_max.max(1));
+        let scribe = tokio::spawn(write_lines(ended, crew.port.clone()));
+        let inner = Arc::new(Inner { rules, limits, jobs, turns, wake, lines, due });
         let worker = tokio::spawn(work(inner.clone(), crew));
         let clerk = tokio::spawn(keep_hours(inner.clone()));
-        let tasks = [worker, clerk].map(AbortOnDropHandle::new);
+        let tasks = [worker, clerk, scribe].map(AbortOnDropHandle::new);
         Desk { inner, _tasks: Arc::new(tasks) }
     }
 
@@ -154,7 +161,11 @@ impl Desk {
         });
         // One that never ran has nothing to finish.
         if change == Change::Stop && state == ScanState::Waiting {
+            let line = job.summary(ScanEnd::Stopped);
             job.end(ScanState::Stopped);
+            if self.inner.lines.try_send(line).is_err() {
+                tracing::warn!(id, "the event log has no line of this scan: too many were stopped");
+            }
         }
         Ok(self.inner.jobs().view(&job))
     }
@@ -202,7 +213,7 @@ impl Inner {
                 codes::SCAN_NOT_FOUND,
                 format!("no scan {id} is known"),
                 "see which there are: `lictree scan list`; what old ones came to stands in \
-                 `lictree event list`",
+                 `lictree event list`, but for those that ran or waited when the server stopped",
             )
         })
     }
@@ -264,6 +275,14 @@ async fn work(inner: Arc<Inner>, crew: Crew) {
                 under_way.spawn(carry_out(job, crew.clone()));
             }
         }
+    }
+}
+
+/// Has the event log tell of scans that were stopped before they began.
+async fn write_lines(mut ended: mpsc::Receiver<ScanSummary>, port: Port) {
+    while let Some(summary) = ended.recv().await {
+        // Without an answer the server stops, or is too busy to note anything.
+        let _ = port.ask(Request::ScanEnded(summary)).await;
     }
 }
 

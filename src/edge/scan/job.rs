@@ -3,7 +3,9 @@
 use crate::client::contract::{ScanState, ScanView};
 use crate::daemon::wall;
 use crate::edge::scan::plan::Plan;
+use crate::edge::scan::refusal::unmanaged;
 use crate::model::refusal::Refusal;
+use crate::model::scan::{ScanEnd, ScanSummary};
 use crate::model::time::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -128,6 +130,10 @@ impl Job {
     }
 
     pub(super) fn end(&self, state: ScanState) {
+        // Whoever stops a scan wants no more of it, licenses neither.
+        if let (ScanState::Stopped, Some(product)) = (state, &self.plan.auto_manage) {
+            self.note(unmanaged(product));
+        }
         let mut figures = self.figures();
         figures.doing = state.word();
         figures.ended = Some((wall(), state));
@@ -165,6 +171,25 @@ impl Job {
         }
     }
 
+    /// What it came to, for the event log; nothing of what was managed.
+    pub(super) fn summary(&self, end: ScanEnd) -> ScanSummary {
+        let view = self.view();
+        ScanSummary {
+            end,
+            addresses: view.addresses,
+            done: view.part(view.addresses),
+            found: view.found,
+            new: view.new,
+            name: view.name,
+            product: self.plan.auto_manage.clone(),
+            managed: 0,
+            unlicensed: 0,
+            undecided: 0,
+            why_undecided: None,
+            hindered: Vec::new(),
+        }
+    }
+
     pub(super) fn view(&self) -> ScanView {
         let state = self.state();
         let orders = self.orders();
@@ -184,6 +209,7 @@ impl Job {
             state,
             doing: doing.to_string(),
             behind: None,
+            hours_waived: self.plan.waived.map(|window| window.to_string()),
             segments: self.plan.segments.clone(),
             methods: self.plan.methods.clone(),
             rate: self.plan.rate,

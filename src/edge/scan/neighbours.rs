@@ -3,6 +3,7 @@
 //! Anybody may read it. A sweep fills it: whoever is asked on the machine's own links must first
 //! say its hardware address, even if it answers nothing else.
 
+use crate::edge::scan::segment::Segment;
 use crate::model::discovery::MacAddress;
 use futures_util::StreamExt;
 use rtnetlink::packet_route::address::AddressAttribute;
@@ -85,6 +86,23 @@ impl Kernel {
         }
         Ok(own)
     }
+
+    /// The networks on the machine's own links, without those that lie within the machine.
+    pub async fn networks(&self) -> io::Result<Vec<Segment>> {
+        let mut entries = Box::pin(self.handle.address().get().execute());
+        let mut networks = Vec::new();
+        while let Some(entry) = soon(entries.next()).await? {
+            let entry = entry.map_err(io::Error::other)?;
+            let prefix = entry.header.prefix_len;
+            networks.extend(entry.attributes.iter().filter_map(|attribute| match attribute {
+                AddressAttribute::Address(address) if !address.is_loopback() => {
+                    format!("{address}/{prefix}").parse::<Segment>().ok()
+                }
+                _ => None,
+            }));
+        }
+        Ok(networks)
+    }
 }
 
 async fn soon<T>(answer: impl Future<Output = T>) -> io::Result<T> {
@@ -163,5 +181,10 @@ mod tests {
         let here: IpAddr = "127.0.0.1".parse().unwrap();
         assert!(own.iter().any(|own| own.address == here), "{own:?}");
         kernel.neighbours(10).await.unwrap();
+        // Each of its addresses on a link lies in one of its networks; loopback lies in none.
+        let networks = kernel.networks().await.unwrap();
+        let linked = |one: &IpAddr| networks.iter().any(|network| network.contains(*one));
+        let own: Vec<IpAddr> = own.iter().map(|own| own.address).collect();
+        assert!(own.iter().all(|one| linked(one) != one.is_loopback()), "{own:?} {networks:?}");
     }
 }

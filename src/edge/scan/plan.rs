@@ -93,6 +93,8 @@ pub struct Plan {
     pub ports: Vec<u16>,
     pub rate: u32,
     pub window: Option<Window>,
+    /// The hours to which it does not keep: somebody asked for it by name.
+    pub waived: Option<Window>,
     pub auto_manage: Option<ProductName>,
 }
 
@@ -127,6 +129,7 @@ impl Plan {
             ports,
             rate: rate(settings.rate, limits)?,
             window: settings.window,
+            waived: None,
             auto_manage: settings.auto_manage.clone(),
         })
     }
@@ -168,8 +171,9 @@ impl Plan {
         settings.rate = body.rate.unwrap_or(settings.rate);
         settings.auto_manage = body.auto_manage.clone().or(settings.auto_manage);
         // Somebody is there who wants it now.
-        settings.window = None;
-        Plan::of(&settings, rules, limits)
+        let waived = settings.window.take();
+        let plan = Plan::of(&settings, rules, limits)?;
+        Ok(Plan { waived, ..plan })
     }
 }
 

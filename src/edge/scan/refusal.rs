@@ -35,7 +35,9 @@ pub fn refused_segment(error: &SegmentError) -> Refusal {
         }
         Error::Excluded { .. } => (
             codes::SEGMENT_EXCLUDED,
-            "name another segment; exclusions stand in `exclude` of [scans] and of [[scan]]",
+            "name another segment, or leave this one out: the others are searched then; \
+             exclusions stand in `exclude` of [scans] and of [[scan]], and in --exclude of the \
+             command",
         ),
         Error::TooManyAddresses { .. } => (
             codes::SEGMENT_TOO_LARGE,
@@ -97,6 +99,43 @@ pub fn about_product(product: &ProductName, refusal: Refusal) -> Refusal {
     )
 }
 
+/// The scan was stopped before anything was managed.
+pub(super) fn unmanaged(product: &ProductName) -> Refusal {
+    Refusal::new(
+        codes::SCAN_OVER,
+        format!("nothing was managed for {product}: the scan was stopped"),
+        "run it again; or manage what it found: `lictree node manage ID`",
+    )
+}
+
+/// So many addresses of a scan that asks nobody lie where their machines cannot be heard.
+pub(super) fn beyond_links(methods: &[ScanMethod], count: u64) -> Refusal {
+    let hears = |method: &&ScanMethod| matches!(method, ScanMethod::Neighbours | ScanMethod::Mdns);
+    let hearing: Vec<String> = methods.iter().filter(hears).map(ScanMethod::to_string).collect();
+    Refusal::new(
+        codes::SCAN_UNASKED,
+        format!(
+            "{}: {count} of the addresses lie on none of this server's own links, and on others \
+             it hears nobody",
+            hearing.join(", ")
+        ),
+        "use icmp or tcp as well, which ask behind routers; or scan from a server on that link",
+    )
+}
+
+/// So many addresses of the machine itself answered.
+pub(super) fn loopback_dropped(count: u64) -> Refusal {
+    Refusal::new(
+        codes::SEGMENT_NO_MACHINES,
+        format!(
+            "{count} of the addresses that answered are this machine's own (127.0.0.0/8, ::1): \
+             they are counted and not booked"
+        ),
+        "name addresses of the site; for a trial on one machine set `loopback = \"keep\"` in \
+         [scans]",
+    )
+}
+
 /// Part of what a method was to ask could not be asked.
 pub(super) fn unasked(method: ScanMethod, count: u64, why: &str) -> Refusal {
     Refusal::new(
@@ -130,6 +169,11 @@ mod tests {
         assert!(unknown.message.starts_with(seen), "{unknown}");
         assert!(unknown.hint.contains("lictree license register FILE"), "{unknown}");
         assert_eq!(about("LT0302").message, "it is so");
+        let beyond = beyond_links(&[ScanMethod::Neighbours, ScanMethod::Icmp], 3);
+        assert!(beyond.message.starts_with("neighbours: 3 of the addresses"), "{beyond}");
+        let by = SegmentError::Excluded { text: "10.1.0.1".into(), by: "10.1.0.0/24".into() };
+        let excluded = refused_segment(&by);
+        assert!(excluded.hint.contains("--exclude"), "{excluded}");
         let none = nobody_asked(&[]);
         assert!(!none.hint.is_empty() && none.message == "nobody could be asked");
     }

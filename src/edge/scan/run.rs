@@ -16,7 +16,9 @@ use crate::edge::scan::names::{Look, Names};
 use crate::edge::scan::neighbours::Kernel;
 use crate::edge::scan::pace::Pace;
 use crate::edge::scan::plan::{Loopback, Plan};
-use crate::edge::scan::refusal::{method_unusable, nobody_asked, unasked};
+use crate::edge::scan::refusal::{
+    beyond_links, loopback_dropped, method_unusable, nobody_asked, unasked,
+};
 use crate::edge::scan::sweep::{Asker, STEP_MAX};
 use crate::edge::scan::tcp::{Heard, knock};
 use crate::edge::scan::{ScanLimits, mdns};
@@ -89,6 +91,7 @@ pub(super) async fn run(job: &Job, crew: &Crew) {
         booked_at: Instant::now(),
         unsent: (0, None),
         unasked: 0,
+        on_links: true,
         heard_otherwise: false,
     };
     let mut managed = Managed::default();
@@ -124,8 +127,10 @@ struct Run<'a> {
     unsent: (u64, Option<io::Error>),
     /// Tries to connect that could not leave.
     unasked: u64,
-    /// Whether machines could be found without a probe: announcements were listened to, or the
-    /// kernel's whole table was taken.
+    /// Whether any of its addresses lies on this machine's own links, as far as is known.
+    on_links: bool,
+    /// Whether machines could be found without a probe, on these links: announcements were listened
+    /// to, or the kernel's whole table was taken.
     heard_otherwise: bool,
 }
 
@@ -135,6 +140,7 @@ impl Run<'_> {
         let swept = self.sweep().await;
         // What was found until somebody ended the scan is booked as well.
         self.book_all().await?;
+        self.tell_of_loopback();
         swept?;
         self.somebody_was_asked()?;
         if self.plan.uses(ScanMethod::Names) {
@@ -166,6 +172,13 @@ impl Run<'_> {
         Err(nobody_asked(&self.job.notes()))
     }
 
+    fn tell_of_loopback(&self) {
+        let own = self.findings.addresses().into_iter().filter(|one| one.is_loopback()).count();
+        if own > 0 && self.crew.loopback == Loopback::Drop {
+            self.job.note(loopback_dropped(own as u64));
+        }
+    }
+
     /// Opens what the methods need, and learns who this machine itself is.
     async fn look_around(&mut self) {
         match Kernel::open() {
@@ -188,9 +201,22 @@ impl Run<'_> {
             self.asker = (whole || (four && six)).then_some(asker);
         }
         self.asks = self.asker.is_some() || self.plan.uses(ScanMethod::Tcp);
+        self.look_at_links().await;
         let rounds = if self.asker.is_some() { ECHO_TRIES } else { 0 };
         let rounds = rounds + self.plan.ports.len() as u64;
         self.job.figures().steps = rounds * self.plan.targets.count();
+    }
+
+    /// Who is not asked is heard on this machine's own links only.
+    async fn look_at_links(&mut self) {
+        let Some(kernel) = &self.kernel else { return };
+        let Ok(networks) = kernel.networks().await else { return };
+        let targets = &self.plan.targets;
+        let beyond = targets.beyond(&networks).count();
+        self.on_links = beyond < targets.count();
+        if beyond > 0 && !self.asks {
+            self.job.note(beyond_links(&self.plan.methods, beyond));
+        }
     }
 
     async fn sweep(&mut self) -> Result<(), End> {
@@ -344,7 +370,7 @@ impl Run<'_> {
         let Some(kernel) = &self.kernel else { return false };
         match kernel.neighbours(self.crew.limits.neighbours_max).await {
             Ok(rows) => {
-                self.heard_otherwise |= self.trust() == Trust::Table;
+                self.heard_otherwise |= self.on_links && self.trust() == Trust::Table;
                 self.findings.add_neighbours(&rows, self.trust(), self.plan)
             }
             Err(error) => {
@@ -373,7 +399,7 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        self.heard_otherwise = true;
+        self.heard_otherwise |= self.on_links;
         for host in &announced {
             let wanted = host.addresses.iter().filter(|one| self.plan.targets.contains(**one));
             wanted.for_each(|address| self.findings.add(*address));
@@ -467,24 +493,18 @@ impl Run<'_> {
 
     fn summary(&self, end: ScanEnd, managed: &Managed) -> ScanSummary {
         let mut hindered = self.job.notes();
-        let by_method = [codes::SCAN_NO_PERMISSION, codes::SCAN_UNASKED];
+        let by_method =
+            [codes::SCAN_NO_PERMISSION, codes::SCAN_UNASKED, codes::SEGMENT_NO_MACHINES];
         // One that reached nobody tells of them as the reason.
         let told = matches!(&end, ScanEnd::Failed(why) if why.code == codes::SCAN_NOBODY_ASKED);
         hindered.retain(|note| by_method.contains(&note.code.as_str()) && !told);
-        let figures = self.job.figures();
         ScanSummary {
-            name: self.plan.name.clone(),
-            end,
-            addresses: self.plan.targets.count(),
-            looked_at: figures.looked_at,
-            found: figures.found,
-            new: figures.new,
-            product: self.plan.auto_manage.clone(),
             managed: managed.managed,
             unlicensed: managed.unlicensed,
             undecided: managed.undecided,
             why_undecided: managed.refusal.clone(),
             hindered,
+            ..self.job.summary(end)
         }
     }
 }

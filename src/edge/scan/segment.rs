@@ -292,6 +292,11 @@ impl Targets {
         self.blocks.get(behind).is_some_and(|b| b.family == family && b.first <= number)
     }
 
+    /// What of them lies in none of these networks.
+    pub fn beyond(&self, networks: &[Segment]) -> Targets {
+        Targets { blocks: self.blocks.iter().flat_map(|one| remains(*one, networks)).collect() }
+    }
+
     /// Every address once, IPv4 first, from the lowest on.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.blocks
@@ -418,6 +423,14 @@ mod tests {
             targets(&["10.0.0.0/16", "10.1.0.0/29"], &[]).unwrap_err().to_string(),
             "these segments have 65540 addresses; one scan looks at 65536 at most"
         );
+    }
+
+    #[test]
+    fn what_lies_beyond_networks_is_told() {
+        let sought = targets(&["10.0.0.0/24", "10.2.0.1"], &[]).unwrap();
+        assert_eq!(sought.beyond(&[]), sought);
+        assert_eq!(sought.beyond(&all(&["10.0.0.9/25", "10.1.0.1/16"])).count(), 128);
+        assert_eq!(sought.beyond(&all(&["10.0.0.1/14"])).count(), 0);
     }
 
     fn some_segment() -> impl Strategy<Value = String> {

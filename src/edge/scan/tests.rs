@@ -20,6 +20,7 @@ fn asked(body: &ScanBody) -> Result<Plan, String> {
     let limits = ScanLimits::default();
     let mut office = ScanSettings::new("office", &limits);
     office.segments = vec!["10.1.0.0/24".parse().unwrap()];
+    office.window = Some("22:00-05:00".parse().unwrap());
     let rules = ScanRules {
         exclude: vec!["10.9.0.0/16".parse().unwrap()],
         planned: vec![office],
@@ -57,6 +58,9 @@ fn a_plan_is_what_was_asked_for_or_what_is_configured() {
     let plan = asked(&ScanBody { name: Some("office".into()), ..ScanBody::default() }).unwrap();
     assert_eq!((plan.targets.count(), plan.rate), (254, 1_000));
     assert!(!plan.uses(ScanMethod::Mdns) && plan.uses(ScanMethod::Names));
+    // Somebody wants it now: the hours are not kept to, and that is known.
+    let waived = plan.waived.map(|window| window.to_string());
+    assert_eq!((plan.window, waived.as_deref()), (None, Some("22:00-05:00")));
     let other = ScanBody { name: Some("attic".into()), ..ScanBody::default() };
     assert_eq!(asked(&other).unwrap_err(), codes::SCAN_UNKNOWN);
     let both = ScanBody { name: Some("office".into()), ..segments(&["10.1.0.1"]) };
@@ -170,6 +174,59 @@ async fn a_scan_that_could_ask_nobody_is_no_success() {
         // Each method that could not be used says so too.
         assert!(view.notes.len() > methods.len(), "{view:?}");
     }
+}
+
+/// No machine has a link with addresses that are for examples only.
+#[tokio::test]
+async fn a_scan_that_only_listens_fails_where_this_server_has_no_link() {
+    let mut site = Site::open();
+    let id = site.run("203.0.113.1-3", by(&[ScanMethod::Neighbours]));
+    let summary = site.end().await;
+    let ScanEnd::Failed(why) = &summary.end else { panic!("{summary:?}") };
+    assert_eq!(why.code, codes::SCAN_NOBODY_ASKED);
+    let told = "neighbours: 3 of the addresses lie on none of this server's own links";
+    assert!(why.message.contains(told) && why.hint.contains("icmp or tcp"), "{why}");
+    let view = site.state(id, ScanState::Failed).await;
+    assert_eq!((view.part(100), view.notes.len()), (0, 2), "{view:?}");
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_before_it_began_leaves_its_line() {
+    let mut site = Site::open();
+    let slow = ScanBody { rate: Some(1), ..by(&[ScanMethod::Tcp]) };
+    let first = site.run("127.8.0.0/24", slow.clone());
+    site.state(first, ScanState::Running).await;
+    let second = site.run("127.8.1.0/28", slow);
+    let stopped = site.desk.change(second, Change::Stop).unwrap();
+    assert_eq!(stopped.state, ScanState::Stopped);
+    let summary = site.end().await;
+    assert_eq!((summary.end, summary.addresses, summary.done), (ScanEnd::Stopped, 14, 0));
+    let unknown = site.desk.show(9).unwrap_err();
+    assert!(unknown.hint.contains("when the server stopped"), "{unknown}");
+}
+
+#[tokio::test]
+async fn one_that_is_stopped_says_the_same_everywhere_and_manages_nothing() {
+    let mut site = Site::open();
+    let auto_manage = Some("inventory".parse().unwrap());
+    let slow = ScanBody { rate: Some(100), auto_manage, ..by(&[ScanMethod::Tcp]) };
+    let id = site.run("127.8.0.0/24", slow);
+    while site.state(id, ScanState::Running).await.looked_at < 8 {
+        tokio::task::yield_now().await;
+    }
+    site.desk.change(id, Change::Stop).unwrap();
+    let summary = site.end().await;
+    let view = site.state(id, ScanState::Stopped).await;
+    assert_eq!((summary.end, summary.done), (ScanEnd::Stopped, view.part(254)));
+    assert!(summary.done < view.looked_at, "each is asked four times: {view:?}");
+    assert_eq!((summary.product.is_some(), summary.managed), (true, 0));
+    let told: Vec<&str> = view.notes.iter().map(|note| note.message.as_str()).collect();
+    assert!(told.contains(&"nothing was managed for inventory: the scan was stopped"), "{told:?}");
+    // What answered lies within the machine: that nothing was booked is said.
+    let own = |note: &&Refusal| note.code == codes::SEGMENT_NO_MACHINES;
+    let note = view.notes.iter().find(own).unwrap();
+    assert!(note.message.contains("counted and not booked"), "{note}");
+    assert!(summary.hindered.contains(note), "{:?}", summary.hindered);
 }
 
 #[tokio::test]
