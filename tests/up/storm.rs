@@ -107,12 +107,18 @@ impl Servers {
         self.running.insert(server, child);
     }
 
-    fn still_runs(&mut self, server: &str) {
-        if let Some(end) = self.running.get_mut(server).unwrap().try_wait().unwrap() {
-            let log = std::fs::read_to_string(self.data.join(server).join("log.txt")).unwrap();
-            let last = &log[log.len().saturating_sub(2_000)..];
-            panic!("{server} ended by itself: {end}\n{last}");
+    fn still_runs(&mut self, server: &'static str) {
+        let Some(end) = self.running.get_mut(server).unwrap().try_wait().unwrap() else { return };
+        let log = std::fs::read_to_string(self.data.join(server).join("log.txt")).unwrap();
+        let last = log.lines().rev().take(20).collect::<Vec<_>>();
+        // Its port was free for a moment, and the system gave it to another test for a while.
+        if last.iter().take(4).any(|line| line.contains("LT0405")) {
+            let child = self.spawn(server);
+            self.running.insert(server, child);
+            return;
         }
+        let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
+        panic!("{server} ended by itself: {end}\n{last}");
     }
 
     /// Ends all in order.
