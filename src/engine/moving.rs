@@ -341,14 +341,14 @@ impl Engine {
             self.moves.unknown.remove(&goal);
             return;
         }
-        let waits = self.state.moving.contains_key(&goal.server);
-        if waits && self.moves.unknown.insert(goal.clone()) {
+        let waiting = self.first_to(&goal).map(|device| self.device_id(device));
+        if let Some(id) = waiting
+            && self.moves.unknown.insert(goal.clone())
+        {
             let what = match goal.node {
                 Some(_) => format!("no node {goal} that may be the same machine is known"),
                 None => format!("no server named {goal} is in the tree"),
             };
-            let waiting = self.first_to(&goal).map(|device| self.device_id(device));
-            let id = waiting.map_or("ID".to_string(), |id| id.to_string());
             let text = format!(
                 "{what}; {id} waits to move there: lictree node move {id} --cancel, or --to \
                  another one"
