@@ -134,6 +134,11 @@ fn moves_that_cross_or_go_round() {
 }
 
 #[test]
+fn whether_all_counts_add_up() {
+    check("audit.txt");
+}
+
+#[test]
 fn products_and_how_options_give_way() {
     check("products.txt");
 }

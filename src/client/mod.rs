@@ -18,6 +18,7 @@ mod scan;
 
 pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
+use crate::model::audit::AuditView;
 use crate::model::device::DeviceId;
 use crate::model::moving::Goal;
 use crate::model::name::{ProductName, ServerName};
@@ -114,6 +115,10 @@ impl Client {
 
     pub async fn server(&self, name: &ServerName) -> Result<ServerView, ClientError> {
         self.get(&format!("/v1/servers/{name}")).await
+    }
+
+    pub async fn audit(&self) -> Result<AuditView, ClientError> {
+        self.get("/v1/audit").await
     }
 
     pub async fn ranges(&self) -> Result<RangesView, ClientError> {

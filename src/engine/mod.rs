@@ -19,6 +19,7 @@ pub mod range;
 
 pub mod absence;
 pub mod advice;
+pub mod audit;
 pub mod booking;
 pub mod certificate;
 pub mod claim;

@@ -83,6 +83,7 @@ macro_rules! operations {
 #[rustfmt::skip]
 operations! {
     ShowStatus      "status.show"      Get  "/v1/status"          OPERATORS;
+    ShowAudit       "audit.show"       Get  "/v1/audit"           PRIMARY_ONLY;
     ListLicenses    "license.list"     Get  "/v1/licenses"        OPERATORS;
     RegisterLicense "license.register" Post "/v1/licenses"        OPERATORS;
     SetHolding      "holding.set"      Post "/v1/holdings"        PRIMARY_ONLY;
@@ -123,6 +124,7 @@ operations! {
 pub fn operation(request: &Request) -> Option<Operation> {
     Some(match request {
         Request::Status => Operation::ShowStatus,
+        Request::Audit => Operation::ShowAudit,
         Request::Licenses => Operation::ListLicenses,
         Request::RegisterLicense(_) => Operation::RegisterLicense,
         Request::SetHolding(_) => Operation::SetHolding,

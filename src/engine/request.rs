@@ -107,6 +107,7 @@ impl Engine {
                 Answer::Server(server.ok_or_else(|| self.not_in_sight(&name))?)
             }
             Request::Ranges => Answer::Ranges(self.ranges(now)?),
+            Request::Audit => Answer::Audit(self.audit(now)),
             Request::Range(source) => self.look_range(&source, now)?,
             Request::Nodes(query) => {
                 self.are_in_sight(&query.filter.managing_sources)?;

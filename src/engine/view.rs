@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    fn as_of(&self, server: &ServerName, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn as_of(&self, server: &ServerName, now: Timestamp) -> Option<Timestamp> {
         if server == self.state.name() {
             return Some(now);
         }
@@ -122,7 +122,7 @@ impl Engine {
     /// What a server holds, and what only one end of its edge is known to have booked; together
     /// what is granted to it and what is registered there. Where it gave back more than its figures
     /// know yet, that is here already, and is not shown a second time.
-    fn held_and_in_transit(
+    pub(super) fn held_and_in_transit(
         &self,
         server: &ServerName,
         figures: &Figures,
@@ -247,7 +247,7 @@ impl Engine {
     }
 
     /// Rows of a server's own that are not here yet, as far as it said how many there are.
-    fn lag_of(&self, presence: &Presence) -> u64 {
+    pub(super) fn lag_of(&self, presence: &Presence) -> u64 {
         let lag = |(table, version): &(Table, u64)| {
             let stream = StreamId { origin: presence.name.clone(), table: *table };
             let have = self.state.mirrors.get(&stream).map_or(0, |mirror| mirror.have);

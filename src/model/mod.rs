@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod license;
 
 pub mod account;
+pub mod audit;
 pub mod device;
 pub mod edge;
 pub mod enrolment;

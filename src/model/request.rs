@@ -1,5 +1,6 @@
 //! What people ask of a server, over its API, and what it answers.
 
+use super::audit::AuditView;
 use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState};
 use super::discovery::Found;
@@ -77,6 +78,8 @@ pub enum Request {
         limit: usize,
     },
     Status,
+    /// Primary: whether all counts add up.
+    Audit,
     /// A license file was refused before the server heard of it: answered with the same refusal
     /// once it stands in the event log.
     LicenseRefused(Refusal),
@@ -176,6 +179,7 @@ pub enum Answer {
     },
     Events(Vec<EventView>),
     Status(StatusView),
+    Audit(AuditView),
     Invited(InviteView),
     Invitations(Vec<InviteView>),
     Certificate(CertificateAnswer),

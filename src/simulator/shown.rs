@@ -17,6 +17,8 @@ pub fn check(world: &World, truths: &[Truth], out: &mut Findings) {
     let Some(primary) = world.server(PRIMARY).filter(|_| world.has_caught_up(PRIMARY)) else {
         return;
     };
+    let audit = primary.engine().audit(world.now().timestamp(0));
+    out.hold(audit.adds_up, "audit", || format!("it does not add up: {audit:?}"));
     let ranges = shown(primary, world.now().timestamp(0));
     let mirrors = mirrored(primary);
     for (product, known) in &truths[PRIMARY].products {

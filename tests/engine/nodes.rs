@@ -1,6 +1,7 @@
 //! What a text case says of nodes: findings as they come, and nodes that are merged.
 
 use crate::tree::{Tree, refused};
+use lictree::model::audit::AuditCounts;
 use lictree::model::device::DeviceId;
 use lictree::model::discovery::Found;
 use lictree::model::node_query::{NodeFilter, NodeQuery};
@@ -22,6 +23,7 @@ impl Tree {
             ["stay", id] => self.move_node(id, None),
             ["waits", id] => self.waits(id, id.split_once(':').unwrap().0),
             ["waits", id, "at", at] => self.waits(id, at),
+            ["audit", at] => self.audit(at),
             ["merge-at", at, keep, others @ ..] => self.merge(at, keep, others),
             ["not-seen-for", at, seconds] => self.not_seen_for(at, seconds.parse().unwrap()),
             _ => return None,
@@ -79,6 +81,30 @@ impl Tree {
             }
             other => refused(other),
         }
+    }
+
+    /// What is registered, held and on its way: of all, and of each server; and who lags.
+    fn audit(&mut self, at: &str) -> String {
+        let Answer::Audit(view) = self.ask(at, Request::Audit) else { return "refused".into() };
+        let mut lines = Vec::new();
+        for product in &view.products {
+            let of = |counts: &AuditCounts| {
+                let AuditCounts { registered, held, in_transit, overdrawn, .. } = counts;
+                format!("{registered} + {overdrawn} = {held} + {in_transit}")
+            };
+            let sum = if product.adds_up { "adds up" } else { "does not add up" };
+            lines.push(format!("{}: {}, {sum}", product.product, of(&product.counts)));
+            for server in &product.servers {
+                let removed = if server.removed { " (removed)" } else { "" };
+                lines.push(format!("  {}{removed}: {}", server.server, of(&server.counts)));
+                lines.extend(server.unlike.iter().map(|one| format!("    {one}")));
+            }
+        }
+        for one in &view.unconfirmed {
+            let why = if one.online { "behind" } else { "offline" };
+            lines.push(format!("not confirmed: {}, {why}", one.server));
+        }
+        lines.join("\n")
     }
 
     fn not_seen_for(&mut self, at: &str, seconds: u64) -> String {

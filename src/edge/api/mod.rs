@@ -12,6 +12,7 @@
 //! | method and path | request | answer |
 //! |---|---|---|
 //! | `GET /v1/status` | | `StatusView` |
+//! | `GET /v1/audit` | | `AuditView` |
 //! | `GET` `POST /v1/licenses` | POST: a license file | `{"licenses":[…]}`, `LicenseView` |
 //! | `POST /v1/holdings` | `HoldingBody` | `HoldingOutcome` |
 //! | `GET /v1/servers`, `/v1/servers/NAME` | | `ServersView`, `ServerView` |

@@ -25,6 +25,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
     };
     match row.operation {
         Operation::ShowStatus => on(by, views::status),
+        Operation::ShowAudit => on(by, views::audit),
         Operation::ListLicenses => on(by, licenses::list),
         Operation::RegisterLicense => on(by, licenses::register),
         Operation::SetHolding => on(by, holdings::set),

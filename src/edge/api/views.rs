@@ -3,6 +3,7 @@
 use crate::client::contract::EventList;
 use crate::edge::api::failure::Failure;
 use crate::edge::api::{Api, read};
+use crate::model::audit::AuditView;
 use crate::model::request::{Answer, Request};
 use crate::model::view::{RangesView, ServerView, ServersView, StatusView};
 use axum::Json;
@@ -29,6 +30,13 @@ pub(super) async fn servers(State(api): State<Api>) -> Shown<ServersView> {
 pub(super) async fn server(State(api): State<Api>, Path(name): Path<String>) -> Shown<ServerView> {
     match api.ask(Request::Server(read::part(&name)?)).await? {
         Answer::Server(view) => Ok(Json(view)),
+        _ => Err(Failure::Unexpected),
+    }
+}
+
+pub(super) async fn audit(State(api): State<Api>) -> Shown<AuditView> {
+    match api.ask(Request::Audit).await? {
+        Answer::Audit(view) => Ok(Json(view)),
         _ => Err(Failure::Unexpected),
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 //! It exits with 0 done, 1 refused, 2 usage, 3 unreachable, 64 bad configuration.
 
+mod audit;
 mod cert;
 mod completion;
 mod doctor;
@@ -85,6 +86,9 @@ enum Noun {
     Limits(limits::Verb),
     /// One server in a few lines.
     Status,
+    /// Whether all that is registered is held somewhere, and who has not confirmed it; at the
+    /// primary. Exit 1 where it does not add up.
+    Audit,
     /// What a code means, and what to do.
     Explain {
         /// As it stands behind a message: `LT0203`, or only `203`.
@@ -166,6 +170,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Event(verb) => online(event::run(verb, terminal)),
         Noun::Limits(verb) => online(limits::run(verb, terminal)),
         Noun::Status => online(status::run(terminal)),
+        Noun::Audit => online(audit::run(terminal)),
     };
     done.map(|()| ExitCode::SUCCESS)
 }
