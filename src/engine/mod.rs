@@ -10,7 +10,7 @@
 //! (R1, "durable before answered"). Everything else (links, what was heard, who waits) is volatile
 //! and gone with the process; every protocol below survives that by repeating.
 //!
-//! Reading order: `range`, `ledger`, `booking`, `transfer`, `handover`, `device`, `identities`,
+//! Reading order: `range`, `ledger`, `booking`, `attachment`, `transfer`, `handover`, `device`, `identities`,
 //! `nodes`, `report`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -19,6 +19,7 @@ pub mod range;
 
 pub mod absence;
 pub mod advice;
+pub mod attachment;
 pub mod audit;
 pub mod booking;
 pub mod certificate;
@@ -44,6 +45,7 @@ pub mod renewal;
 pub mod report;
 pub mod request;
 pub mod scan;
+pub mod sources;
 pub mod state;
 pub mod transfer;
 pub mod tree;
