@@ -12,7 +12,7 @@
 use crate::model::enrolment::KeyPrint;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::{Timestamp, duration_ms};
-use crate::net::certificate::{self, AuthorityCertificate, DNS_NAME};
+use crate::net::certificate::{self, AuthorityCertificate, DNS_NAME, Peer};
 use crate::net::identity::Identity;
 use crate::net::private_file::{self, Readers};
 use crate::net::{Fingerprint, IdentityError, request, signature};
@@ -118,7 +118,7 @@ impl Authority {
         let proven = request::proven_key(request).map_err(IdentityError::Request)?;
         let key = SubjectPublicKeyInfo::from_der(proven.info()).map_err(making)?;
         let leaf = self.sign_leaf(&key, server, enrolment, now, life)?;
-        let peer = certificate::read_server(&leaf).map_err(IdentityError::Making)?.peer;
+        let peer = Peer::named_by(&leaf).map_err(IdentityError::Making)?;
         Ok(Certified {
             chain: vec![leaf.to_vec()],
             key: proven.print(),

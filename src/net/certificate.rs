@@ -56,6 +56,13 @@ pub struct Peer {
     pub fingerprint: Fingerprint,
 }
 
+impl Peer {
+    /// Who a certificate (DER) names; the text says what is wrong with it. Proves nothing.
+    pub fn named_by(certificate: &[u8]) -> Result<Peer, String> {
+        read_server(certificate).map(|facts| facts.peer)
+    }
+}
+
 /// The facts of a server's certificate that decide anything here.
 pub(crate) struct ServerCertificate {
     pub peer: Peer,

@@ -14,23 +14,29 @@ use crate::net::ReceiveError;
 pub(crate) const LEN_BYTES: usize = 4;
 
 /// What has come of a stream and was not handed out yet.
-pub(crate) struct FrameBuffer {
+#[derive(Debug)]
+pub struct FrameBuffer {
     bytes: Vec<u8>,
     frame_bytes_max: u32,
 }
 
 impl FrameBuffer {
-    pub(crate) fn new(frame_bytes_max: u32) -> FrameBuffer {
+    /// Nothing so far; frames of up to so many bytes may come.
+    pub fn new(frame_bytes_max: u32) -> FrameBuffer {
         FrameBuffer { bytes: Vec::new(), frame_bytes_max }
     }
 
-    pub(crate) fn push(&mut self, piece: &[u8]) {
+    /// Takes what was read next.
+    pub fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
 
     /// Splits the whole frames off; the beginning of the next one stays. Says what is wrong
     /// with the next frame once those before it were handed out.
-    pub(crate) fn take_whole(&mut self) -> Result<Option<FrameBatch>, ReceiveError> {
+    ///
+    /// # Errors
+    /// The next frame has no bytes, or more than may come.
+    pub fn take_whole(&mut self) -> Result<Option<FrameBatch>, ReceiveError> {
         let (mut end, mut count) = (0, 0);
         loop {
             match next_end(&self.bytes[end..], self.frame_bytes_max) {
@@ -48,7 +54,7 @@ impl FrameBuffer {
     }
 
     /// What it means that the stream ends here.
-    pub(crate) fn end(&self) -> ReceiveError {
+    pub fn end(&self) -> ReceiveError {
         match self.bytes.len() {
             0 => ReceiveError::Finished,
             begun => ReceiveError::Cut(begun),

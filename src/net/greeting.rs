@@ -13,7 +13,7 @@
 //! the answering four bytes are what tells the child that it was let in.
 
 use crate::model::name::TreeName;
-use crate::net::certificate::{self, Peer};
+use crate::net::certificate::Peer;
 use crate::net::{Denials, NetError, Refusal, Side};
 use quinn::{ReadError, ReadExactError, RecvStream};
 use rustls::pki_types::CertificateDer;
@@ -32,7 +32,7 @@ pub(crate) fn chain(quic: &quinn::Connection) -> Result<Vec<CertificateDer<'stat
 pub(crate) fn proven_peer(quic: &quinn::Connection, tree: &TreeName) -> Result<Peer, Refusal> {
     let chain = chain(quic)?;
     let leaf = chain.first().ok_or(Refusal::NoCertificate)?;
-    let peer = certificate::read_server(leaf).map_err(Refusal::NoName)?.peer;
+    let peer = Peer::named_by(leaf).map_err(Refusal::NoName)?;
     if peer.tree != *tree {
         return Err(Refusal::OtherTree { expected: tree.clone(), found: peer.tree });
     }

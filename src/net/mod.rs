@@ -64,7 +64,7 @@ pub use dialer::Dialer;
 pub use error::{
     CloseCode, Closed, IdentityError, NetError, ReceiveError, Refusal, SendError, Side,
 };
-pub use frame::FrameBatch;
+pub use frame::{FrameBatch, FrameBuffer};
 pub use identity::Identity;
 pub use join::{JoinCall, JoinReply, join};
 pub use limits::NetLimits;

@@ -43,7 +43,8 @@ pub struct FolderMeta {
 }
 
 impl FolderMeta {
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// As it lies in both files.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.incarnation.to_le_bytes().to_vec();
         for name in [self.tree.as_str(), self.server.as_str()] {
             bytes.push(name.len() as u8); // at most NAME_LEN_MAX, 63
@@ -52,7 +53,8 @@ impl FolderMeta {
         bytes
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// The inverse of [`to_bytes`](FolderMeta::to_bytes); nothing for any other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (incarnation, rest) = bytes.split_first_chunk::<8>()?;
         let (tree, rest) = name_and_rest(rest)?;
         let (server, rest) = name_and_rest(rest)?;

@@ -19,6 +19,7 @@ const NOT_READ: &[(&str, &str)] = &[
     ("LICENSE", "a legal text, word for word"),
     ("LICENSE-APACHE", "a legal text, word for word"),
     ("LICENSE-MIT", "a legal text, word for word"),
+    ("corpus", "inputs that broke readers, or nearly"),
 ];
 
 /// Folders a build or a run leaves in a tree that has no git to ask.

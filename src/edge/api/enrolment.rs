@@ -5,6 +5,7 @@
 
 use crate::client::contract::{DoingBody, DoingWord, InviteBody, InviteList, Invited, TitleBody};
 use crate::edge::api::failure::Failure;
+use crate::edge::api::read::Named;
 use crate::edge::api::{Api, read};
 use crate::edge::codes;
 use crate::model::enrolment::{Approval, InviteId};
@@ -17,7 +18,7 @@ use crate::net::Identity;
 use crate::wire::join::{JoinCode, SECRET_LEN, proof_key};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -92,21 +93,21 @@ pub(super) async fn invitations(State(api): State<Api>) -> Result<Json<InviteLis
 
 pub(super) async fn uninvite(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<Json<Value>, Failure> {
     done(&api, Request::Uninvite(read::part(&name)?)).await
 }
 
 pub(super) async fn approve(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<Json<Value>, Failure> {
     done(&api, Request::Approve(read::part(&name)?)).await
 }
 
 pub(super) async fn remove(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     body: Body,
 ) -> Result<Json<Value>, Failure> {
     let DoingBody { doing } = body_of(&api, body).await?;
@@ -131,7 +132,7 @@ async fn is_here(api: &Api, name: &ServerName) -> Result<bool, Failure> {
 
 pub(super) async fn entitle(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Named(name): Named,
     body: Body,
 ) -> Result<Json<Value>, Failure> {
     let TitleBody { title } = body_of(&api, body).await?;

@@ -4,6 +4,7 @@ use crate::client::contract::ErrorBody;
 use crate::daemon::port::AskError;
 use crate::edge::codes;
 use crate::model::refusal::Refusal;
+use crate::model::text::plain;
 use axum::Json;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -64,12 +65,13 @@ impl Failure {
             Failure::Refused(refusal) | Failure::OutOfBounds(refusal) => refusal,
             Failure::Unreadable(why) => Refusal::new(
                 codes::REQUEST_UNREADABLE,
-                why,
+                // It repeats what was sent.
+                plain(&why),
                 "correct what the message names; is the program that asks of another version?",
             ),
             Failure::NoSuchPath(path) => Refusal::new(
                 codes::NO_SUCH_PATH,
-                format!("there is no {path}"),
+                format!("there is no {}", plain(&path)),
                 "is the program that asks newer than this server? See `lictree status`",
             ),
             Failure::NotAdmitted => Refusal::new(

@@ -73,6 +73,8 @@ use crate::model::view::LimitView;
 use crate::net::Occupancy;
 use crate::wire::license_file::VendorKeys;
 use failure::Failure;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -171,6 +173,15 @@ impl Api {
             imports,
             surveys,
         }))
+    }
+
+    /// Answers one request as the socket does for those whom it admits.
+    pub async fn answer(&self, request: axum::extract::Request) -> axum::response::Response {
+        let service = TowerToHyperService::new(routes::router(self.clone()));
+        match service.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 
     /// The server's answer, unless it refuses.

@@ -2,6 +2,7 @@
 
 use crate::client::contract::{DeviceList, DeviceOutcomes, MergeBody};
 use crate::edge::api::failure::Failure;
+use crate::edge::api::read::Named;
 use crate::edge::api::{Api, node_json, read};
 use crate::model::device::{DeviceId, DeviceState};
 use crate::model::discovery::MacAddress;
@@ -14,7 +15,7 @@ use crate::model::view::{NodeTotal, NodeView};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -192,7 +193,7 @@ async fn unknown(api: &Api, id: &DeviceId) -> Result<Option<Refusal>, Failure> {
 
 pub(super) async fn show(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<NodeView>, Failure> {
     match api.ask(Request::Node(read::part(&id)?)).await? {
         Answer::Node(view) => Ok(Json(view)),

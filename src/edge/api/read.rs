@@ -2,8 +2,9 @@
 
 use crate::edge::api::failure::Failure;
 use axum::body::Body;
-use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
@@ -31,6 +32,18 @@ pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 
 pub(super) fn query<T>(read: Result<Query<T>, QueryRejection>) -> Result<T, Failure> {
     read.map(|Query(query)| query).map_err(|error| Failure::Unreadable(error.body_text()))
+}
+
+/// The one part of a path that names something, as text.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Named, Failure> {
+        let read = Path::<String>::from_request_parts(parts, state).await;
+        read.map(|Path(text)| Named(text)).map_err(|error| Failure::Unreadable(error.body_text()))
+    }
 }
 
 /// A part of a path or of a query that must mean something.

@@ -2,13 +2,14 @@
 
 use crate::client::contract::{ScanBody, ScanList, ScanView};
 use crate::edge::api::failure::Failure;
+use crate::edge::api::read::Named;
 use crate::edge::api::{Api, read};
 use crate::edge::scan::{Change, Desk, about_product};
 use crate::model::name::ProductName;
 use crate::model::request::Request;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 /// The desk; none stands behind the ports of tests, nor behind a server that stops.
 fn desk(api: &Api) -> Result<&Desk, Failure> {
@@ -41,28 +42,28 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<ScanList>, Failu
 
 pub(super) async fn show(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<ScanView>, Failure> {
     desk(&api)?.show(read::part(&id)?).map(Json).map_err(Failure::Refused)
 }
 
 pub(super) async fn pause(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<ScanView>, Failure> {
     change(&api, &id, Change::Pause)
 }
 
 pub(super) async fn resume(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<ScanView>, Failure> {
     change(&api, &id, Change::Resume)
 }
 
 pub(super) async fn stop(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Json<ScanView>, Failure> {
     change(&api, &id, Change::Stop)
 }

@@ -402,10 +402,14 @@ async fn what_makes_no_sense_is_refused_with_a_word() {
     for (line, body, status, code) in [
         ("GET /v2/status", "", 404, "LT0694"),
         ("DELETE /v1/status", "", 404, "LT0694"),
+        ("GET /v1/sta\u{9b}31mtus", "", 404, "LT0694"),
         ("GET /v1/servers/UPPER", "", 400, "LT0693"),
         ("GET /v1/nodes?limt=3", "", 400, "LT0693"),
         ("GET /v1/nodes?state=broken", "", 400, "LT0693"),
         ("GET /v1/nodes/17", "", 400, "LT0693"),
+        ("GET /v1/nodes/%ff", "", 400, "LT0693"),
+        ("POST /v1/servers/%ff/title", "{\"title\":\"x\"}", 400, "LT0693"),
+        ("POST /v1/holdings", "{\"\\u001b[31m\":1}", 400, "LT0693"),
         ("POST /v1/holdings", "{\"relay\":\"d\"", 400, "LT0693"),
         ("POST /v1/holdings", "{\"relay\":\"d\",\"verb\":\"distribute\"}", 400, "LT0693"),
         ("POST /v1/nodes/ignore", "{\"devices\":[],\"product\":\"x\"}", 400, "LT0693"),
@@ -417,6 +421,7 @@ async fn what_makes_no_sense_is_refused_with_a_word() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
         assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{line}: {answer}");
         assert!(answer.contains("\"hint\":\""), "{line}: {answer}");
+        assert!(!answer.contains("\\u001b") && !answer.contains('\u{9b}'), "{line}: {answer}");
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::client::contract::EventList;
 use crate::edge::api::failure::Failure;
+use crate::edge::api::read::Named;
 use crate::edge::api::{Api, read};
 use crate::model::audit::AuditView;
 use crate::model::request::{Answer, Request};
 use crate::model::view::{RangesView, ServerView, ServersView, StatusView};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::Deserialize;
 
 type Shown<T> = Result<Json<T>, Failure>;
@@ -27,7 +28,7 @@ pub(super) async fn servers(State(api): State<Api>) -> Shown<ServersView> {
     }
 }
 
-pub(super) async fn server(State(api): State<Api>, Path(name): Path<String>) -> Shown<ServerView> {
+pub(super) async fn server(State(api): State<Api>, Named(name): Named) -> Shown<ServerView> {
     match api.ask(Request::Server(read::part(&name)?)).await? {
         Answer::Server(view) => Ok(Json(view)),
         _ => Err(Failure::Unexpected),
@@ -48,7 +49,7 @@ pub(super) async fn ranges(State(api): State<Api>) -> Shown<RangesView> {
     }
 }
 
-pub(super) async fn range(State(api): State<Api>, Path(source): Path<String>) -> Shown<RangesView> {
+pub(super) async fn range(State(api): State<Api>, Named(source): Named) -> Shown<RangesView> {
     match api.ask(Request::Range(read::part(&source)?)).await? {
         Answer::Ranges(view) => Ok(Json(view)),
         _ => Err(Failure::Unexpected),

@@ -4,6 +4,7 @@
 //! default stands in, so that one reading finds everything that is wrong.
 
 use crate::edge::codes;
+use crate::model::text::plain;
 use crate::model::view::LimitView;
 use std::cell::RefCell;
 use std::fmt;
@@ -17,6 +18,9 @@ use toml::de::{DeTable, DeValue};
 
 /// The largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Problems told of one file; nobody reads more, and each takes a look through the file.
+const PROBLEMS_MAX: usize = 100;
 
 /// What the names of limits begin with.
 const LIMITS: &str = "limits.";
@@ -94,6 +98,7 @@ impl<'a> Document<'a> {
         Section { document: self, name: name.to_string(), table, asked: Vec::new() }
     }
 
+    /// Keys are told as somebody wrote them, and with nothing in them that moves a cursor.
     pub(super) fn complain(
         &self,
         code: &'static str,
@@ -102,11 +107,19 @@ impl<'a> Document<'a> {
         what: &str,
         remedy: &str,
     ) {
+        let mut problems = self.problems.borrow_mut();
+        let (key, what, remedy) = match problems.len() {
+            PROBLEMS_MAX.. => return,
+            len if len + 1 == PROBLEMS_MAX => {
+                ("", "more is wrong from here on", "correct what is told, and look again")
+            }
+            _ => (key, what, remedy),
+        };
         let before = self.text.get(..at).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let place = format!("{}:{line}", self.file.display());
-        let (key, what, remedy) = (key.to_string(), what.to_string(), remedy.to_string());
-        self.problems.borrow_mut().push(Problem { code, place, key, what, remedy });
+        let (key, what, remedy) = (plain(key), plain(what), plain(remedy));
+        problems.push(Problem { code, place, key, what, remedy });
     }
 
     /// The limits that were asked for, in that order.
@@ -354,7 +367,9 @@ impl<'a> Section<'a> {
 
 /// The known key that a person may have meant: at most a third of it would have to change.
 pub(in crate::edge) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let best = known.iter().min_by_key(|key| distance(name, key))?;
+    // No letter more than a third can be left out: a key as long as a file costs nothing.
+    let close = |key: &&&str| name.chars().count().abs_diff(key.len()) * 3 <= key.len();
+    let best = known.iter().filter(close).min_by_key(|key| distance(name, key))?;
     (distance(name, best) * 3 <= best.len()).then_some(*best)
 }
 

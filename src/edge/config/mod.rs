@@ -84,9 +84,15 @@ impl Default for Limits {
 /// that is wrong with it.
 pub fn read(file: &Path) -> (Option<Configuration>, Problems) {
     match document::read(file) {
-        Ok(text) => judge::configuration(file, &text),
+        Ok(text) => read_text(file, &text),
         Err(problems) => (None, problems),
     }
+}
+
+/// The same of the text of a file, which need not be there: its path tells what a relative
+/// `data_dir` starts from.
+pub fn read_text(file: &Path, text: &str) -> (Option<Configuration>, Problems) {
+    judge::configuration(file, text)
 }
 
 /// Reads and judges a file and the identity it leads to.

@@ -2,7 +2,7 @@
 
 use crate::edge::codes;
 use crate::edge::config::document::Document;
-use crate::edge::config::{Configuration, Limits, Problem, judge};
+use crate::edge::config::{Configuration, Limits, Problem, judge, nearest};
 use crate::model::holding::Role;
 use crate::wire::license_file::{VendorKey, VendorKeys};
 use proptest::collection::vec;
@@ -153,6 +153,30 @@ fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
     assert!(problem.to_string().starts_with("LT0105 conf/a.toml:"), "{problem}");
     let (_, problems) = read(&format!("zzz = 1\n{PRIMARY}"));
     assert!(problems[0].remedy.contains("config/primary.toml"), "{}", problems[0].remedy);
+}
+
+#[test]
+fn a_key_moves_no_cursor_when_it_is_told() {
+    let (_, problems) = read("\"tr\\u001b[31mee\" = 1\n");
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|one| one.contains("tr\u{fffd}[31mee")), "{told:?}");
+    assert!(!told.iter().any(|one| one.contains('\u{1b}')), "{told:?}");
+}
+
+#[test]
+fn a_key_as_long_as_a_file_is_compared_with_none() {
+    let known = ["tree", "name", "role"];
+    let begun = std::time::Instant::now();
+    assert_eq!(nearest(&"tree".repeat(1 << 18), &known.repeat(1_000)), None);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(nearest("trie", &known), Some("tree"));
+}
+
+#[test]
+fn of_a_file_that_is_no_toml_at_all_the_first_problems_are_told() {
+    let (_, problems) = read(&"=\n".repeat(1 << 14));
+    assert_eq!(problems.len(), 100);
+    assert_eq!(problems[99].what, "more is wrong from here on");
 }
 
 #[test]

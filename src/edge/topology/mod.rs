@@ -102,10 +102,10 @@ impl Topology {
     /// Reads and judges `folder/topology.toml` and the discovery tables it names.
     pub fn read(folder: &Path) -> Result<Topology, Vec<Problem>> {
         let path = folder.join(TOPOLOGY_NAME);
-        let mut complaints = Complaints::new(&path);
         let text = match text_of(&path) {
             Ok(text) => text,
             Err(found) => {
+                let mut complaints = Complaints::new(&path);
                 complaints.add(
                     codes::TOPOLOGY_FILE,
                     "",
@@ -115,7 +115,13 @@ impl Topology {
                 return Err(complaints.all());
             }
         };
-        let raw = file::read(&text, &mut complaints);
+        Topology::read_text(folder, &text)
+    }
+
+    /// The same of the text of its file; the discovery tables are looked for in `folder`.
+    pub fn read_text(folder: &Path, text: &str) -> Result<Topology, Vec<Problem>> {
+        let mut complaints = Complaints::new(&folder.join(TOPOLOGY_NAME));
+        let raw = file::read(text, &mut complaints);
         check::judge(folder, raw, complaints)
     }
 

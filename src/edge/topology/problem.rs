@@ -1,5 +1,6 @@
 //! What is wrong with a topology: one line each, with the place and what to do about it.
 
+use crate::model::text::plain;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,7 @@ impl Complaints {
         Complaints { file: file.to_path_buf(), problems: Vec::new() }
     }
 
+    /// Names are told as somebody wrote them, and with nothing in them that moves a cursor.
     pub(super) fn add(
         &mut self,
         code: &'static str,
@@ -55,9 +57,9 @@ impl Complaints {
         self.problems.push(Problem {
             code,
             file: self.file.clone(),
-            key: key.into(),
-            found: found.into(),
-            remedy: remedy.into(),
+            key: plain(&key.into()),
+            found: plain(&found.into()),
+            remedy: plain(&remedy.into()),
         });
     }
 

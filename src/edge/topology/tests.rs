@@ -176,6 +176,14 @@ fn the_key_that_was_meant_is_suggested() {
 }
 
 #[test]
+fn a_name_moves_no_cursor_when_it_is_told() {
+    let found = spoilt("name = \"west\"", "name = \"we\\u001bst\"\n\"lis\\u202eten\" = 4");
+    assert!(!found.is_empty());
+    let told = found.join("\n");
+    assert!(!told.contains(['\u{1b}', '\u{202e}']) && told.contains('\u{fffd}'), "{told:?}");
+}
+
+#[test]
 fn a_folder_without_a_topology_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let found = Topology::read(folder.path()).unwrap_err();

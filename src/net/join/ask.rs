@@ -128,7 +128,7 @@ fn pinned<'c>(
     shown: &'c [CertificateDer<'c>],
     pins: &[[u8; 32]],
 ) -> Option<(Peer, Vec<CertificateDer<'c>>)> {
-    let server = certificate::read_server(leaf).ok()?.peer;
+    let server = Peer::named_by(leaf).ok()?;
     let of_the_tree = |shown: &&CertificateDer<'_>| {
         certificate::read_authority(shown).is_ok_and(|found| {
             // Only the whole certificate that the authority itself has signed is to be believed

@@ -1,0 +1,99 @@
+//! Every reader of what comes from outside, fed with what is nearly right: the twin of the fuzz
+//! targets in `fuzz/`, on stable and without instruments.
+//!
+//! ```text
+//!   fuzz/corpus/TARGET ─┬─ as it is ───────────────────────────────┐
+//!   folders of inputs ──┼─ cut at each byte, each bit flipped ─────┼─► tests/decoders
+//!                       ├─ fields doubled, lengths that lie, … ────┤
+//!                       └─ spliced and shaken at random, seeded ───┘
+//! ```
+//!
+//! Equal seeds give equal inputs. An input that a check fails on is kept as a file, whose place the
+//! failure names; put it into the corpus with the mended reader.
+//!
+//! Environment: `LICTREE_FUZZ` (times as many random inputs), `LICTREE_SEED` (other ones),
+//! `LICTREE_FUZZ_TARGET` (only that one), `LICTREE_FUZZ_SEEDS=write` (writes the inputs that are
+//! made of the golden files). See the table: `cargo test --test fuzz -- --nocapture`.
+
+#[path = "fuzz/corpus.rs"]
+mod corpus;
+#[path = "decoders/mod.rs"]
+mod decoders;
+#[path = "fuzz/draw.rs"]
+mod draw;
+#[path = "fuzz/feeding.rs"]
+mod feeding;
+#[path = "fuzz/memory.rs"]
+mod memory;
+#[path = "fuzz/message.rs"]
+mod message;
+#[path = "fuzz/shake.rs"]
+mod shake;
+
+use decoders::TARGETS;
+use feeding::{Fed, feed};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+#[test]
+fn every_reader_holds() {
+    let (times, seed) = (number("LICTREE_FUZZ", 1), number("LICTREE_SEED", 1));
+    let only = std::env::var("LICTREE_FUZZ_TARGET").ok();
+    let chosen = TARGETS.iter().filter(|target| only.as_ref().is_none_or(|o| o == target.name));
+    let chosen: Vec<_> = chosen.collect();
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(target) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let fed = feed(target, times, seed);
+            all.lock().unwrap().push(fed);
+        }
+    };
+    std::thread::scope(|threads| {
+        let count = std::thread::available_parallelism().map_or(1, usize::from).min(chosen.len());
+        (0..count).for_each(|_| drop(threads.spawn(work)));
+    });
+    let mut all: Vec<Fed> = all.into_inner().unwrap();
+    all.sort_by_key(|fed| TARGETS.iter().position(|target| target.name == fed.name));
+    println!("{}", Fed::HEAD);
+    all.iter().for_each(|fed| println!("{fed}"));
+    assert_eq!(all.len(), chosen.len());
+    let failed: Vec<&str> = all.iter().flat_map(|fed| &fed.failed).map(String::as_str).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    for fed in &all {
+        assert!(fed.corpus > 0, "{} has no input at all", fed.name);
+        assert!(fed.taken > 0, "{} takes nothing: its inputs do not reach the reader", fed.name);
+        assert!(fed.taken < fed.run, "{} refuses nothing", fed.name);
+    }
+}
+
+#[test]
+fn what_is_golden_is_in_the_corpus() {
+    let write = std::env::var("LICTREE_FUZZ_SEEDS").is_ok_and(|value| value == "write");
+    for (path, bytes) in corpus::seeds() {
+        if write {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let there = std::fs::read(&path).unwrap_or_default();
+        let remedy = "LICTREE_FUZZ_SEEDS=write cargo test --test fuzz golden";
+        assert!(there == bytes, "{} is not what is written today: {remedy}", path.display());
+    }
+}
+
+#[test]
+fn the_corpus_stays_small() {
+    let sizes = TARGETS.iter().flat_map(|target| corpus::of(target.name));
+    let sizes: Vec<(String, usize)> = sizes.map(|(name, bytes)| (name, bytes.len())).collect();
+    let long = sizes.iter().find(|(_, size)| *size > corpus::FILE_BYTES_MAX);
+    assert_eq!(long, None);
+    assert!(sizes.iter().map(|(_, size)| size).sum::<usize>() < corpus::BYTES_MAX);
+    for folder in std::fs::read_dir(corpus::root()).unwrap() {
+        let name = folder.unwrap().file_name();
+        let known = TARGETS.iter().any(|target| *target.name == *name);
+        assert!(known, "there is a corpus for {name:?}, and no such target");
+    }
+}
