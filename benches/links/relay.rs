@@ -122,6 +122,7 @@ impl Relay {
         let founding =
             Founding { tree: tree.clone(), name: name.clone(), role: Role::Relay, incarnation };
         let start = Start {
+            proven: true,
             tuning: Default::default(),
             founding,
             software: "bench".to_string(),

@@ -25,8 +25,8 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::node_query::{NodeFilter, NodeQuery};
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome};
 use crate::model::view::{
-    EventView, LicenseView, LimitsView, NodePage, NodeTotal, NodeView, RangesView, RotationView,
-    ServerView, ServersView, StatusView,
+    EventView, LicenseView, LimitsView, NodePage, NodeTotal, NodeView, RangesView, RecoveryView,
+    RotationView, ServerView, ServersView, StatusView,
 };
 use call::{Method, Query};
 use contract::{
@@ -289,6 +289,15 @@ impl Client {
     /// How far a change of authority is; with `Do` it begins, with `Force` goes on.
     pub async fn rotate_authority(&self, doing: Doing) -> Result<RotationView, ClientError> {
         self.post("/v1/authority/rotate", &DoingBody { doing: doing.into() }).await
+    }
+
+    pub async fn recovery(&self) -> Result<RecoveryView, ClientError> {
+        self.get("/v1/recovery").await
+    }
+
+    /// Ends a recovery; by `Force` without those who have not said what they use.
+    pub async fn end_recovery(&self, doing: Doing) -> Result<Value, ClientError> {
+        self.post("/v1/recovery/end", &DoingBody { doing: doing.into() }).await
     }
 
     /// Lets the server ask for a new certificate.

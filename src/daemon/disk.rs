@@ -10,6 +10,7 @@
 //! After the first failure a thread writes nothing more.
 
 use crate::daemon::DaemonError;
+use crate::daemon::witness::Witness;
 use crate::model::log::{Checkpoint, LogBatch, LogPosition};
 use crate::store::{LogStore, RowStore};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(super) enum LogJob {
     Append(LogBatch),
     /// Durable with the next append.
     Cut(LogPosition),
+    /// It is durable that the server recovers: the witness follows this log.
+    Attest,
 }
 
 /// The owner's side of both threads. They end when it is dropped.
@@ -45,6 +48,7 @@ impl Disk {
     pub(super) fn start(
         log: LogStore,
         rows: RowStore,
+        witness: Witness,
         log_queue_max: usize,
     ) -> Result<Disk, DaemonError> {
         let (report, progress) = watch::channel(Progress::default());
@@ -52,7 +56,7 @@ impl Disk {
         let (to_log, log_jobs) = mpsc::channel(log_queue_max);
         let (to_rows, checkpoints) = mpsc::channel(1);
         let log_thread = spawn("lictree-log", &report, move |report| {
-            keep_log(log, log_jobs, log_queue_max, report)
+            keep_log((log, witness), log_jobs, log_queue_max, report)
         })?;
         let rows_thread =
             spawn("lictree-rows", &report, move |report| keep_rows(rows, checkpoints, report))?;
@@ -106,7 +110,7 @@ fn spawn(
     report: &Report,
     work: impl FnOnce(&watch::Sender<Progress>) -> Result<(), DaemonError> + Send + 'static,
 ) -> Result<JoinHandle<()>, DaemonError> {
-    let report = Witness(report.clone());
+    let report = Mourner(report.clone());
     let body = move || {
         if let Err(error) = work(&report.0) {
             report.fail(error);
@@ -117,9 +121,9 @@ fn spawn(
 }
 
 /// Tells the owner when its thread dies of a panic.
-struct Witness(Report);
+struct Mourner(Report);
 
-impl Witness {
+impl Mourner {
     fn fail(&self, error: DaemonError) {
         self.0.send_modify(|progress| {
             progress.failed.get_or_insert(error);
@@ -127,7 +131,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for Mourner {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.fail(DaemonError::Broken("a thread of the disk panicked".to_string()));
@@ -136,7 +140,7 @@ impl Drop for Witness {
 }
 
 fn keep_log(
-    mut store: LogStore,
+    (mut store, mut witness): (LogStore, Witness),
     mut jobs: mpsc::Receiver<LogJob>,
     at_once: usize,
     report: &watch::Sender<Progress>,
@@ -147,10 +151,15 @@ fn keep_log(
             match job {
                 LogJob::Append(batch) => batches.push(batch),
                 LogJob::Cut(position) => store.cut_behind(position),
+                LogJob::Attest => witness.follow(),
             }
         }
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         store.append(&batches)?;
+        let reached = batches.iter().filter_map(|batch| batch.entries.last()).next_back();
+        if let Some(entry) = reached {
+            witness.advance(entry.index);
+        }
         batches.clear();
         report.send_modify(|progress| progress.persisted = last);
     }
@@ -185,7 +194,9 @@ mod tests {
         let folder = FolderMeta { tree, server, incarnation: 1 };
         create_on(FolderFiles::on(&disk), &folder).unwrap();
         let (log, rows, _) = open_on(FolderFiles::on(&disk), &StoreLimits::default()).unwrap();
-        (Disk::start(log, rows, 4).unwrap(), disk)
+        let folder = tempfile::tempdir().unwrap();
+        let (witness, _) = Witness::open(None, &folder.path().join("hq"), (1, 0), true).unwrap();
+        (Disk::start(log, rows, witness, 4).unwrap(), disk)
     }
 
     fn batch(number: u64, index: u64) -> LogJob {

@@ -13,7 +13,8 @@
 //! - `owner`: the one task that holds `server::Server`. `port`: how requests reach it.
 //! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
-//! - `disk`: the threads of log and rows. `clock`, `entropy`: time and chance as values.
+//! - `disk`: the threads of log and rows; `witness`: whether a folder is the newest there
+//!   was. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `pace`: how fast it may be; `links`: all of them; `uplink`,
 //!   `downlink`: how they come.
 //! - `refused`: those who are not let in or are cut off, in words for the event log.
@@ -43,6 +44,7 @@ mod links;
 mod refused;
 mod renewal;
 mod uplink;
+mod witness;
 
 pub use clock::wall;
 pub use entropy::fill_random;

@@ -93,6 +93,8 @@ pub(super) struct Owner {
     /// The same for checkpoints, counted.
     checkpoints_begun: u64,
     checkpoints_done: u64,
+    /// The witness follows this log, whatever it knew at the start.
+    attested: bool,
 }
 
 impl Owner {
@@ -110,6 +112,7 @@ impl Owner {
             persisted: 0,
             checkpoints_begun: 0,
             checkpoints_done: 0,
+            attested: false,
         }
     }
 
@@ -232,6 +235,10 @@ impl Owner {
         let effects = self.parts.server.effects(now);
         if let Some(why) = self.parts.server.fatal() {
             return Err(DaemonError::Broken(why.to_string()));
+        }
+        if !self.attested && self.parts.server.engine().state().server.recovery.is_some() {
+            self.attested = true;
+            self.parts.disk.log(LogJob::Attest).await?;
         }
         for effect in effects {
             match effect {

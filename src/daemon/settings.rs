@@ -21,6 +21,8 @@ pub struct Settings {
     pub name: ServerName,
     pub role: Role,
     pub data_dir: PathBuf,
+    /// Where the witness of a clean restart is; without one, beside the data folder.
+    pub witness: Option<PathBuf>,
     /// Where children call; a server without children needs none.
     pub listen: Option<SocketAddr>,
     /// Whom to call; at relays only, and always there.

@@ -15,6 +15,7 @@ use crate::daemon::registrar::Registrar;
 use crate::daemon::renewal::Renewal;
 use crate::daemon::settings::{DaemonLimits, Settings, state_dir};
 use crate::daemon::uplink::{Pauses, Uplink};
+use crate::daemon::witness::{Found, Witness};
 use crate::model::command::Founding;
 use crate::model::enrolment::Trust;
 use crate::model::holding::Role;
@@ -47,9 +48,10 @@ pub struct Running {
 /// Opens the data folder (made anew when there is no state yet), starts the server and its links.
 /// To be called inside a runtime. Requests are answered once the server has its own log.
 pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
-    let (log, rows, recovered) = open(&settings)?;
+    let (log, rows, recovered, is_new) = open(&settings)?;
+    let (witness, proven) = witness(&settings, &recovered, is_new)?;
     let mut clock = Clock::start();
-    let server = recovered_server(&settings, recovered, clock.now())?;
+    let server = recovered_server(&settings, recovered, proven, clock.now())?;
     let DaemonLimits { inbox_max, log_queue_max, stop_grace, .. } = settings.limits;
     let trust = server.engine().state().trust.trust.clone();
     let registrar = registrar(&settings, &trust)?;
@@ -64,7 +66,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     };
     let occupancy = listener.as_ref().map(Listener::occupancy);
     let listening = listener.as_ref().map(Listener::local_address).transpose()?;
-    let disk = Disk::start(log, rows, log_queue_max)?;
+    let disk = Disk::start(log, rows, witness, log_queue_max)?;
     let links = Links::default();
     let paces = Arc::new(Paces::new(&settings.limits.pace, settings.net.connections_max));
     let (post, inbox) = mpsc::channel(inbox_max);
@@ -119,9 +121,11 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
 fn recovered_server(
     settings: &Settings,
     recovered: Recovered,
+    proven: bool,
     now: Timestamp,
 ) -> Result<Server, DaemonError> {
     Ok(Server::start(Start {
+        proven,
         tuning: settings.tuning.clone(),
         founding: founding(settings, &recovered)?,
         software: settings.software.clone(),
@@ -205,10 +209,33 @@ fn registrar(settings: &Settings, trust: &Trust) -> Result<Option<Registrar>, Da
     Ok(registrar)
 }
 
-fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered), DaemonError> {
+/// The witness, and whether it proves that this folder is the newest of this server.
+fn witness(
+    settings: &Settings,
+    recovered: &Recovered,
+    is_new: bool,
+) -> Result<(Witness, bool), DaemonError> {
+    let last = recovered.entries.last().map_or(recovered.rows.at.index, |entry| entry.index);
+    let known = (recovered.folder.incarnation, last);
+    let (path, dir) = (settings.witness.as_deref(), &settings.data_dir);
+    let (witness, found) = Witness::open(path, dir, known, is_new)?;
+    match &found {
+        Found::Proven => {}
+        Found::Nothing => tracing::warn!("no witness proves that this data folder is the newest"),
+        Found::Another => tracing::warn!("the witness is of another data folder of this server"),
+        Found::Later(index) => tracing::warn!(
+            "this data folder is an older copy: it ends at change {last}, and there was {index}"
+        ),
+    }
+    Ok((witness, found == Found::Proven))
+}
+
+/// The stores of the data folder, and whether they were made now.
+fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), DaemonError> {
     let dir = state_dir(&settings.data_dir);
     let mark = settings.data_dir.join(STATE_MADE);
-    if !dir.exists() {
+    let is_new = !dir.exists();
+    if is_new {
         // An empty state in place of one that is lost would count licenses a second time.
         if mark.exists() {
             return Err(DaemonError::StateLost { state: dir, mark });
@@ -227,7 +254,8 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered), DaemonEr
         rows_cache_bytes: settings.limits.rows_cache_bytes,
         ..StoreLimits::default()
     };
-    Ok(store::open(&dir, &limits)?)
+    let (log, rows, recovered) = store::open(&dir, &limits)?;
+    Ok((log, rows, recovered, is_new))
 }
 
 /// Stands in a data folder from the first start on.

@@ -12,13 +12,57 @@
 use super::Engine;
 use super::transfer::edge_report;
 use crate::model::command::Command;
-use crate::model::edge::{AttachId, EdgeReport, Level};
-use crate::model::letter::{Address, Body};
+use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
+use crate::model::holding::HoldingOption;
+use crate::model::letter::{Address, Body, Versions};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
-use crate::model::row::RowKey;
+use crate::model::report::{StreamId, Table};
+use crate::model::row::{FORMERS_MAX, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
+
+/// A challenge that is open, and how far the relay's rows were here when it was made: whoever
+/// answers it has written at least that.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    pub nonce: u64,
+    /// Table, incarnation, version.
+    rows: Vec<(Table, u64, u64)>,
+}
+
+impl Challenge {
+    /// Whether the relay knows less of its own rows than it has said.
+    fn rows_lost(&self, relay: &ServerName, data: DataSet, said: &Versions) -> Option<Refusal> {
+        let said = |table| said.iter().find(|(of, _)| *of == table).map_or(0, |(_, v)| *v);
+        let lost = |(table, incarnation, have): &&(Table, u64, u64)| {
+            *incarnation == data.incarnation && said(*table) < *have
+        };
+        let (table, _, have) = self.rows.iter().find(lost)?;
+        let (table, knows) = (format!("{table:?}").to_lowercase(), said(*table));
+        Some(set_back(relay, &format!("it knows change {knows} of its {table}, and {have} came")))
+    }
+}
+
+fn refused(relay: &ServerName, why: &str) -> Refusal {
+    Refusal::new(
+        "LT0232",
+        format!("{relay} is not attached: {why}"),
+        format!("start {relay} with its own newest data folder"),
+    )
+}
+
+/// The relay's data is older than what it has said: it has to recover.
+fn set_back(relay: &ServerName, found: &str) -> Refusal {
+    Refusal::new(
+        SET_BACK,
+        format!("{relay} is not attached: {found}; its data was set back"),
+        format!("it recovers by itself; see at {relay}: lictree recovery show"),
+    )
+}
+
+/// The code of a refusal that says that a relay's data was set back.
+pub(super) const SET_BACK: &str = "LT0233";
 
 impl Engine {
     // === The primary's end ===
@@ -28,19 +72,26 @@ impl Engine {
         &mut self,
         relay: ServerName,
         nonce: u64,
-        incarnation: u64,
+        data: DataSet,
+        versions: &Versions,
         edges: Vec<(ProductName, EdgeReport)>,
     ) {
-        if self.challenges.get(&relay) == Some(&nonce) {
+        let Some(open) = self.challenges.get(&relay).filter(|open| open.nonce == nonce) else {
+            return;
+        };
+        if let Some(refusal) = open.rows_lost(&relay, data, versions) {
             self.challenges.remove(&relay);
-            let before = self.unattached.get(&relay);
-            let refusal = before.and_then(|_| self.attach_check(&relay, incarnation, &edges).err());
-            if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
-                return self.refuse_attach(&relay, nonce, refusal);
-            }
-            let attach = self.next_attach();
-            self.propose(Command::Attach { relay, nonce, attach, incarnation, edges });
+            return self.refuse_attach(&relay, nonce, refusal);
         }
+        self.challenges.remove(&relay);
+        let before = self.unattached.get(&relay);
+        let refusal = before.and_then(|_| self.attach_check(&relay, data, &edges).err());
+        if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
+            return self.refuse_attach(&relay, nonce, refusal);
+        }
+        let attach = self.next_attach();
+        let DataSet { incarnation, former } = data;
+        self.propose(Command::Attach { relay, nonce, attach, incarnation, former, edges });
     }
 
     /// Primary: whether a relay that is known may begin to attach once more now: each attachment
@@ -61,7 +112,15 @@ impl Engine {
 
     /// Primary: opens a challenge for this relay; an older one is void.
     pub(super) fn challenge(&mut self, relay: &ServerName, nonce: u64) {
-        self.challenges.insert(relay.clone(), nonce);
+        // One that is said again is answered by what it was answered by before.
+        if self.challenges.get(relay).is_some_and(|open| open.nonce == nonce) {
+            return self.send_below(relay, Body::Challenge { nonce });
+        }
+        let rows = StreamId::of(relay).into_iter().map(|stream| {
+            let (incarnation, have) = self.stream_version(&stream);
+            (stream.table, incarnation, have)
+        });
+        self.challenges.insert(relay.clone(), Challenge { nonce, rows: rows.collect() });
         self.send_below(relay, Body::Challenge { nonce });
     }
 
@@ -71,18 +130,18 @@ impl Engine {
         relay: &ServerName,
         nonce: u64,
         attach: AttachId,
-        incarnation: u64,
+        data: DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) {
         if !self.state.met.contains_key(relay) {
             // It did not say yet that it is there. It will, and asks again.
             return;
         }
-        if let Err(refusal) = self.attach_check(relay, incarnation, edges) {
+        if let Err(refusal) = self.attach_check(relay, data, edges) {
             self.note("server.attach-refused", refusal.to_string());
             return self.refuse_attach(relay, nonce, refusal);
         }
-        self.begin_anew(relay, incarnation);
+        self.take_data_set(relay, data);
         if let Some(way) = self.links.way_down(relay) {
             self.attach_ways.insert(relay.clone(), way);
         }
@@ -99,14 +158,38 @@ impl Engine {
         self.send_below(relay, body);
     }
 
-    /// A relay with a new data set and nothing outstanding: its edges count from zero again. What
-    /// its old data set may still say carries an older attachment.
-    fn begin_anew(&mut self, relay: &ServerName, incarnation: u64) {
+    /// Another data set of a relay: one that continues the one before it, or a new one.
+    fn take_data_set(&mut self, relay: &ServerName, data: DataSet) {
+        if data.former == 0 || !self.continues(relay, data) {
+            return self.begin_anew(relay, data);
+        }
         let Some(met) = self.state.met.get_mut(relay) else { return };
-        if met.incarnation == incarnation {
+        let known = std::mem::replace(&mut met.incarnation, data.incarnation);
+        let before = [data.former, known];
+        for former in before.into_iter().filter(|former| ![0, data.incarnation].contains(former)) {
+            if !met.formers.contains(&former) {
+                met.formers.push(former);
+            }
+        }
+        let more = met.formers.len().saturating_sub(FORMERS_MAX);
+        met.formers.drain(..more);
+        self.state.touch(RowKey::Met(relay.clone()));
+        if known == data.incarnation {
             return;
         }
-        met.incarnation = incarnation;
+        self.note("server.set-back", format!("the data of {relay} was set back; it recovers"));
+    }
+
+    /// A relay with a new data set and nothing outstanding: its edges count from zero again. What
+    /// its old data set may still say carries an older attachment.
+    fn begin_anew(&mut self, relay: &ServerName, data: DataSet) {
+        let Some(met) = self.state.met.get_mut(relay) else { return };
+        if met.incarnation == data.incarnation {
+            return;
+        }
+        met.incarnation = data.incarnation;
+        met.formers.clear();
+        met.formers.extend((data.former != 0).then_some(data.former));
         self.state.touch(RowKey::Met(relay.clone()));
         let edges = self.state.edges.iter_mut().filter(|((_, name), _)| name == relay);
         let mut changed = Vec::new();
@@ -114,6 +197,7 @@ impl Engine {
             edge.level.granted = 0;
             edge.level.returned_seen = 0;
             edge.granted_seen = 0;
+            edge.promised = edge.level.option != HoldingOption::None;
             changed.push(product.clone());
         }
         for product in changed {
@@ -123,53 +207,52 @@ impl Engine {
         }
     }
 
-    /// R7, and that the relay did not go back behind what it said before.
+    /// Whether a data set is the one known here, or continues it after it was set back.
+    fn continues(&self, relay: &ServerName, data: DataSet) -> bool {
+        let Some(met) = self.state.met.get(relay) else { return false };
+        let former = data.former != 0 && met.incarnation != 0;
+        data.incarnation == met.incarnation
+            || (former && (data.former == met.incarnation || met.formers.contains(&data.former)))
+    }
+
+    /// R7, and that the relay did not go back behind what it said before, unless it recovers.
     fn attach_check(
         &self,
         relay: &ServerName,
-        incarnation: u64,
+        data: DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) -> Result<(), Refusal> {
         let known = self.state.met.get(relay).map(|met| met.incarnation);
-        let refused = |why: String| {
-            Err(Refusal::new(
-                "LT0232",
-                format!("{relay} is not attached: {why}"),
-                format!("start {relay} with its own newest data folder"),
-            ))
-        };
-        let said =
-            |product: &ProductName| edges.iter().find(|(p, _)| p == product).map(|(_, r)| *r);
-        let another = known != Some(incarnation) && known != Some(0);
+        let continues = self.continues(relay, data);
+        // One that joined and was not heard yet (0) cannot have been told of any count.
+        let another = !continues && known != Some(0);
         if another && self.has_claims(relay) {
             let why = "its data is another than before, and licenses were registered there";
-            return refused(why.to_string());
+            return Err(refused(relay, why));
         }
         let edges_here = self.state.edges.iter().filter(|((_, name), _)| name == relay);
         for ((product, _), edge) in edges_here {
-            let report = said(product).unwrap_or_default();
-            let outstanding = edge.level.granted - edge.level.returned_seen;
-            // One that joined and was not heard yet (0) cannot have been told of any.
-            let told = known != Some(incarnation) && known != Some(0);
-            if told && outstanding > 0 {
-                return refused(format!(
-                    "its data is another than before, and {product} was given"
-                ));
+            if another && edge.level.granted > edge.level.returned_seen {
+                let why = format!("its data is another than before, and {product} was given");
+                return Err(refused(relay, &why));
             }
-            if known != Some(incarnation) {
-                // Nothing is with it: it begins anew, and so does the edge.
+            if !continues || data.former != 0 {
+                // Nothing is with it: it begins anew, and so does the edge. Or it recovers.
                 continue;
             }
-            if report.granted_seen < edge.granted_seen || report.returned < edge.level.returned_seen
-            {
-                return refused(format!("it forgot counts of {product} that it had confirmed"));
+            let said = edges.iter().find(|(of, _)| of == product).map(|(_, report)| *report);
+            let said = said.unwrap_or_default();
+            if said.granted_seen < edge.granted_seen || said.returned < edge.level.returned_seen {
+                let why = format!("it forgot counts of {product} that it had confirmed");
+                return Err(set_back(relay, &why));
             }
         }
         for (product, report) in edges {
             let granted = self.state.edges.get(&(product.clone(), relay.clone()));
             let granted = granted.map_or(0, |edge| edge.level.granted);
             if report.granted_seen > granted || report.returned > report.granted_seen {
-                return refused(format!("it claims counts of {product} that were never given"));
+                let why = format!("it claims counts of {product} that were never given");
+                return Err(refused(relay, &why));
             }
         }
         Ok(())
@@ -189,9 +272,25 @@ impl Engine {
         self.state.server.fenced = Some(nonce);
         self.state.touch(RowKey::Server);
         let incarnation = self.state.server.founding.incarnation;
+        let former = self.state.server.recovery.as_ref().map_or(0, |recovery| recovery.former);
+        let versions = self.own_versions();
         let edges = self.state.holdings.iter();
         let edges = edges.map(|(product, row)| (product.clone(), edge_report(row))).collect();
-        self.send_above(Address::Primary, Body::AttachRequest { nonce, incarnation, edges });
+        let body = Body::AttachRequest { nonce, incarnation, former, versions, edges };
+        self.send_above(Address::Primary, body);
+    }
+
+    /// Relay: why the primary does not take it, if it does not.
+    pub fn attach_refusal(&self) -> Option<&Refusal> {
+        self.attach_refusal.as_ref()
+    }
+
+    /// Relay: the primary did not take it. Until it does, nothing is granted here (R5).
+    pub(super) fn attach_refused(&mut self, refusal: Refusal) {
+        if refusal.code == SET_BACK && !self.recovers() {
+            self.begin_recovery(&refusal.message);
+        }
+        self.attach_refusal = Some(refusal);
     }
 
     pub(super) fn ask_attach(&mut self) {
@@ -219,6 +318,7 @@ impl Engine {
         self.state.server.attach = Some(attach);
         self.attach_refusal = None;
         self.state.touch(RowKey::Server);
+        self.attached_in_recovery(levels);
         for (product, level) in levels {
             self.take_level(attach, product, level);
         }

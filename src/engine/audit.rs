@@ -120,7 +120,7 @@ impl Engine {
             )),
             Some(there) if registered.0.checked_add(there) != Some(held.0) => {
                 unlike.push(format!(
-                    "it says that it holds {held}: {registered} registered there, and {there} granted"
+                    "it says that it holds {held}: {registered} registered there, {there} granted"
                 ));
             }
             Some(_) => {}

@@ -13,7 +13,8 @@ impl Engine {
     /// said, and it will be asked again where it belongs.
     pub(super) fn book_wishes(&mut self, asked: &BookWishes) {
         let BookWishes { product, origin, route, floor, wishes } = asked;
-        if self.state.phase(product) != Phase::Holding || self.is_elsewhere(product, route) {
+        let holds = self.state.phase(product) == Phase::Holding && !self.recovers();
+        if !holds || self.is_elsewhere(product, route) {
             return;
         }
         let verdicts = self.book(product, origin, route, *floor, wishes);
@@ -25,6 +26,10 @@ impl Engine {
 
     /// Decides wishes of own devices at once. How many were refused.
     pub(super) fn book_own(&mut self, product: &ProductName, wishes: &[Wish]) -> u64 {
+        if self.recovers() {
+            // They wait until it is known what is used.
+            return 0;
+        }
         let (name, floor) = (self.state.name().clone(), self.state.floor(product));
         let verdicts = self.book(product, &name, &[], floor, wishes);
         self.settle(product, &verdicts)
@@ -71,7 +76,7 @@ impl Engine {
         }
         let promised = |relay: &ServerName| {
             let edge = self.state.edges.get(&(product.clone(), relay.clone()));
-            edge.is_some_and(|edge| edge.level.option != HoldingOption::None)
+            edge.is_some_and(|edge| edge.level.option != HoldingOption::None || edge.promised)
         };
         self.state.is_primary() && !self.state.edges.is_empty() && route.iter().any(promised)
     }

@@ -171,7 +171,7 @@ impl Engine {
     }
 
     /// Opens a wish in place of an older one, and decides it here where this server holds.
-    fn wish(&mut self, number: DeviceNumber, product: &ProductName, want: Want) {
+    pub(super) fn wish(&mut self, number: DeviceNumber, product: &ProductName, want: Want) {
         self.close_wish(number);
         self.state.server.wish_last += 1;
         let wish = OpenWish { product: product.clone(), number: self.state.server.wish_last, want };
@@ -192,7 +192,7 @@ impl Engine {
         }
     }
 
-    fn close_wish(&mut self, number: DeviceNumber) {
+    pub(super) fn close_wish(&mut self, number: DeviceNumber) {
         let Some(row) = self.state.devices.get_mut(&number) else { return };
         let Some(wish) = row.wish.take() else { return };
         if let Some(open) = self.state.open.get_mut(&wish.product) {
@@ -244,7 +244,7 @@ impl Engine {
         self.became_managed.entry(product.clone()).or_default().push(number);
     }
 
-    fn count_managed(&mut self, product: Option<&ProductName>, by: i64) {
+    pub(super) fn count_managed(&mut self, product: Option<&ProductName>, by: i64) {
         let Some(product) = product else { return };
         let managed = self.state.managed.entry(product.clone()).or_default();
         *managed = managed.saturating_add_signed(by);

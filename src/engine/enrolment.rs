@@ -393,6 +393,7 @@ impl Engine {
             attach: known.and_then(|met| met.attach),
             enrolment: number,
             title: known.map_or(String::new(), |met| met.title.clone()),
+            formers: known.map_or(Vec::new(), |met| met.formers.clone()),
         };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));

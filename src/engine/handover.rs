@@ -20,8 +20,8 @@
 
 use super::{Deed, Engine};
 use crate::model::account::{Account, Below, Pack, PackPart, Verdict};
-use crate::model::command::Command;
 use crate::model::count::counted;
+use crate::model::device::DeviceNumber;
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
@@ -31,6 +31,7 @@ impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
     pub(super) fn advance(&mut self, product: &ProductName) {
         let licensed = self.state.ledgers.get(product).is_some_and(|l| l.registered > 0);
+        let recovers = self.recovers();
         let Some(row) = self.state.holdings.get_mut(product) else { return };
         let wants = row.level.option != HoldingOption::None;
         row.declined = licensed && row.level.option != HoldingOption::Registered;
@@ -42,7 +43,7 @@ impl Engine {
                 let cycle = row.cycle;
                 self.ask_take_over(product, cycle);
             }
-            Phase::Holding if !wants && !row.declined => {
+            Phase::Holding if !wants && !row.declined && !recovers => {
                 row.phase = Phase::Yielding;
                 let cycle = row.cycle;
                 self.yield_all(product, cycle);
@@ -54,7 +55,7 @@ impl Engine {
         self.sources_changed = true;
     }
 
-    fn ask_take_over(&mut self, product: &ProductName, cycle: u64) {
+    pub(super) fn ask_take_over(&mut self, product: &ProductName, cycle: u64) {
         let body = Body::TakeOver { product: product.clone(), cycle };
         self.send_above(Address::Holder(product.clone()), body);
     }
@@ -86,7 +87,8 @@ impl Engine {
         route: &[ServerName],
         cycle: u64,
     ) {
-        if self.state.phase(product) != Phase::Holding || route.first() != Some(relay) {
+        let holds = self.state.phase(product) == Phase::Holding;
+        if !holds || route.first() != Some(relay) || self.recovers() {
             return;
         }
         let ledger = self.state.ledger(product);
@@ -161,7 +163,7 @@ impl Engine {
     }
 
     /// Decides every open wish of own devices, now that this server holds.
-    fn settle_own(&mut self, product: &ProductName) {
+    pub(super) fn settle_own(&mut self, product: &ProductName) {
         let open = self.open_wishes(product, usize::MAX);
         if !open.is_empty() {
             let refused = self.book_own(product, &open);
@@ -171,16 +173,27 @@ impl Engine {
 
     fn take_in(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
         let product = &pack.product;
-        let ledger = self.state.ledger(product);
         for account in &pack.accounts {
-            ledger.put(Account { route: way(&account.route), ..account.clone() });
+            let account = Account { route: way(&account.route), ..account.clone() };
+            self.put_account(product, account);
         }
+        let ledger = self.state.ledger(product);
         for below in &pack.below {
             let entry = Below { route: way(&below.route), ..below.clone() };
             ledger.below.insert(below.relay.clone(), entry);
         }
         self.touch_pack(pack);
         self.state.stirred.insert(product.clone());
+    }
+
+    /// Takes an account into the ledger.
+    pub(super) fn put_account(&mut self, product: &ProductName, account: Account) {
+        let origin = account.origin.clone();
+        let devices: Vec<DeviceNumber> = account.entries.keys().copied().collect();
+        let void = self.state.ledger(product).put(account);
+        self.state.touch(RowKey::Account(product.clone(), origin.clone()));
+        self.state.touch_entries(product, &origin, &devices);
+        self.state.touch_entries(product, &origin, &void);
     }
 
     /// Giver: the taker has them.
@@ -191,11 +204,28 @@ impl Engine {
         cycle: u64,
     ) {
         let ledger = self.state.ledger(product);
+        let turn = ledger.below.get(relay).map_or(0, |below| below.cycle);
+        if cycle > turn {
+            self.note_later_turn(product, relay, cycle);
+        }
+        let ledger = self.state.ledger(product);
         if ledger.outbox.get(relay).is_some_and(|pack| pack.cycle == cycle && pack.relay == *relay)
         {
             ledger.outbox.remove(relay);
             self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
         }
+    }
+
+    /// Giver, set back since: what it does not know that it gave has come, and is there.
+    fn note_later_turn(&mut self, product: &ProductName, relay: &ServerName, cycle: u64) {
+        let ledger = self.state.ledger(product);
+        let route = ledger.route_of(relay).map_or(vec![relay.clone()], <[ServerName]>::to_vec);
+        let below = Below { relay: relay.clone(), route, cycle, out: true };
+        ledger.below.insert(relay.clone(), below);
+        let through = ledger.take_through(relay);
+        self.state.touch(RowKey::Below(product.clone(), relay.clone()));
+        through.iter().for_each(|account| self.touch_account(product, account));
+        self.state.stirred.insert(product.clone());
     }
 
     /// Holder: of what a relay gives back, that which is its own to say. Of a server that is not
@@ -229,7 +259,7 @@ impl Engine {
     pub(super) fn book_yield(&mut self, pack: &Pack, route: &[ServerName]) {
         let (product, relay) = (&pack.product, &pack.relay);
         let lawful = route.first() == Some(relay) && pack.giver == *relay;
-        if self.state.phase(product) != Phase::Holding || !lawful {
+        if self.state.phase(product) != Phase::Holding || !lawful || self.recovers() {
             return;
         }
         let ledger = self.state.ledger(product);
@@ -273,6 +303,7 @@ impl Engine {
             return;
         }
         row.phase = Phase::Sharing;
+        self.owe_edge_report(product);
         self.state.ledger(product).outbox.remove(&name);
         self.state.touch(RowKey::Outbox(product.clone(), name));
         self.state.touch(RowKey::Holding(product.clone()));
@@ -323,19 +354,23 @@ impl Engine {
         !taking.is_empty() || !packs.is_empty()
     }
 
-    /// Collects the letters of a pack; the last one makes the command.
+    /// Collects the letters of a pack; with the last one it is whole.
     ///
     /// A pack comes over one link, and what has come of it goes with that link. One giver has one
     /// pack under way; what it weighs is counted as it comes.
-    pub(super) fn gather(&mut self, link: LinkId, part: PackPart, route: Vec<ServerName>) {
+    pub(super) fn gather(
+        &mut self,
+        link: LinkId,
+        part: PackPart,
+        author: &ServerName,
+    ) -> Option<Pack> {
         if part.parts == 0 || part.part >= part.parts || part.parts > self.tuning.pack_parts_max {
-            return;
+            return None;
         }
-        let author = route.first().unwrap_or(&part.piece.giver).clone();
-        let key = (link, part.piece.product.clone(), author);
+        let key = (link, part.piece.product.clone(), author.clone());
         let known = self.gathering.contains_key(&key);
         if !known && self.gathering.len() >= self.tuning.packs_gathered_max {
-            return;
+            return None;
         }
         let gathered = self.gathering.entry(key.clone()).or_default();
         if gathered.cycle != part.piece.cycle || gathered.parts.len() != part.parts as usize {
@@ -348,19 +383,14 @@ impl Engine {
         }
         if gathered.weight > self.tuning.pack_bytes_max {
             self.gathering.remove(&key);
-            return;
+            return None;
         }
         gathered.parts[place] = Some(part.piece);
         if gathered.parts.iter().any(Option::is_none) {
-            return;
+            return None;
         }
         let pieces = self.gathering.remove(&key).map(|whole| whole.parts).unwrap_or_default();
-        let Some(pack) = join(pieces.into_iter().flatten()) else { return };
-        self.propose(if pack.giver == pack.relay {
-            Command::BookYield { pack, route }
-        } else {
-            Command::BookHandover(pack)
-        });
+        join(pieces.into_iter().flatten())
     }
 }
 
@@ -384,7 +414,7 @@ fn weight(piece: &Pack) -> usize {
 }
 
 /// Cuts a pack into letters of at most so many entries.
-fn cut(pack: Pack, entries_max: usize) -> Vec<PackPart> {
+pub(super) fn cut(pack: Pack, entries_max: usize) -> Vec<PackPart> {
     let Pack { product, giver, relay, cycle, accounts, below } = pack;
     let piece = |accounts, below| Pack {
         product: product.clone(),
@@ -440,7 +470,7 @@ fn join(pieces: impl Iterator<Item = Pack>) -> Option<Pack> {
 }
 
 impl Engine {
-    fn note_shortage(&mut self, product: &ProductName) {
+    pub(super) fn note_shortage(&mut self, product: &ProductName) {
         let shortage = self.shortage(product);
         if shortage > 0 {
             let name = self.state.name().clone();
@@ -461,7 +491,7 @@ impl Engine {
     /// Says what a run of inputs left to be said: fresh wishes, cut into letters, and edges.
     pub(super) fn send_owed(&mut self) {
         for (product, wishes) in std::mem::take(&mut self.fresh) {
-            if self.state.phase(&product) != Phase::Sharing {
+            if self.state.phase(&product) != Phase::Sharing || self.recovers() {
                 continue;
             }
             let floor = self.state.floor(&product);
@@ -488,7 +518,6 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::model::account::Entry;
-    use crate::model::device::DeviceNumber;
 
     #[test]
     fn a_pack_cut_into_letters_and_joined_is_the_pack() {
@@ -498,6 +527,7 @@ mod tests {
             origin: name(origin),
             route: vec![name(origin)],
             floor: 1,
+            stated: 0,
             entries: (0..entries).map(|n| (DeviceNumber(n), entry)).collect(),
         };
         for sizes in [vec![], vec![0], vec![3, 0, 0, 7], vec![10], vec![1, 2, 3, 4, 5, 6]] {

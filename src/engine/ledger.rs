@@ -12,7 +12,7 @@ use crate::model::account::{
 };
 use crate::model::device::DeviceNumber;
 use crate::model::name::ServerName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a holder has, before uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,11 +89,12 @@ impl Ledger {
     }
 
     pub fn account_head(&self, origin: &ServerName) -> Option<Account> {
-        let Account { origin, route, floor, .. } = &self.accounts.get(origin)?.account;
+        let Account { origin, route, floor, stated, .. } = &self.accounts.get(origin)?.account;
         Some(Account {
             origin: origin.clone(),
             route: route.clone(),
             floor: *floor,
+            stated: *stated,
             entries: BTreeMap::new(),
         })
     }
@@ -142,6 +143,7 @@ impl Ledger {
                     origin: origin.clone(),
                     route: route.to_vec(),
                     floor: 0,
+                    stated: 0,
                     entries: BTreeMap::new(),
                 };
                 self.put(account);
@@ -152,21 +154,30 @@ impl Ledger {
 
     /// Takes an account in. Uses that arrive are facts; where there is one of the same managing
     /// source (it asked here by another way meanwhile), both become one, and of each device the
-    /// newer entry counts, so that no use counts twice (I12).
-    pub fn put(&mut self, account: Account) {
+    /// newer entry counts, so that no use counts twice (I12). What is older than a statement of the
+    /// managing source and not in it is void; those whose entries went because of that.
+    pub fn put(&mut self, account: Account) -> Vec<DeviceNumber> {
         let Some(mut kept) = self.accounts.remove(&account.origin) else {
             let kept = Kept::of(account);
             self.used += kept.used;
             self.accounts.insert(kept.account.origin.clone(), kept);
-            return;
+            return Vec::new();
         };
+        // A copy of a statement that is known brings nothing back that was released since.
+        let anew = account.stated > kept.account.stated;
+        let mut void = kept.state_anew(&account, &mut self.used);
         for (device, entry) in &account.entries {
-            let known = kept.account.entries.get(device);
-            if known.is_none_or(|known| known.number < entry.number) {
+            let newer = match kept.account.entries.get(device) {
+                Some(known) => known.number < entry.number,
+                None => anew || entry.number > kept.account.stated,
+            };
+            if newer {
                 kept.enter(*device, *entry, &mut self.used);
             }
         }
+        kept.raise_floor(account.floor, &mut void);
         self.accounts.insert(account.origin, kept);
+        void
     }
 
     /// Takes every account out that comes through this relay; what they used is free here.
@@ -187,7 +198,7 @@ impl Ledger {
         std::mem::take(&mut self.accounts).into_values().map(|kept| kept.account).collect()
     }
 
-    fn take(&mut self, origin: &ServerName) -> Option<Account> {
+    pub fn take(&mut self, origin: &ServerName) -> Option<Account> {
         let kept = self.accounts.remove(origin)?;
         self.used -= kept.used;
         Some(kept.account)
@@ -199,21 +210,28 @@ impl Ledger {
         through.map(|kept| kept.used).sum()
     }
 
+    /// The same of all that comes through any of these relays, each use once.
+    pub fn used_through_any(&self, relays: &BTreeSet<ServerName>) -> u64 {
+        let through = |kept: &&Kept| kept.account.route.iter().any(|relay| relays.contains(relay));
+        self.accounts.values().filter(through).map(|kept| kept.used).sum()
+    }
+
     /// Forgets everything but keeps what belongs to the counts; for a server that shares now.
     pub fn load_head(&mut self, head: Account) {
         match self.accounts.get_mut(&head.origin) {
             Some(kept) => {
                 kept.account.route = head.route;
                 kept.account.floor = head.floor;
+                kept.account.stated = head.stated;
             }
-            None => self.put(head),
+            None => drop(self.put(head)),
         }
     }
 
     pub fn load_entry(&mut self, origin: &ServerName, device: DeviceNumber, entry: Entry) {
         if !self.accounts.contains_key(origin) {
             let (origin, route) = (origin.clone(), Vec::new());
-            self.put(Account { origin, route, floor: 0, entries: BTreeMap::new() });
+            self.put(Account { origin, route, floor: 0, stated: 0, entries: BTreeMap::new() });
         }
         if let Some(kept) = self.accounts.get_mut(origin) {
             kept.enter(device, entry, &mut self.used);
@@ -266,6 +284,26 @@ impl Kept {
         }
     }
 
+    /// Drops what a newer statement of the managing source does not name any more.
+    fn state_anew(&mut self, account: &Account, used: &mut u64) -> Vec<DeviceNumber> {
+        if account.stated <= self.account.stated {
+            return Vec::new();
+        }
+        self.account.stated = account.stated;
+        self.account.floor = self.account.floor.max(account.stated);
+        let old = |(device, entry): &(&DeviceNumber, &Entry)| {
+            entry.number < account.stated && !account.entries.contains_key(device)
+        };
+        let void: Vec<DeviceNumber> =
+            self.account.entries.iter().filter(old).map(|(device, _)| *device).collect();
+        for device in &void {
+            if let Some(entry) = self.account.entries.remove(device) {
+                self.uncount(&entry, used);
+            }
+        }
+        void
+    }
+
     fn uncount(&mut self, old: &Entry, used: &mut u64) {
         if old.verdict == Verdict::Granted {
             self.used -= 1;
@@ -312,6 +350,33 @@ mod tests {
         booked.verdicts.iter().map(|v| v.verdict).collect()
     }
 
+    #[test]
+    fn a_statement_voids_what_it_does_not_name_and_its_copies_bring_nothing_back() {
+        let mut ledger = Ledger::default();
+        for device in 1..=3 {
+            book(&mut ledger, 9, 0, wish(device, device, Want::Manage));
+        }
+        let entry = Entry { number: 10, verdict: Verdict::Granted };
+        let stated = |devices: &[u64]| Account {
+            origin: name("e"),
+            route: vec![name("e")],
+            floor: 10,
+            stated: 10,
+            entries: devices.iter().map(|device| (DeviceNumber(*device), entry)).collect(),
+        };
+        // It forgot the third, and has a fourth.
+        let void = ledger.put(stated(&[1, 2, 4]));
+        assert_eq!((void, ledger.used()), (vec![DeviceNumber(3)], 3));
+        // A late copy of an older wish, a newer one, and the statement once more.
+        book(&mut ledger, 9, 0, wish(3, 3, Want::Manage));
+        book(&mut ledger, 9, 12, wish(4, 11, Want::Release));
+        book(&mut ledger, 9, 13, wish(5, 12, Want::Manage));
+        assert_eq!(ledger.used(), 3);
+        ledger.put(stated(&[1, 2, 4]));
+        assert_eq!((ledger.used(), ledger.used_counted()), (3, 3));
+        assert_eq!(ledger.entry(&name("e"), DeviceNumber(4)), None);
+    }
+
     /// A site that has asked here by another way before its account comes: found with a site that
     /// was moved, and its old holder's licenses withdrawn.
     #[test]
@@ -324,6 +389,7 @@ mod tests {
         ledger.put(Account {
             origin: name("e"),
             route: vec![name("e"), name("c")],
+            stated: 0,
             floor: 0,
             entries: entries.map(|(device, entry)| (DeviceNumber(device), entry)).into(),
         });

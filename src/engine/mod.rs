@@ -10,8 +10,8 @@
 //! (R1, "durable before answered"). Everything else (links, what was heard, who waits) is volatile
 //! and gone with the process; every protocol below survives that by repeating.
 //!
-//! Reading order: `range`, `ledger`, `booking`, `attachment`, `transfer`, `handover`, `device`, `identities`,
-//! `nodes`, `report`.
+//! Reading order: `range`, `ledger`, `booking`, `attachment`, `transfer`, `handover`, `recovery`,
+//! `device`, `identities`, `nodes`, `report`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -21,6 +21,7 @@ pub mod absence;
 pub mod advice;
 pub mod attachment;
 pub mod audit;
+pub mod awaited;
 pub mod booking;
 pub mod certificate;
 pub mod claim;
@@ -40,6 +41,7 @@ pub mod nodes;
 pub mod permission;
 pub mod product;
 pub mod reconcile;
+pub mod recovery;
 pub mod registration;
 pub mod renewal;
 pub mod report;
@@ -47,6 +49,7 @@ pub mod request;
 pub mod scan;
 pub mod sources;
 pub mod state;
+pub mod statement;
 pub mod transfer;
 pub mod tree;
 pub mod trust;
@@ -58,15 +61,16 @@ pub mod waiting;
 use crate::model::account::Wish;
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::device::DeviceNumber;
-use crate::model::edge::AttachId;
+use crate::model::edge::{AttachId, DataSet};
 use crate::model::enrolment::{CertificateAnswer, CertifyJob, Credentials, KeyPrint, Trust};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
+use crate::model::recovery::RollCall;
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, RequestId};
-use crate::model::row::{EdgeRow, MetRow, OwnFiguresRow, RowKey};
+use crate::model::row::{MetRow, OwnFiguresRow, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use entropy::Entropy;
@@ -137,11 +141,17 @@ pub struct Engine {
 
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
-    challenges: BTreeMap<ServerName, u64>,
+    challenges: BTreeMap<ServerName, attachment::Challenge>,
     /// Primary: when each relay may begin to attach as often as at first.
     attaches_full: BTreeMap<ServerName, Timestamp>,
     /// Primary: whose attachment was refused last, and why.
     unattached: BTreeMap<ServerName, Refusal>,
+    recovering: recovery::Recovering,
+    /// Roll calls above, as the parent said, and as the children were told.
+    roll_calls: Vec<RollCall>,
+    roll_calls_sent: Vec<RollCall>,
+    roll_calls_changed: bool,
+    statements: statement::Statements,
     /// Relay: why the primary does not take it.
     attach_refusal: Option<Refusal>,
     attach_drawn: u64,
@@ -213,6 +223,11 @@ impl Engine {
             challenges: BTreeMap::new(),
             attaches_full: BTreeMap::new(),
             unattached: BTreeMap::new(),
+            recovering: recovery::Recovering::default(),
+            roll_calls: Vec::new(),
+            roll_calls_sent: Vec::new(),
+            roll_calls_changed: false,
+            statements: statement::Statements::new(),
             attach_refusal: None,
             attach_drawn: 0,
             attach_ways: BTreeMap::new(),
@@ -276,6 +291,7 @@ impl Engine {
         self.owed_levels.clear();
         self.owed_edge_reports.clear();
         self.discovered.clear();
+        self.forget_recovering();
     }
 
     /// Only what is believed is said all the same: whoever guards the links knows the rows and not
@@ -300,11 +316,12 @@ impl Engine {
             Command::RegisterLicense(license) => self.register(license, at)?,
             Command::ExpireLicense(serial) => self.expire(serial),
             Command::SetHolding(change) => self.set_holding(change)?,
-            Command::MeetServer { name, parent, incarnation } => {
-                self.meet_server(name, parent, *incarnation);
+            Command::MeetServer { name, parent, .. } => {
+                self.meet_server(name, parent);
             }
-            Command::Attach { relay, nonce, attach, incarnation, edges } => {
-                self.attach(relay, *nonce, *attach, *incarnation, edges);
+            Command::Attach { relay, nonce, attach, incarnation, former, edges } => {
+                let data = DataSet { incarnation: *incarnation, former: *former };
+                self.attach(relay, *nonce, *attach, data, edges);
             }
             Command::BookEdge { relay, attach, product, report } => {
                 self.book_edge(relay, *attach, product, report);
@@ -340,6 +357,7 @@ impl Engine {
             }
             Command::Unite { keep, others } => self.unite(*keep, others)?,
             Command::Moving(command) => self.apply_moving(command)?,
+            Command::Recovery(command) => self.apply_recovery(command),
             Command::Merge(batch) => self.merge(batch, at),
             Command::ForgetGone { table: Table::Nodes, upto } => self.forget_gone(*upto),
             Command::ForgetGone { table: Table::Figures, .. } => {}
@@ -358,7 +376,7 @@ impl Engine {
         self.state.touch(RowKey::Server);
     }
 
-    fn meet_server(&mut self, name: &ServerName, parent: &ServerName, incarnation: u64) {
+    fn meet_server(&mut self, name: &ServerName, parent: &ServerName) {
         if name == self.state.name() || self.state.met.len() >= self.tuning.servers_max {
             return;
         }
@@ -370,15 +388,9 @@ impl Engine {
         let (enrolment, title) =
             known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
         let attach = known.and_then(|met| met.attach);
-        // A relay that counts were ever with keeps the data set it was met with until it attaches
-        // with another: its edges begin anew then, and not before (`begin_anew`).
-        let counts = |edge: &EdgeRow| edge.level.granted > 0;
-        let counted = self.state.edges.iter().any(|((_, relay), e)| relay == name && counts(e))
-            || self.has_claims(name);
-        let incarnation = match known {
-            Some(met) if counted && met.incarnation != 0 => met.incarnation,
-            _ => incarnation,
-        };
+        let formers = known.map_or(Vec::new(), |met| met.formers.clone());
+        // Which data set it has is known from its attachment on: only that says what it continues.
+        let incarnation = known.map_or(0, |met| met.incarnation);
         let (name, parent) = (name.clone(), parent.clone());
         if known.is_none() {
             self.note("server.met", format!("{name} is there, below {parent}"));
@@ -386,7 +398,8 @@ impl Engine {
             self.note("server.moved", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
-        let row = MetRow { name: name.clone(), parent, incarnation, attach, enrolment, title };
+        let row =
+            MetRow { name: name.clone(), parent, incarnation, attach, enrolment, title, formers };
         self.state.met.insert(name, row);
     }
 
@@ -434,10 +447,16 @@ impl Engine {
 
     /// Everything that is said after a run of inputs; then what the engine wants done.
     pub fn deeds(&mut self, now: Timestamp) -> Vec<Deed> {
+        self.go_on_recovering();
+        self.answer_roll_calls();
         self.send_owed();
         self.seal_trust();
         if std::mem::take(&mut self.sources_changed) {
             self.send_sources();
+            self.roll_calls_changed = true;
+        }
+        if std::mem::take(&mut self.roll_calls_changed) {
+            self.send_roll_calls();
         }
         self.send_reports();
         self.answer_waiting(now);
@@ -462,6 +481,7 @@ impl Engine {
         }
         if now >= self.presence_due && self.links.uplink().is_some() {
             self.send_presences(now);
+            self.ask_who_is_below();
             if self.attach_refusal.is_some() {
                 self.ask_attach();
             }
@@ -484,7 +504,10 @@ impl Engine {
         self.repeat_reports();
         self.repeat_certificates();
         self.repeat_claims();
+        self.repeat_recovery();
         let fenced = self.state.server.fenced.is_some() || self.state.server.attach.is_none();
+        // A recovery counts only what was attached in its own start.
+        let fenced = fenced || self.awaits_attachment();
         // Whoever was refused asks once a presence: the reason lies with its data.
         if fenced && !self.state.is_primary() && self.attach_refusal.is_none() {
             self.ask_attach();
@@ -511,6 +534,8 @@ impl Engine {
             || turns
             || lag
             || self.is_claiming()
+            || self.is_stating()
+            || (relay && server.recovery.is_some())
             || (relay && (server.fenced.is_some() || server.attach.is_none()))
     }
 

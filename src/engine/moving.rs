@@ -197,7 +197,7 @@ impl Engine {
 
     /// When the primary is asked next.
     pub(super) fn moves_due(&self) -> Option<Timestamp> {
-        let asks = !self.state.moving.is_empty() && self.reaches_primary();
+        let asks = !self.state.moving.is_empty() && self.reaches_primary() && !self.recovers();
         asks.then_some(self.moves.due)
     }
 

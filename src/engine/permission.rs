@@ -84,6 +84,8 @@ macro_rules! operations {
 operations! {
     ShowStatus      "status.show"      Get  "/v1/status"          OPERATORS;
     ShowAudit       "audit.show"       Get  "/v1/audit"           PRIMARY_ONLY;
+    ShowRecovery    "recovery.show"    Get  "/v1/recovery"        OPERATORS;
+    EndRecovery     "recovery.end"     Post "/v1/recovery/end"    OPERATORS;
     ListLicenses    "license.list"     Get  "/v1/licenses"        OPERATORS;
     RegisterLicense "license.register" Post "/v1/licenses"        OPERATORS;
     SetHolding      "holding.set"      Post "/v1/holdings"        PRIMARY_ONLY;
@@ -125,6 +127,8 @@ pub fn operation(request: &Request) -> Option<Operation> {
     Some(match request {
         Request::Status => Operation::ShowStatus,
         Request::Audit => Operation::ShowAudit,
+        Request::Recovery => Operation::ShowRecovery,
+        Request::EndRecovery { .. } => Operation::EndRecovery,
         Request::Licenses => Operation::ListLicenses,
         Request::RegisterLicense(_) => Operation::RegisterLicense,
         Request::SetHolding(_) => Operation::SetHolding,
@@ -201,6 +205,9 @@ mod tests {
     /// Every cell, an operation a line: operator, relay operator, relay, primary.
     const MATRIX: &str = "\
         status.show yes yes no no
+        audit.show yes no no no
+        recovery.show yes yes no no
+        recovery.end yes yes no no
         license.list yes yes no no
         license.register yes yes no no
         holding.set yes no no no

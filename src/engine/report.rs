@@ -104,6 +104,11 @@ impl Engine {
 
     fn offer(&mut self, stream: &StreamId) {
         let Some(link) = self.links.uplink() else { return };
+        // What this server knows of itself may be less than what is known above.
+        let own = stream.origin == *self.state.name();
+        if own && self.recovers() && !self.recovering.rows_are_back {
+            return;
+        }
         self.reports.senders.insert(stream.clone(), Sender::default());
         self.reports.lagging.insert(stream.clone());
         let (incarnation, version) = self.stream_version(stream);

@@ -41,6 +41,7 @@ impl Engine {
                 "ask again in a moment; or raise waiting_requests_max in [limits]",
             ));
         }
+        self.recovery_check(&request)?;
         match request {
             Request::RegisterLicense(license) => {
                 self.ask_registration(id, license, now);
@@ -92,6 +93,7 @@ impl Engine {
             Request::Remove { name, doing } => self.ask_remove(id, name, doing, now),
             Request::Entitle { name, title } => self.ask_entitle(id, name, title, now),
             Request::RotateAuthority { doing } => self.ask_rotation(id, doing, now),
+            Request::EndRecovery { doing } => self.ask_end_recovery(id, doing, now),
             read => self.look(read, now).map(Some),
         }
     }
@@ -108,6 +110,7 @@ impl Engine {
             }
             Request::Ranges => Answer::Ranges(self.ranges(now)?),
             Request::Audit => Answer::Audit(self.audit(now)),
+            Request::Recovery => Answer::Recovery(self.recovery_view(now)),
             Request::Range(source) => self.look_range(&source, now)?,
             Request::Nodes(query) => {
                 self.are_in_sight(&query.filter.managing_sources)?;

@@ -77,6 +77,7 @@ impl State {
                 attach: None,
                 fenced: None,
                 attach_last: 0,
+                recovery: None,
             },
             licenses: BTreeMap::new(),
             edges: BTreeMap::new(),

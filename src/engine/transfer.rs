@@ -96,7 +96,11 @@ impl Engine {
         if report.version == level.version && !report.declined {
             edge.may_decline = false;
         }
+        if report.version == level.version && level.option == HoldingOption::None && !report.holds {
+            edge.promised = false;
+        }
         if declined && level.option != HoldingOption::Registered {
+            edge.promised = true;
             level.option = HoldingOption::Registered;
             level.target = crate::model::count::LicenseCount::ZERO;
             level.version += 1;
@@ -169,7 +173,7 @@ impl Engine {
         // attach anew first, which only its own data set can.
         let Some(way) = self.links.way_down(relay) else { return };
         if self.attach_ways.get(relay) != Some(&way) {
-            let open = self.challenges.get(relay).copied();
+            let open = self.challenges.get(relay).map(|open| open.nonce);
             let nonce = open.unwrap_or_else(|| self.entropy.draw());
             return self.challenge(relay, nonce);
         }
@@ -186,6 +190,7 @@ impl Engine {
         edge.granted_seen == edge.level.granted
             && edge.version_seen == edge.level.version
             && outstanding <= edge.level.target.0
+            && (edge.level.option != HoldingOption::None || !edge.promised)
     }
 
     // === The relay's end ===
@@ -227,7 +232,7 @@ impl Engine {
 
     /// Relay: returns what is free above the target. Counts under uses stay until those end.
     pub(super) fn give_back(&mut self, product: &ProductName) {
-        if self.state.is_primary() {
+        if self.state.is_primary() || self.recovers() {
             return;
         }
         let free = self.balance(product).own.saturating_sub(self.used(product));
@@ -281,6 +286,7 @@ pub(super) fn edge_report(row: &HoldingRow) -> EdgeReport {
         granted_seen: row.granted_seen,
         returned: row.returned,
         declined: row.declined,
+        holds: row.phase != Phase::Sharing,
     }
 }
 

@@ -6,10 +6,12 @@
 
 use super::{Deed, Engine};
 use crate::model::command::Command;
+use crate::model::edge::DataSet;
 use crate::model::enrolment::ReplyTo;
 use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
 use crate::model::name::{ProductName, ServerName};
+use crate::model::recovery::RecoveryWord;
 use crate::model::refusal::Refusal;
 use crate::model::report::Table;
 use crate::model::row::Standing;
@@ -108,6 +110,7 @@ impl Engine {
         self.links.uplink = Some((link, parent));
         self.cut_off = None;
         self.way_up = WayUp::Unsaid;
+        self.roll_called(Vec::new());
         self.greet_parent(now);
     }
 
@@ -117,6 +120,7 @@ impl Engine {
         self.links.ways.insert(child, link);
         self.send_trust(link);
         self.send_neighbour(link, Body::Sources(self.sources()));
+        self.tell_roll_calls(link);
         if self.reaches_primary() {
             self.send_neighbour(link, Body::Resume);
         }
@@ -349,10 +353,11 @@ impl Engine {
         if presence.trust < self.state.trust.trust.version {
             self.send_trust(link);
         }
+        self.tell_roll_calls(link);
         let sources = self.sources();
         let none = |(table, version): &(Table, u64)| *table == Table::Figures && *version == 0;
         let short = sources.len() <= SOURCES_REPEATED_MAX;
-        if !sources.is_empty() && (short || presence.versions.iter().any(none)) {
+        if short || presence.versions.iter().any(none) {
             self.send_neighbour(link, Body::Sources(sources));
         }
     }
@@ -367,7 +372,7 @@ impl Engine {
         if known.is_none() && presence.credentials.enrolment > 0 {
             return;
         }
-        if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
+        if known.is_some_and(|met| met.parent == *parent) {
             return;
         }
         let (name, parent) = (name.clone(), parent.clone());
@@ -452,6 +457,7 @@ impl Engine {
             (Body::Sources(sources), None) => {
                 let known = sources.into_iter().take(self.tuning.products_max);
                 self.sources_above = known.collect();
+                self.recovering.sources_are_known = true;
                 self.sources_changed = true;
             }
             (Body::Heard { clock, open, trust }, None) => {
@@ -469,6 +475,7 @@ impl Engine {
             (Body::ReportOffer { stream, incarnation, version: _ }, Some(child)) => {
                 self.report_offered(link, &child, stream, incarnation, now);
             }
+            (Body::Recovery(RecoveryWord::RollCalls(calls)), None) => self.roll_called(calls),
             (Body::Reconcile(word), child) => self.reconcile(link, child, word, now),
             (Body::Report(batch), Some(child)) => self.report_came(link, &child, batch, now),
             _ => self.refuse_link(link, "a letter that a neighbour does not send"),
@@ -483,7 +490,7 @@ impl Engine {
                 self.propose(Command::Attached { nonce, attach, levels });
             }
             Body::AttachRefused { nonce, refusal } if self.state.server.fenced == Some(nonce) => {
-                self.attach_refusal = Some(refusal);
+                self.attach_refused(refusal);
             }
             Body::Level { attach, .. } if self.is_superseded(attach) => self.ask_attach(),
             Body::Level { attach, product, level } => {
@@ -493,13 +500,19 @@ impl Engine {
                 let told = self.are_waited_for(&verdicts);
                 self.propose(Command::Settle { product, verdicts, told });
             }
-            Body::Handover(part) => self.gather(link, part, Vec::new()),
+            Body::Handover(part) => {
+                let author = part.piece.giver.clone();
+                if let Some(pack) = self.gather(link, part, &author) {
+                    self.propose(Command::BookHandover(pack));
+                }
+            }
             Body::YieldBooked { product, cycle } => {
                 self.propose(Command::YieldBooked { product, cycle });
             }
             Body::CertificateAnswer { ticket, answer } => self.certificate_answered(ticket, answer),
             Body::Claimed { serial, by } => self.claimed(&serial, by.as_ref(), now),
             Body::MoveAnswer(answer) => self.moves_answered(&answer, now),
+            Body::Recovery(word) => self.recovery_word_down(word),
             _ => {}
         }
     }
@@ -530,8 +543,9 @@ impl Engine {
                 let nonce = self.entropy.draw();
                 self.challenge(&author, nonce);
             }
-            Body::AttachRequest { nonce, incarnation, edges } => {
-                self.attach_asked(author, nonce, incarnation, edges);
+            Body::AttachRequest { nonce, incarnation, former, versions, edges } => {
+                let data = DataSet { incarnation, former };
+                self.attach_asked(author, nonce, data, &versions, edges);
             }
             Body::EdgeReport { attach, product, report } => {
                 self.propose(Command::BookEdge { relay: author, attach, product, report });
@@ -554,13 +568,16 @@ impl Engine {
             }
             Body::Yield(part) => {
                 let part = self.own_part(link, part);
-                self.gather(link, part, route);
+                if let Some(pack) = self.gather(link, part, &author) {
+                    self.propose(Command::BookYield { pack, route });
+                }
             }
             Body::CertificateAsk { ticket, ask } => {
                 self.certificate_asked(ask, ReplyTo { server: author, ticket }, now);
             }
             Body::Claim { serial } => self.claim_came(author, serial),
             Body::MoveAsk(ask) => self.moves_asked(&author, &ask),
+            Body::Recovery(word) => self.recovery_word_up(link, &route, word),
             _ => {}
         }
     }

@@ -61,6 +61,9 @@ pub struct Account {
     pub route: Vec<ServerName>,
     /// Wishes numbered below are settled at the managing source; their late copies are ignored.
     pub floor: WishNumber,
+    /// What was decided on earlier wishes and stands not in the entries is void: the managing
+    /// source stated anew what it uses, and gave that statement this number.
+    pub stated: WishNumber,
     pub entries: BTreeMap<DeviceNumber, Entry>,
 }
 

@@ -14,6 +14,7 @@ use super::license::{License, Serial};
 use super::moving::MovingCommand;
 use super::name::{ProductName, ServerName, TreeName};
 use super::reconcile::Reconcile;
+use super::recovery::RecoveryCommand;
 use super::report::{ReportBatch, Table};
 use super::time::Timestamp;
 
@@ -48,6 +49,8 @@ pub enum Command {
         nonce: u64,
         attach: AttachId,
         incarnation: u64,
+        /// Of a relay that was set back: its data set before; otherwise 0.
+        former: u64,
         edges: Vec<(ProductName, EdgeReport)>,
     },
     /// Primary: what a relay says of an edge.
@@ -132,6 +135,8 @@ pub enum Command {
     },
     /// Managing source: devices that go to another server's site.
     Moving(MovingCommand),
+    /// What becomes of a server that was set back.
+    Recovery(RecoveryCommand),
 
     /// Primary: rows from below.
     Merge(ReportBatch),

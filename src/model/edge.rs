@@ -30,6 +30,14 @@ impl fmt::Display for AttachId {
     }
 }
 
+/// Which data set of its name a relay attaches with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataSet {
+    pub incarnation: u64,
+    /// The one that it continues, while it recovers ([`super::recovery`]); otherwise 0.
+    pub former: u64,
+}
+
 /// What the primary says of an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
@@ -54,4 +62,6 @@ pub struct EdgeReport {
     pub returned: u64,
     /// It cannot act by that version: licenses are registered there.
     pub declined: bool,
+    /// It holds, or is on its way to or from it: uses of those below may be with it.
+    pub holds: bool,
 }

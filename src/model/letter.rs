@@ -10,6 +10,7 @@ use super::license::Serial;
 use super::moving::{MoveAnswer, MoveAsk};
 use super::name::{ProductName, ServerName};
 use super::reconcile::Reconcile;
+use super::recovery::RecoveryWord;
 use super::refusal::Refusal;
 use super::report::{ReportBatch, StreamId, Table};
 use super::time::Timestamp;
@@ -90,6 +91,9 @@ pub enum Body {
     AttachRequest {
         nonce: u64,
         incarnation: u64,
+        /// The data set before, while it recovers; otherwise 0.
+        former: u64,
+        versions: Versions,
         edges: Vec<(ProductName, EdgeReport)>,
     },
     Attached {
@@ -189,4 +193,7 @@ pub enum Body {
     MoveAsk(MoveAsk),
     /// Down to the author: these are.
     MoveAnswer(MoveAnswer),
+
+    // Servers that were set back
+    Recovery(RecoveryWord),
 }

@@ -30,6 +30,7 @@ pub mod letter;
 pub mod log;
 pub mod moving;
 pub mod reconcile;
+pub mod recovery;
 pub mod refusal;
 pub mod request;
 pub mod row;

@@ -14,8 +14,8 @@ use super::node_rows::NodeRows;
 use super::refusal::Refusal;
 use super::scan::ScanSummary;
 use super::view::{
-    EventView, InviteView, LicenseView, NodeView, RangesView, RotationView, ServerView,
-    ServersView, StatusView,
+    EventView, InviteView, LicenseView, NodeView, RangesView, RecoveryView, RotationView,
+    ServerView, ServersView, StatusView,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,6 +80,10 @@ pub enum Request {
     Status,
     /// Primary: whether all counts add up.
     Audit,
+    Recovery,
+    EndRecovery {
+        doing: Doing,
+    },
     /// A license file was refused before the server heard of it: answered with the same refusal
     /// once it stands in the event log.
     LicenseRefused(Refusal),
@@ -180,6 +184,7 @@ pub enum Answer {
     Events(Vec<EventView>),
     Status(StatusView),
     Audit(AuditView),
+    Recovery(RecoveryView),
     Invited(InviteView),
     Invitations(Vec<InviteView>),
     Certificate(CertificateAnswer),

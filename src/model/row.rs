@@ -13,6 +13,7 @@ use super::holding::Phase;
 use super::license::{License, Serial};
 use super::moving::OpenMove;
 use super::name::{ProductName, ServerName};
+use super::recovery::Recovery;
 use super::report::{Figures, ReportRow, RowName, StreamId, Table};
 use super::time::Timestamp;
 
@@ -84,6 +85,8 @@ pub struct ServerRow {
     pub fenced: Option<u64>,
     /// Primary: attachments given out so far.
     pub attach_last: u64,
+    /// Its data may not be its newest.
+    pub recovery: Option<Recovery>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +106,9 @@ pub struct EdgeRow {
     /// It was authorized, and has not said since that nothing is registered there: so it may keep
     /// its registered licenses instead of what was set after.
     pub may_decline: bool,
+    /// It was told that it is to hold, and did not say since that it does not: uses of those below
+    /// it may be with it, or come to be.
+    pub promised: bool,
 }
 
 /// Primary: a server below.
@@ -115,7 +121,13 @@ pub struct MetRow {
     pub enrolment: Enrolment,
     /// What people call it; empty for just its name.
     pub title: String,
+    /// Data sets of which the present one is the continuation, oldest first: it was set back. At
+    /// most [`FORMERS_MAX`].
+    pub formers: Vec<u64>,
 }
+
+/// Data sets before the present one that are remembered of a server.
+pub const FORMERS_MAX: usize = 64;
 
 /// Primary: how a server stands to the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -30,6 +30,12 @@ pub enum Mutant {
     MovesGoRound,
     /// A device is given up whether or not the primary's rows say that it moves.
     MoveUntold,
+    /// A relay that was set back grants at once (no R5).
+    NoRecovery,
+    /// … or before those below have said what they use.
+    EndsUnstated,
+    /// … or with the counts that it knows itself.
+    CountsOfTheCopy,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.
@@ -60,7 +66,7 @@ pub struct Tuning {
     /// Wishes in one letter, and how many are repeated at once. 256 and 4,096.
     pub wishes_per_letter_max: usize,
     pub wishes_repeated_max: usize,
-    /// Entries of accounts in one letter of a pack. 1,000.
+    /// Entries of accounts in one letter of a pack. 800.
     pub pack_entries_per_letter_max: usize,
     /// Letters of one pack at most. 10,000.
     pub pack_parts_max: u32,
@@ -131,7 +137,7 @@ impl Default for Tuning {
             report_window: 4,
             wishes_per_letter_max: 256,
             wishes_repeated_max: 4_096,
-            pack_entries_per_letter_max: 1_000,
+            pack_entries_per_letter_max: 800,
             pack_parts_max: 10_000,
             pack_bytes_max: 24 << 20,
             packs_gathered_max: 64,

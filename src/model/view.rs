@@ -265,3 +265,33 @@ pub struct LimitsView {
     pub limits: Vec<LimitView>,
     pub neighbours: Vec<NeighbourView>,
 }
+
+/// A server's recovery, as that server shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryView {
+    pub as_of: Timestamp,
+    pub server: ServerName,
+    /// Nothing where it does not recover.
+    pub recovery: Option<RecoveryState>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryState {
+    pub since: Timestamp,
+    /// What was found.
+    pub why: String,
+    /// It was ended by force, and some below have not said yet what they use.
+    pub forced: bool,
+    /// What it waits for; at most a thousand.
+    pub awaits: Vec<AwaitedView>,
+}
+
+/// Something that a recovery waits for: `primary`, `nodes`, `handover`, `statement` or `source`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitedView {
+    pub what: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerName>,
+}

@@ -70,6 +70,8 @@ pub struct AccountForm {
     floor: u64,
     #[prost(message, optional, tag = "4")]
     entries: Option<ColumnsForm>,
+    #[prost(uint64, tag = "5")]
+    stated: u64,
 }
 
 impl AccountForm {
@@ -79,6 +81,7 @@ impl AccountForm {
             origin: account.origin.to_string(),
             route: route_text(&account.route),
             floor: account.floor,
+            stated: account.stated,
             entries: None,
         }
     }
@@ -101,6 +104,7 @@ impl Form for AccountForm {
             origin: name(Self::WHAT, &self.origin)?,
             route: route(Self::WHAT, &self.route, room)?,
             floor: self.floor,
+            stated: self.stated,
             entries: entries(self.entries, room)?,
         })
     }

@@ -19,6 +19,7 @@ use crate::record::name::{name, route, route_text};
 use crate::record::number::Numbered;
 use crate::record::outside::{FoundForm, LicenseForm, serial, serial_text};
 use crate::record::reconcile::ReconcileForm;
+use crate::record::recovery::RecoveryCommandForm;
 use crate::record::report::ReportBatchForm;
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
@@ -28,7 +29,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 26, 27, 30, 31"
+                23, 24, 25, 26, 27, 28, 30, 31"
     )]
     kind: Option<Kind>,
 }
@@ -99,6 +100,8 @@ enum Kind {
     Refill(ReconcileForm),
     #[prost(message, tag = "27")]
     Moving(MovingCommandForm),
+    #[prost(message, tag = "28")]
+    Recovery(RecoveryCommandForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -150,6 +153,8 @@ struct AttachForm {
     /// A list of [`ProductReportForm`].
     #[prost(bytes = "vec", tag = "5")]
     edges: Vec<u8>,
+    #[prost(fixed64, tag = "6")]
+    former: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -284,8 +289,8 @@ fn kind(command: &Command) -> Kind {
         Command::MeetServer { name, parent, incarnation } => {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
         }
-        Command::Attach { relay, nonce, attach, incarnation, edges } => {
-            Kind::Attach(AttachForm::of(relay, *nonce, attach, *incarnation, edges))
+        Command::Attach { relay, nonce, attach, incarnation, former, edges } => {
+            Kind::Attach(AttachForm::of(relay, *nonce, attach, (*incarnation, *former), edges))
         }
         Command::BookEdge { relay, attach, product, report } => {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
@@ -328,6 +333,7 @@ fn kind(command: &Command) -> Kind {
             Kind::Unite(UniteForm { keep: keep.0, others: device_column(others) })
         }
         Command::Moving(command) => Kind::Moving(MovingCommandForm::of(command)),
+        Command::Recovery(command) => Kind::Recovery(RecoveryCommandForm::of(command)),
         Command::Merge(batch) => Kind::Merge(ReportBatchForm::of(batch)),
         Command::Refill(word) => Kind::Refill(ReconcileForm::of(word)),
         Command::ForgetGone { table, upto } => {
@@ -394,6 +400,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
             Command::Unite { keep: DeviceNumber(form.keep), others: devices(&form.others, room)? }
         }
         Kind::Moving(form) => Command::Moving(form.value(room)?),
+        Kind::Recovery(form) => Command::Recovery(form.value(room)?),
         Kind::Merge(form) => Command::Merge(form.value(room)?),
         Kind::Refill(form) => Command::Refill(form.value(room)?),
         Kind::ForgetGone(form) => {
@@ -479,7 +486,7 @@ impl AttachForm {
         relay: &ServerName,
         nonce: u64,
         attach: &AttachId,
-        incarnation: u64,
+        (incarnation, former): (u64, u64),
         edges: &[(ProductName, EdgeReport)],
     ) -> Self {
         AttachForm {
@@ -488,6 +495,7 @@ impl AttachForm {
             attach: Some(AttachIdForm::of(attach)),
             incarnation,
             edges: list::<ProductReportForm>(edges),
+            former,
         }
     }
 
@@ -498,6 +506,7 @@ impl AttachForm {
             nonce: self.nonce,
             attach: need(what, self.attach, room)?,
             incarnation: self.incarnation,
+            former: self.former,
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
         })
     }

@@ -86,6 +86,8 @@ pub struct EdgeReportForm {
     returned: u64,
     #[prost(bool, tag = "5")]
     declined: bool,
+    #[prost(bool, tag = "6")]
+    holds: bool,
 }
 
 impl Form for EdgeReportForm {
@@ -99,6 +101,7 @@ impl Form for EdgeReportForm {
             granted_seen: report.granted_seen,
             returned: report.returned,
             declined: report.declined,
+            holds: report.holds,
         }
     }
 
@@ -109,6 +112,7 @@ impl Form for EdgeReportForm {
             granted_seen: self.granted_seen,
             returned: self.returned,
             declined: self.declined,
+            holds: self.holds,
         })
     }
 }

@@ -33,6 +33,7 @@ pub mod name;
 pub mod number;
 pub mod outside;
 pub mod reconcile;
+pub mod recovery;
 pub mod report;
 pub mod room;
 
@@ -51,6 +52,8 @@ pub mod golden;
 pub mod sample;
 #[cfg(test)]
 pub mod sample_enrolment;
+#[cfg(test)]
+pub mod sample_recovery;
 #[cfg(test)]
 mod tests;
 

@@ -24,6 +24,7 @@ use crate::record::moving::OpenMoveForm;
 use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::LicenseForm;
+use crate::record::recovery::RecoveryForm;
 use crate::record::report::{FiguresForm, ReportRowForm};
 use crate::record::room::Room;
 use prost::Message;
@@ -118,6 +119,8 @@ struct ServerRowForm {
     fenced: Option<u64>,
     #[prost(uint64, tag = "10")]
     attach_last: u64,
+    #[prost(message, optional, tag = "11")]
+    recovery: Option<RecoveryForm>,
 }
 
 impl Form for ServerRowForm {
@@ -136,6 +139,7 @@ impl Form for ServerRowForm {
             attach: row.attach.as_ref().map(AttachIdForm::of),
             fenced: row.fenced,
             attach_last: row.attach_last,
+            recovery: row.recovery.as_ref().map(RecoveryForm::of),
         }
     }
 
@@ -151,6 +155,7 @@ impl Form for ServerRowForm {
             attach: perhaps(self.attach, room)?,
             fenced: self.fenced,
             attach_last: self.attach_last,
+            recovery: perhaps(self.recovery, room)?,
         })
     }
 }
@@ -194,6 +199,8 @@ struct EdgeRowForm {
     version_seen: u64,
     #[prost(bool, tag = "4")]
     may_decline: bool,
+    #[prost(bool, tag = "5")]
+    promised: bool,
 }
 
 impl Form for EdgeRowForm {
@@ -206,6 +213,7 @@ impl Form for EdgeRowForm {
             granted_seen: row.granted_seen,
             version_seen: row.version_seen,
             may_decline: row.may_decline,
+            promised: row.promised,
         }
     }
 
@@ -216,6 +224,7 @@ impl Form for EdgeRowForm {
             granted_seen: self.granted_seen,
             version_seen: self.version_seen,
             may_decline: self.may_decline,
+            promised: self.promised,
         })
     }
 }
@@ -234,6 +243,8 @@ struct MetRowForm {
     enrolment: Option<EnrolmentForm>,
     #[prost(string, tag = "6")]
     title: String,
+    #[prost(fixed64, repeated, tag = "7")]
+    formers: Vec<u64>,
 }
 
 impl Form for MetRowForm {
@@ -248,6 +259,7 @@ impl Form for MetRowForm {
             attach: row.attach.as_ref().map(AttachIdForm::of),
             enrolment: unless_default(&row.enrolment),
             title: row.title.clone(),
+            formers: row.formers.clone(),
         }
     }
 
@@ -259,6 +271,7 @@ impl Form for MetRowForm {
             attach: perhaps(self.attach, room)?,
             enrolment: or_default(self.enrolment, room)?,
             title: self.title,
+            formers: self.formers,
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::model::row::{
 };
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside;
-use crate::record::sample_enrolment;
+use crate::record::{sample_enrolment, sample_recovery};
 use std::str::FromStr;
 
 /// A name, whatever of.
@@ -48,7 +48,14 @@ pub fn level() -> Level {
 }
 
 pub fn edge_report() -> EdgeReport {
-    EdgeReport { version: 3, epoch: 2, granted_seen: 950, returned: 71, declined: true }
+    EdgeReport {
+        version: 3,
+        epoch: 2,
+        granted_seen: 950,
+        returned: 71,
+        declined: true,
+        holds: false,
+    }
 }
 
 pub fn wishes() -> Vec<Wish> {
@@ -78,6 +85,7 @@ pub fn account() -> Account {
         origin: named("site-e"),
         route: servers(&["site-e", "relay-d"]),
         floor: 88,
+        stated: 0,
         entries: entries.into_iter().map(entry).collect(),
     }
 }
@@ -226,6 +234,8 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     ]
     .into_iter()
     .chain(moving_commands())
+    .chain(sample_recovery::commands())
+    .chain([("attach-recovering", attach_recovering())])
     .chain(sample_enrolment::commands())
     .collect()
 }
@@ -299,8 +309,15 @@ fn attach_command() -> Command {
         nonce: 0xabcd,
         attach: attach(),
         incarnation: 0xfeed_f00d,
+        former: 0,
         edges,
     }
+}
+
+fn attach_recovering() -> Command {
+    let edges = vec![(named("cad"), edge_report())];
+    let (relay, attach) = (named("relay-c"), attach());
+    Command::Attach { relay, nonce: 0xabcd, attach, incarnation: 0xbeef, former: 0xfeed, edges }
 }
 
 fn book_edge() -> Command {
@@ -331,6 +348,10 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
     let entry_key = RowKey::Entry(named("cad"), named("site-e"), number);
     let product_row = RowKey::Mirrored(stream(), RowName::Product(named("cad")));
     let figures_row = report().rows.remove(2);
+    let promised = EdgeRow { promised: true, ..edge_row() };
+    let recovering = sample_recovery::server_row(server_row());
+    let set_back = sample_recovery::met_row(met_row());
+    let stated = Account { entries: Default::default(), ..sample_recovery::stated_account() };
     let bound = LicenseRow { license: outside::bound_license_sample(), ..license_row() };
     vec![
         ("server", RowKey::Server, Row::Server(server_row())),
@@ -358,6 +379,10 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("device-changed", RowKey::Device(number), Row::Device(changed_row())),
         ("device-moving", RowKey::Device(number), Row::Device(moving_row())),
         ("device-with-goal", RowKey::Device(number), Row::Device(told_row())),
+        ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
+        ("server-recovering", RowKey::Server, Row::Server(recovering)),
+        ("met-set-back", RowKey::Met(named("relay-d")), Row::Met(set_back)),
+        ("account-stated", RowKey::Account(named("cad"), named("site-e")), Row::Account(stated)),
     ]
 }
 
@@ -373,6 +398,7 @@ fn server_row() -> ServerRow {
         attach: Some(attach()),
         fenced: Some(0xabcd),
         attach_last: 37,
+        recovery: None,
     }
 }
 
@@ -382,7 +408,8 @@ fn license_row() -> LicenseRow {
 }
 
 fn edge_row() -> EdgeRow {
-    EdgeRow { level: level(), granted_seen: 950, version_seen: 3, may_decline: false }
+    let (may_decline, promised) = (false, false);
+    EdgeRow { level: level(), granted_seen: 950, version_seen: 3, may_decline, promised }
 }
 
 fn met_row() -> MetRow {
@@ -393,6 +420,7 @@ fn met_row() -> MetRow {
         attach: Some(attach()),
         enrolment: Enrolment::default(),
         title: String::new(),
+        formers: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::enrolment::{EnrolmentCommand, Issued, SealedTrust};
 use crate::model::moving::MovingCommand;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
+use crate::model::recovery::RecoveryCommand;
 use crate::model::report::{ReportRow, RowBody, RowName};
 use crate::record::column::columns_len;
 use crate::record::name::route_len;
@@ -66,12 +67,29 @@ pub fn command_len(command: &Command) -> usize {
             server_len(&batch.stream.origin) + batch.rows.iter().map(row_len).sum::<usize>()
         }
         Command::Refill(word) => reconcile_len(word),
+        Command::Recovery(command) => recovery_len(command),
         Command::Enrolment(command) => enrolment_len(command),
         Command::Note { kind, text } => kind.len() + text.len(),
         Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
         Command::Fence { .. } | Command::ForgetGone { .. } | Command::Moving(_) => 0,
     };
     FRAME_LEN_MAX + rest
+}
+
+fn recovery_len(command: &RecoveryCommand) -> usize {
+    match command {
+        RecoveryCommand::Begin { why, .. } => why.len() + 16,
+        RecoveryCommand::Hold { product } => product_len(product) + 8,
+        RecoveryCommand::TakeBack(back) => 64 + back.rows.iter().map(row_len).sum::<usize>(),
+        RecoveryCommand::State { to, products, .. } => {
+            let products = products.iter().map(|product| product_len(product) + 8);
+            32 + to.as_ref().map_or(0, server_len) + products.sum::<usize>()
+        }
+        RecoveryCommand::Book { pack, route, .. } => 16 + pack_len(pack) + route_len(route),
+        RecoveryCommand::End { missing } => {
+            missing.iter().map(|server| server_len(server) + 8).sum::<usize>()
+        }
+    }
 }
 
 fn reconcile_len(word: &Reconcile) -> usize {

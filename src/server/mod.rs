@@ -34,6 +34,9 @@ use std::collections::VecDeque;
 /// The only member of a server, for now.
 const MEMBER: u64 = 1;
 
+/// Why a server recovers that cannot show that its data is its newest.
+const UNPROVEN: &str = "nothing proves that this data folder is the newest of this server";
+
 /// Inputs kept while the server is not ready to decide (one sync at start). Letters beyond are
 /// dropped; they are said again.
 const EARLY_INPUTS_MAX: usize = 10_000;
@@ -53,6 +56,9 @@ pub struct Start {
     /// The log above `cut`.
     pub entries: Vec<LogEntry>,
     pub cut: LogPosition,
+    /// Whether it is proven that nothing newer was ever written (R10). A relay without proof
+    /// recovers first.
+    pub proven: bool,
     /// 64 random bits of this start.
     pub entropy: u64,
     pub now: Timestamp,
@@ -87,6 +93,7 @@ pub struct Server {
     save_now: bool,
     log_bytes: u64,
     founded: bool,
+    proven: bool,
     /// An error that must stop the process: the log holds what this software cannot read.
     fatal: Option<String>,
 }
@@ -126,6 +133,7 @@ impl Server {
             save_now: false,
             log_bytes: 0,
             founded,
+            proven: start.proven,
             fatal: None,
         };
         server.check_name()?;
@@ -323,6 +331,10 @@ impl Server {
             self.founded = true;
             self.engine.count_proposal();
             self.queue.push_back(Command::Found(self.founding.clone()));
+            self.proven = true;
+        }
+        if !std::mem::replace(&mut self.proven, true) {
+            self.engine.begin_recovery(UNPROVEN);
         }
         if !self.early.is_empty() {
             for input in std::mem::take(&mut self.early) {

@@ -32,6 +32,16 @@ pub struct Remains {
 }
 
 impl Disk {
+    /// A copy of what is durable now, as a backup has it.
+    pub fn copy(&self) -> Disk {
+        Disk { writing: VecDeque::new(), cutting: None, saving: None, ..self.clone() }
+    }
+
+    /// Whether nothing was ever written to it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.rows.is_empty()
+    }
+
     pub fn write(&mut self, batch: LogBatch) {
         self.writing.push_back(batch);
     }

@@ -18,6 +18,8 @@ pub struct Figures {
     pub crashes: u64,
     pub cuts: u64,
     pub pauses: u64,
+    /// Disks put back from an older copy.
+    pub set_back: u64,
     /// How often the whole tree was looked over.
     pub checks: u64,
     /// Licenses missing at the worst moment of any ledger.
@@ -58,6 +60,7 @@ impl Figures {
             crashes: self.crashes + other.crashes,
             cuts: self.cuts + other.cuts,
             pauses: self.pauses + other.pauses,
+            set_back: self.set_back + other.set_back,
             checks: self.checks + other.checks,
             shortage_max: self.shortage_max.max(other.shortage_max),
             full: self.full + other.full,
@@ -105,11 +108,12 @@ impl fmt::Display for Figures {
         )?;
         write!(
             f,
-            "{} crashes, {} cuts, {} pauses; {} full ledgers and {} packs seen, worst shortage {}, \
-             {} probes at the end",
+            "{} crashes, {} cuts, {} pauses, {} disks put back; {} full ledgers and {} packs seen, \
+             worst shortage {}, {} probes at the end",
             self.crashes,
             self.cuts,
             self.pauses,
+            self.set_back,
             self.full,
             self.packs,
             self.shortage_max,

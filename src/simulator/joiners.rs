@@ -87,17 +87,20 @@ pub struct Joiners {
     asked: BTreeMap<RequestId, Asked>,
     /// To be shut out by force, after it was refused.
     to_force: Option<usize>,
+    keep: bool,
     joined: Vec<Joined>,
     pub removals: u64,
     pub rotations: u64,
 }
 
 impl Joiners {
-    pub fn drawn(topology: &Topology, mut entropy: Entropy) -> Joiners {
+    /// `keep`: nobody comes again on an empty disk, and the authority stays: who was set back
+    /// behind a new one has to join again.
+    pub fn drawn(topology: &Topology, keep: bool, mut entropy: Entropy) -> Joiners {
         let stage =
             |place| if place < topology.founders() { Stage::Present } else { Stage::Unborn };
         let removes = if entropy.chance(450) { 35 } else { 0 };
-        let rotates = if entropy.chance(120) { 30 } else { 0 };
+        let rotates = if entropy.chance(120) && !keep { 30 } else { 0 };
         Joiners {
             operator_at: Moment::of_ms(entropy.between(1_000, 15_000)),
             gap_ms: (2_000, entropy.between(6_000, 25_000)),
@@ -106,6 +109,7 @@ impl Joiners {
             comings: BTreeMap::new(),
             asked: BTreeMap::new(),
             to_force: None,
+            keep,
             joined: Vec::new(),
             removals: 0,
             rotations: 0,
@@ -153,7 +157,7 @@ impl Joiners {
                     None => self.one(|me, at| me.stages[at] == Stage::Present)?,
                 };
                 // Who loses its data with servers below loses theirs too.
-                let empty = self.is_lowest(place) && self.entropy.chance(400);
+                let empty = self.is_lowest(place) && self.entropy.chance(400) && !self.keep;
                 Some(self.invitation(place, empty, now))
             }
             2 => {

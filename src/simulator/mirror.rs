@@ -20,8 +20,14 @@ pub struct Mirrors {
 
 impl Mirrors {
     /// Rows of a data set that took the place of another one may come and go until all between
-    /// know: `replaced`.
-    pub fn check(&mut self, world: &World, replaced: &BTreeSet<usize>, out: &mut Findings) {
+    /// know: `replaced`. Who was set back knows less than it said before: `recovering`.
+    pub fn check(
+        &mut self,
+        world: &World,
+        replaced: &BTreeSet<usize>,
+        recovering: &BTreeSet<usize>,
+        out: &mut Findings,
+    ) {
         let Some(primary) = world.server(PRIMARY) else { return };
         // Until it has gone through its log again it knows less than its disk.
         if !world.has_caught_up(PRIMARY) {
@@ -35,7 +41,8 @@ impl Mirrors {
             if place.is_none_or(|place| !replaced.contains(&place)) {
                 self.check_rising(&stream, enrolment, &mirror, out);
             }
-            if let Some(original) = originals.get(&stream) {
+            let knows = place.is_none_or(|place| !recovering.contains(&place));
+            if let Some(original) = originals.get(&stream).filter(|_| knows) {
                 compare(&stream, &mirror, original, out);
             }
         }

@@ -45,6 +45,7 @@ pub mod mirror;
 pub mod moves;
 pub mod oracle;
 pub mod promises;
+pub mod set_backs;
 pub mod shown;
 pub mod truth;
 pub mod violation;

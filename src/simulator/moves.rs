@@ -48,6 +48,7 @@ impl Moves {
         topology: &Topology,
         place: usize,
         (before, after): (&Truth, &Truth),
+        set_back: &BTreeSet<usize>,
         out: &mut Findings,
     ) {
         let name = topology.name(place);
@@ -60,7 +61,9 @@ impl Moves {
                     self.done += 1;
                     let there = topology.place_of(&goal.managing_source);
                     let known = there.and_then(|there| self.managed[there].get(&goal.number));
-                    let holds = known.is_some_and(|macs| is_reached(device, macs));
+                    // Whoever was set back may have forgotten that it managed it.
+                    let forgot = there.is_some_and(|there| set_back.contains(&there));
+                    let holds = forgot || known.is_some_and(|macs| is_reached(device, macs));
                     out.hold(holds, "1.9", || {
                         format!("{name}:{number} was given up and {goal} never was that machine")
                     });

@@ -4,7 +4,7 @@
 //! changed a server it checks that server; the whole tree is looked over at most once in
 //! [`LOOK_GAP_MS`] of virtual time, and after every answer.
 
-use crate::model::name::ServerName;
+use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Answer, Request, RequestId};
 use crate::simulator::enrolments::{Census, Enrolments};
 use crate::simulator::figures::Figures;
@@ -119,6 +119,20 @@ impl Oracle {
         }
     }
 
+    /// The disk of this place was put back from an older copy: what was said since is void, as far
+    /// as nobody else knows it.
+    fn set_back(&mut self, world: &World, place: usize) {
+        self.apart.edges.insert(place);
+        self.apart.recovering.insert(place);
+        self.apart.set_back.insert(place);
+        let before = std::mem::replace(&mut self.truths[place], world.truth(place));
+        // Packs that were on their way from it still come.
+        self.apart.gone.push(before);
+        self.promises.begins_anew(place);
+        self.moves.begins_anew(place);
+        self.enrolments.begins_anew(place);
+    }
+
     /// Places whose data set took the place of another one, and all below them.
     pub fn replaced(&self, topology: &Topology) -> BTreeSet<usize> {
         let mut replaced = self.apart.replaced.clone();
@@ -139,6 +153,7 @@ impl Oracle {
     pub fn check_rest(&self, world: &World, out: &mut Findings) {
         let (census, replaced) = (self.census(world), self.replaced(&world.topology));
         census.check_rest(world, &self.truths, out);
+        let replaced = &replaced | &self.apart.set_back;
         let settled = |place| census.has(place) && !replaced.contains(&place);
         moves::check_rest(&world.topology, &self.truths, settled, out);
     }
@@ -146,6 +161,9 @@ impl Oracle {
     /// Looks at what changed since the last time.
     pub fn watch(&mut self, world: &mut World) {
         let mut out = Findings::at(world.now());
+        for place in world.take_set_back() {
+            self.set_back(world, place);
+        }
         for place in world.take_changed() {
             self.look_at(world, place, &mut out);
         }
@@ -157,7 +175,8 @@ impl Oracle {
         }
         if world.now() >= self.mirrors_at.after_ms(MIRROR_GAP_MS) {
             self.mirrors_at = world.now();
-            self.mirrors.check(world, &self.apart.replaced, &mut out);
+            let Apart { replaced, recovering, .. } = &self.apart;
+            self.mirrors.check(world, replaced, recovering, &mut out);
         }
         if world.now() >= self.disk_at.after_ms(DISK_GAP_MS) {
             self.disk_at = world.now();
@@ -176,9 +195,18 @@ impl Oracle {
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
         self.enrolments.check_step(world, place, after, out);
-        self.moves.check_step(&world.topology, place, (&before, after), out);
-        world.figures.moves = self.moves.done;
-        if after.attached.is_some() {
+        if after.recovers {
+            self.apart.recovering.insert(place);
+        } else if before.recovers {
+            self.apart.recovering.remove(&place);
+        }
+        let recovers = before.recovers || self.apart.recovering.contains(&place);
+        if !recovers {
+            let set_back = &self.apart.set_back;
+            self.moves.check_step(&world.topology, place, (&before, after), set_back, out);
+            world.figures.moves = self.moves.done;
+        }
+        if after.attached.is_some() && !recovers {
             self.apart.edges.remove(&place);
         }
         for (serial, by) in &before.claims {
@@ -198,13 +226,38 @@ impl Oracle {
                 false => {
                     let mut afloat = ledgers::afloat(&self.truths, product);
                     afloat.append(&mut ledgers::afloat(&self.apart.gone, product));
+                    afloat.extend(self.stated(&world.topology, product));
                     afloat
                 }
             };
             let step = Step { name, product, before, after: now, anew: &anew };
-            ledgers::check(&step, after.has_expired, &afloat, out);
+            if !recovers && !after.forced {
+                ledgers::check(&step, after.has_expired, &afloat, out);
+            }
             note(&mut world.figures, now);
         }
+    }
+
+    /// Recoveries went on without these.
+    pub fn given_up(&mut self, places: &BTreeSet<usize>) {
+        self.apart.given_up.extend(places);
+    }
+
+    /// Places of servers that the primary shut out, or that were given up.
+    fn removed(&self, topology: &Topology) -> BTreeSet<usize> {
+        let met = self.truths[PRIMARY].met.iter().filter(|(_, met)| met.removed);
+        let removed = met.filter_map(|(name, _)| topology.place_of(name));
+        removed.chain(self.apart.given_up.iter().copied()).collect()
+    }
+
+    /// What servers that recover use, and state to others.
+    fn stated(&self, topology: &Topology, product: &ProductName) -> ledgers::Afloat {
+        let recovering = self.apart.recovering.iter();
+        let uses = recovering.flat_map(|place| {
+            let name = topology.name(*place);
+            self.truths[*place].managed(product).map(|device| (name.clone(), device))
+        });
+        uses.collect()
     }
 
     fn look_over(&mut self, world: &mut World, out: &mut Findings) {
@@ -212,14 +265,22 @@ impl Oracle {
         self.looked_at = world.now();
         world.figures.checks += 1;
         let apart = &self.apart.edges;
-        Whole { topology: &world.topology, truths: &self.truths, apart }.check(out);
+        let uses_are_known = self.apart.recovering.is_empty();
+        let gone = match self.apart.set_back.is_empty() {
+            true => BTreeSet::new(),
+            false => self.removed(&world.topology),
+        };
+        let (topology, truths) = (&world.topology, self.truths.as_slice());
+        Whole { topology, truths, apart, uses_are_known, gone: &gone }.check(out);
         self.enrolments.check(&self.truths[PRIMARY], out);
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }
         let registers = |relay: &ServerName| {
             let place = world.topology.place_of(relay);
-            place.is_some_and(|place| !self.truths[place].serials.is_empty())
+            // Whoever was set back may have lost licenses that the primary knows it by.
+            let lost = |place| self.apart.set_back.contains(&place);
+            place.is_some_and(|place| !self.truths[place].serials.is_empty() || lost(place))
         };
         self.promises.check_holdings(&self.truths[PRIMARY], registers, out);
         if world.now() >= self.shown_at.after_ms(SHOWN_GAP_MS) {
@@ -237,7 +298,7 @@ impl Oracle {
         // Figures of a data set that is gone stay until there are others in their place.
         let replaced = self.replaced(&world.topology);
         let settled = Census { members: &census.members - &replaced };
-        self.mirrors.check(world, &replaced, &mut out);
+        self.mirrors.check(world, &replaced, &self.apart.recovering, &mut out);
         self.mirrors.check_equal(world, &settled, &mut out);
         shown::check_equal(world, &self.truths, &settled, &mut out);
         self.add(out);
@@ -250,6 +311,11 @@ struct Apart {
     /// Relays that begin anew: until they attach, their edge at the primary is that of the data
     /// set before.
     edges: BTreeSet<usize>,
+    /// Places that were set back and do not know yet what is used.
+    recovering: BTreeSet<usize>,
+    /// Places that were set back at some time.
+    set_back: BTreeSet<usize>,
+    given_up: BTreeSet<usize>,
     /// Places whose data set took the place of another one.
     replaced: BTreeSet<usize>,
     /// What the data sets before knew: their packs may still be on their way.

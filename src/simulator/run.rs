@@ -7,7 +7,7 @@
 //! ```
 //! The invariants are watched from the first moment to the last.
 
-use crate::model::request::{Answer, Request, RequestId};
+use crate::model::request::{Answer, Doing, Request, RequestId};
 use crate::model::tuning::Tuning;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::faults::Faults;
@@ -18,11 +18,13 @@ use crate::simulator::making::Making;
 use crate::simulator::moment::Moment;
 use crate::simulator::oracle::Oracle;
 use crate::simulator::outcome::Outcome;
+use crate::simulator::set_backs::SetBacks;
 use crate::simulator::topology::{PRIMARY, Topology};
+use crate::simulator::truth::awaited;
 use crate::simulator::violation::Findings;
 use crate::simulator::workload::{Errand, Habits, Workload};
 use crate::simulator::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -49,6 +51,8 @@ pub const REST_MS: u64 = 55_000;
 /// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
 const AGREE_MS: u64 = 25_000;
 const PROBE_MS: u64 = 10_000;
+/// When an operator ends recoveries that wait for servers which cannot come.
+const END_MS: u64 = 15_000;
 /// How long a change of what is believed takes to get to everybody, when nothing fails.
 const TOLD_MS: u64 = 3_000;
 /// More steps than a new authority takes.
@@ -87,6 +91,7 @@ struct Run {
     workload: Workload,
     joiners: Joiners,
     faults: Faults,
+    set_backs: SetBacks,
     oracle: Oracle,
     heal_at: Moment,
     end_at: Moment,
@@ -102,7 +107,8 @@ impl Run {
         let mut faults = Faults::drawn(entropy.fork());
         let habits = Habits::drawn(&mut entropy, topology.founders());
         let workload = Workload::new(&topology, habits, entropy.fork());
-        let joiners = Joiners::drawn(&topology, entropy.fork());
+        let set_backs = SetBacks::drawn(seed);
+        let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
         let making = Making {
             tuning: drawn_tuning(&settings.tuning, &mut entropy),
             weather: faults.weather(),
@@ -115,7 +121,18 @@ impl Run {
         let end_at = Moment::of_ms(settings.virtual_ms);
         let world = World::new(making, entropy);
         let (probes, ranges_asked) = (BTreeMap::new(), None);
-        Run { world, workload, joiners, faults, oracle, heal_at, end_at, probes, ranges_asked }
+        Run {
+            world,
+            workload,
+            joiners,
+            faults,
+            set_backs,
+            oracle,
+            heal_at,
+            end_at,
+            probes,
+            ranges_asked,
+        }
     }
 
     fn go(&mut self) {
@@ -124,7 +141,8 @@ impl Run {
         }
         while self.world.now() < self.heal_at && self.goes_well() {
             let people = self.workload.next_at().min(self.joiners.next_at());
-            self.pass(people.min(self.faults.next_at()).min(self.heal_at));
+            let faults = self.faults.next_at().min(self.set_backs.next_at());
+            self.pass(people.min(faults).min(self.heal_at));
             self.act();
         }
         self.rest();
@@ -137,6 +155,9 @@ impl Run {
         }
         if now >= self.faults.next_at() {
             self.faults.strike(&mut self.world);
+        }
+        if now >= self.set_backs.next_at() {
+            self.set_backs.strike(&mut self.world);
         }
         if now >= self.workload.next_at() {
             for errand in self.workload.errands(now) {
@@ -158,6 +179,8 @@ impl Run {
         self.pass(self.heal_at.after_ms(1_000));
         let scans = self.workload.last_scans();
         scans.iter().for_each(|errand| self.post(errand));
+        self.pass(self.heal_at.after_ms(END_MS));
+        self.end_recoveries();
         self.pass(self.heal_at.after_ms(AGREE_MS));
         self.look_at_rest();
         self.probe();
@@ -244,6 +267,7 @@ impl Run {
             return;
         }
         let mut out = Findings::at(self.world.now());
+        self.no_recovery(&mut out);
         self.each_product(|rest| rest.check(&mut out));
         self.oracle.check_rest(&self.world, &mut out);
         let mut born = (0..self.world.topology.len()).filter(|place| self.world.is_born(*place));
@@ -260,6 +284,35 @@ impl Run {
             let asked = |run: &mut Run, id| run.ranges_asked = Some(id);
             self.post_request(PRIMARY, &Request::Ranges, asked);
             self.pass(self.world.now().after_ms(1_000));
+        }
+    }
+
+    /// Whoever could not come in again with what it has, and is waited for, is given up.
+    fn end_recoveries(&mut self) {
+        let census = self.oracle.census(&self.world);
+        for place in (0..self.world.topology.len()).filter(|place| census.has(*place)) {
+            let Some(server) = self.world.server(place) else { continue };
+            let awaits = awaited(server).unwrap_or_default();
+            let named = awaits.iter().filter_map(|awaited| awaited.server.as_ref());
+            let places = named.filter_map(|server| self.world.topology.place_of(server));
+            let lost: BTreeSet<usize> = places.filter(|place| !census.has(*place)).collect();
+            if !lost.is_empty() {
+                self.oracle.given_up(&lost);
+                let request = Request::EndRecovery { doing: Doing::Force };
+                self.post_request(place, &request, |_, _| {});
+            }
+        }
+    }
+
+    fn no_recovery(&self, out: &mut Findings) {
+        let census = self.oracle.census(&self.world);
+        let members = (0..self.world.topology.len()).filter(|place| census.has(*place));
+        let up = members.filter_map(|place| self.world.server(place));
+        for server in up {
+            if let Some(awaits) = awaited(server) {
+                let name = server.engine().state().name();
+                out.add("L2", format!("{name} recovers still, and awaits {awaits:?}"));
+            }
         }
     }
 
@@ -330,9 +383,10 @@ impl Run {
         Outcome {
             seed,
             story: format!(
-                "tree {}; faults {:?}; {:?}",
+                "tree {}; faults {:?}{}; {:?}",
                 self.world.topology.drawing(),
                 self.faults.kinds(),
+                if self.set_backs.are_drawn() { " and disks put back" } else { "" },
                 self.workload.habits(),
             ),
             violations: self.oracle.violations().to_vec(),

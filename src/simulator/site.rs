@@ -33,6 +33,10 @@ pub struct Site {
     pub ahead_ms: u64,
     /// Its disk has work until then.
     pub disk_free_at: Moment,
+    /// A copy of the disk as it was once.
+    pub backup: Option<Disk>,
+    /// Its disk was put back from a copy, and it has not started since.
+    pub set_back: bool,
     /// What its disk said when it went down; in force until it has gone through its log again.
     remembered: Option<Truth>,
 }
@@ -52,6 +56,8 @@ impl Site {
             deadline_at: None,
             ahead_ms,
             disk_free_at: Moment::default(),
+            backup: None,
+            set_back: false,
             remembered: Some(Truth::default()),
         }
     }
@@ -63,7 +69,9 @@ impl Site {
     /// Starts from what the disk has.
     pub fn boot(&mut self, tuning: &Tuning, entropy: u64, now: Moment) -> Result<(), StartError> {
         self.start += 1;
-        self.server = Some(Server::start(self.found_on_disk(tuning, entropy, now))?);
+        let proven = !std::mem::take(&mut self.set_back);
+        let found = self.found_on_disk(tuning, entropy, now);
+        self.server = Some(Server::start(Start { proven, ..found })?);
         Ok(())
     }
 
@@ -78,6 +86,7 @@ impl Site {
             hard_state: remains.hard_state,
             entries: remains.entries,
             cut: remains.cut,
+            proven: true,
             entropy,
             now: self.clock(now),
         }
@@ -107,7 +116,19 @@ impl Site {
     pub fn replace_disk(&mut self, founding: Founding) {
         self.founding = founding;
         self.disk = Disk::default();
+        self.backup = None;
+        self.set_back = false;
         self.remembered = Some(Truth::default());
+    }
+
+    /// The disk is that of the copy from now on; the server is down.
+    pub fn set_back(&mut self, tuning: &Tuning, now: Moment) -> Result<(), StartError> {
+        if let Some(backup) = self.backup.as_ref().filter(|backup| !backup.is_empty()) {
+            self.disk = backup.copy();
+            self.set_back = true;
+            self.remembered = Some(self.truth_on_disk(tuning, now)?);
+        }
+        Ok(())
     }
 
     /// A start on a copy of the disk that goes through the whole log and is thrown away.

@@ -113,6 +113,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::AttachHello => "attach hello",
         Body::Challenge { .. } => "challenge",
         Body::AttachRequest { .. } => "attach request",
+        Body::Recovery(_) => "recovery",
         Body::Attached { .. } => "attached",
         Body::AttachRefused { .. } => "attach refused",
         Body::Level { .. } => "level",

@@ -17,7 +17,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId};
 use crate::model::row::{DeviceRow, MetRow, OwnFiguresRow, Standing};
 use crate::model::time::Timestamp;
-use crate::model::view::RangeView;
+use crate::model::view::{AwaitedView, RangeView};
 use crate::server::Server;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +42,10 @@ pub struct Truth {
     pub attach: Option<AttachId>,
     /// Relay: the one that it last had, also while it asks for another.
     pub attached: Option<AttachId>,
+    /// It was set back, and does not know yet what is used.
+    pub recovers: bool,
+    /// Its recovery was ended without some who may still say what they use.
+    pub forced: bool,
     pub trust_version: u64,
     /// Up to which enrolment each name is denied.
     pub denied: BTreeMap<ServerName, u64>,
@@ -172,6 +176,12 @@ pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
         .collect()
 }
 
+/// What a server waits for that recovers, and was not ended by force.
+pub fn awaited(server: &Server) -> Option<Vec<AwaitedView>> {
+    let recovery = server.engine().recovery_view(Timestamp(0)).recovery;
+    recovery.filter(|recovery| !recovery.forced).map(|recovery| recovery.awaits)
+}
+
 /// The ranges as the primary shows them to people.
 pub fn shown(primary: &Server, now: Timestamp) -> Vec<RangeView> {
     primary.engine().ranges(now).map_or(Vec::new(), |view| view.ranges)
@@ -230,6 +240,8 @@ pub fn truth_of(server: &Server) -> Truth {
         has_expired: state.licenses.values().any(|license| license.expired),
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
         attached: state.server.attach,
+        recovers: server.engine().recovers(),
+        forced: state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced),
         trust_version: state.trust.trust.version,
         denied: state.trust.trust.denied.iter().map(|(name, d)| (name.clone(), d.upto)).collect(),
         authorities: state.trust.trust.authorities.clone(),

@@ -16,6 +16,11 @@ pub struct Whole<'a> {
     pub truths: &'a [Truth],
     /// Relays whose edges need not agree with the primary's, until they have attached again.
     pub apart: &'a BTreeSet<usize>,
+    /// Nobody recovers: every use is in a ledger or on its way.
+    pub uses_are_known: bool,
+    /// Places that are out of the tree, where what they used was forgotten: by a server that was
+    /// set back and cannot ask them.
+    pub gone: &'a BTreeSet<usize>,
 }
 
 /// One use as it stands in a ledger or an outbox.
@@ -38,7 +43,9 @@ impl Whole<'_> {
     pub fn check(&self, out: &mut Findings) {
         for product in self.products() {
             self.edges(product, out);
-            self.uses(product, out);
+            if self.uses_are_known {
+                self.uses(product, out);
+            }
         }
         self.serials(out);
     }
@@ -70,10 +77,12 @@ impl Whole<'_> {
             let level = edge.level;
             let place = self.topology.place_of(name);
             let held = i128::from(relay.granted_seen) - i128::from(relay.returned);
-            out.hold(held <= outstanding(&level), "I5", || {
+            // One that was set back may hold what it gave back already; it grants nothing of it.
+            let apart = place.is_some_and(|place| self.apart.contains(&place));
+            out.hold(held <= outstanding(&level) || !self.uses_are_known, "I5", || {
                 format!("{name} holds {held} of {product}, of which the primary counts {level:?}")
             });
-            if place.is_some_and(|place| self.apart.contains(&place)) {
+            if apart {
                 continue;
             }
             let holds = level.returned_seen <= relay.returned
@@ -130,7 +139,10 @@ impl Whole<'_> {
         out: &mut Findings,
     ) -> i128 {
         let mut managed = 0;
-        for (place, truth) in self.topology.places().iter().zip(self.truths) {
+        for (at, (place, truth)) in self.topology.places().iter().zip(self.truths).enumerate() {
+            if self.gone.contains(&at) {
+                continue;
+            }
             for device in truth.managed(product) {
                 managed += 1;
                 let one = (&place.name, device);
@@ -173,7 +185,14 @@ mod tests {
         let claims = claims.iter().map(|(text, at)| (serial(text), topology.name(*at).clone()));
         truths[PRIMARY].claims = claims.collect();
         let mut out = Findings::at(Moment::default());
-        Whole { topology: &topology, truths: &truths, apart: &BTreeSet::new() }.check(&mut out);
+        Whole {
+            topology: &topology,
+            truths: &truths,
+            apart: &BTreeSet::new(),
+            uses_are_known: true,
+            gone: &BTreeSet::new(),
+        }
+        .check(&mut out);
         out.into_violations().iter().map(|violation| violation.rule).collect()
     }
 

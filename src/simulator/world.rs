@@ -76,6 +76,7 @@ pub struct World {
     answers: Vec<Answered>,
     lost: Vec<RequestId>,
     changed: BTreeSet<usize>,
+    set_back: Vec<usize>,
     breaches: Vec<String>,
     looks: (u64, u64),
     pub(super) letters: (u64, u64),
@@ -108,6 +109,7 @@ impl World {
             answers: Vec::new(),
             lost: Vec::new(),
             changed: BTreeSet::new(),
+            set_back: Vec::new(),
             breaches: Vec::new(),
             looks: (0, 0),
             letters: (0, 0),
@@ -196,6 +198,11 @@ impl World {
         !self.changed.is_empty()
     }
 
+    /// Places whose disk was put back from a copy since this was last asked.
+    pub fn take_set_back(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.set_back)
+    }
+
     /// What no server may do, whatever happens to it.
     pub fn take_breaches(&mut self) -> Vec<String> {
         std::mem::take(&mut self.breaches)
@@ -240,6 +247,31 @@ impl World {
         self.figures.crashes += 1;
         self.trace.note(self.now, format!("{:>3} crashes", self.topology.name(place)));
         self.go_down(place);
+        self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    /// A copy is made of the disk, as a backup.
+    pub fn back_up(&mut self, place: usize) {
+        self.sites[place].backup = Some(self.sites[place].disk.copy());
+    }
+
+    pub fn has_backup(&self, place: usize) -> bool {
+        let backup = self.sites[place].backup.as_ref();
+        backup.is_some_and(|backup| !backup.is_empty())
+    }
+
+    /// The server goes down and comes up on the copy of its disk.
+    pub fn set_back(&mut self, place: usize, down_ms: u64) {
+        if self.sites[place].server.is_none() || !self.has_backup(place) {
+            return;
+        }
+        self.figures.set_back += 1;
+        self.trace.note(self.now, format!("{:>3} is set back", self.topology.name(place)));
+        self.go_down(place);
+        if let Err(error) = self.sites[place].set_back(&self.tuning, self.now) {
+            self.breach(place, &format!("cannot start from the copy of its disk: {error}"));
+        }
+        self.set_back.push(place);
         self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
     }
 

@@ -2,7 +2,7 @@
 
 use crate::model::account::WishNumber;
 use crate::model::edge::{AttachId, EdgeReport};
-use crate::model::letter::{Body, Presence};
+use crate::model::letter::{Body, Presence, Versions};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{StreamId, Table};
@@ -25,13 +25,14 @@ use crate::record::name::name;
 use crate::record::number::Numbered;
 use crate::record::outside::{serial, serial_text};
 use crate::record::reconcile::ReconcileForm;
+use crate::record::recovery::RecoveryWordForm;
 use crate::record::report::{ReportBatchForm, StreamIdForm};
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
 pub fn is_body(tag: u32) -> bool {
-    matches!(tag, 10..=30 | 40..=42 | 45..=49)
+    matches!(tag, 10..=30 | 40..=42 | 45..=50)
 }
 
 /// Never renumbered; a body that fell out of use keeps its number.
@@ -98,6 +99,8 @@ pub enum BodyForm {
     MoveAsk(MoveAskForm),
     #[prost(message, tag = "49")]
     MoveAnswer(MoveAnswerForm),
+    #[prost(message, tag = "50")]
+    Recovery(RecoveryWordForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -164,6 +167,11 @@ pub struct AttachRequestForm {
     /// A list of [`ProductReportForm`].
     #[prost(bytes = "vec", tag = "3")]
     edges: Vec<u8>,
+    #[prost(fixed64, tag = "4")]
+    former: u64,
+    /// A list of [`VersionForm`].
+    #[prost(bytes = "vec", tag = "5")]
+    versions: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -259,8 +267,9 @@ impl BodyForm {
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
-            Body::AttachRequest { nonce, incarnation, edges } => {
-                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *incarnation, edges))
+            Body::AttachRequest { nonce, incarnation, former, versions, edges } => {
+                let data = (*incarnation, *former);
+                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, data, versions, edges))
             }
             Body::Attached { nonce, attach, levels } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
@@ -314,6 +323,7 @@ impl BodyForm {
             Body::Claimed { serial, by } => BodyForm::Claimed(ClaimedForm::of(serial, by.as_ref())),
             Body::MoveAsk(ask) => BodyForm::MoveAsk(MoveAskForm::of(ask)),
             Body::MoveAnswer(answer) => BodyForm::MoveAnswer(MoveAnswerForm::of(answer)),
+            Body::Recovery(word) => BodyForm::Recovery(RecoveryWordForm::of(word)),
         }
     }
 
@@ -327,11 +337,7 @@ impl BodyForm {
             }
             BodyForm::AttachHello(_) => Body::AttachHello,
             BodyForm::Challenge(nonce) => Body::Challenge { nonce },
-            BodyForm::AttachRequest(form) => Body::AttachRequest {
-                nonce: form.nonce,
-                incarnation: form.incarnation,
-                edges: read_list::<ProductReportForm>(&form.edges, Part::Products, room)?,
-            },
+            BodyForm::AttachRequest(form) => form.value(room)?,
             BodyForm::Attached(form) => {
                 let (nonce, attach, levels) = form.value(room)?;
                 Body::Attached { nonce, attach, levels }
@@ -380,6 +386,7 @@ impl BodyForm {
             BodyForm::Trust(form) => Body::Trust(form.value(room)?),
             BodyForm::MoveAsk(form) => Body::MoveAsk(form.value(room)?),
             BodyForm::MoveAnswer(form) => Body::MoveAnswer(form.value(room)?),
+            BodyForm::Recovery(form) => Body::Recovery(form.value(room)?),
             BodyForm::Claim(text) => Body::Claim { serial: serial(&text)? },
             BodyForm::Claimed(form) => Body::Claimed {
                 serial: serial(&form.serial)?,
@@ -397,8 +404,24 @@ impl HeardForm {
 }
 
 impl AttachRequestForm {
-    fn of(nonce: u64, incarnation: u64, edges: &[(ProductName, EdgeReport)]) -> Self {
-        AttachRequestForm { nonce, incarnation, edges: list::<ProductReportForm>(edges) }
+    fn of(
+        nonce: u64,
+        (incarnation, former): (u64, u64),
+        versions: &Versions,
+        edges: &[(ProductName, EdgeReport)],
+    ) -> Self {
+        let (versions, edges) = (list::<VersionForm>(versions), list::<ProductReportForm>(edges));
+        AttachRequestForm { nonce, incarnation, former, versions, edges }
+    }
+
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        Ok(Body::AttachRequest {
+            nonce: self.nonce,
+            incarnation: self.incarnation,
+            former: self.former,
+            versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
+            edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
+        })
     }
 }
 

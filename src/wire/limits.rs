@@ -12,7 +12,7 @@ pub struct WireLimits {
     pub frame_len_max: usize,
     /// Bytes of one greeting. 4 KiB.
     pub hello_len_max: usize,
-    /// Accounts in one letter of a pack, whole or in part. 1,024.
+    /// Accounts in one letter of a pack, whole or in part. 900.
     pub accounts_max: usize,
     /// Entries of all accounts of one letter. 4,096.
     pub entries_max: usize,
@@ -39,7 +39,7 @@ impl Default for WireLimits {
         WireLimits {
             frame_len_max: 1 << 20,
             hello_len_max: 4 << 10,
-            accounts_max: 1_024,
+            accounts_max: 900,
             entries_max: 4_096,
             lower_max: 1_300,
             names_max: 65_536,

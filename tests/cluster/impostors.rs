@@ -238,7 +238,13 @@ type Lie = (&'static str, Letter, Option<&'static str>, Option<&'static str>);
 
 fn lies() -> Vec<Lie> {
     let says = |of, parent| Body::Presence(presence(of, parent));
-    let attach = || Body::AttachRequest { nonce: 1, incarnation: 7, edges: Vec::new() };
+    let attach = || Body::AttachRequest {
+        nonce: 1,
+        incarnation: 7,
+        former: 0,
+        versions: Vec::new(),
+        edges: Vec::new(),
+    };
     let down = |body| Letter { to: Address::Below(name("north")), route: Vec::new(), body };
     let not_passed = Some("who passed it on");
     let not_said = Some("a neighbour does not send");
@@ -344,6 +350,7 @@ fn a_relay_cannot_end_the_uses_of_another() {
         let account = Account {
             origin: name(origin),
             route: vec![name(origin), name("west")],
+            stated: 0,
             floor: 1 << 40,
             entries: (0..10).map(|number| (DeviceNumber(number), entry)).collect(),
         };

@@ -30,6 +30,7 @@ impl Relay {
             incarnation: 7,
         };
         let start = Start {
+            proven: true,
             tuning: Default::default(),
             founding,
             software: "test".to_string(),

@@ -105,6 +105,7 @@ impl Tree {
         let found = self.disks.open(&founding);
         self.next += 1;
         let server = Server::start(Start {
+            proven: true,
             tuning: self.tuning.clone(),
             founding,
             software: "test".to_string(),

@@ -74,6 +74,21 @@ fn a_device_given_up_before_others_see_that_it_moves() {
 }
 
 #[test]
+fn a_relay_set_back_that_goes_on() {
+    must_be_seen(Mutant::NoRecovery, 100);
+}
+
+#[test]
+fn a_recovery_that_waits_for_nobody_below() {
+    must_be_seen(Mutant::EndsUnstated, 100);
+}
+
+#[test]
+fn a_recovery_with_the_counts_of_the_copy() {
+    must_be_seen(Mutant::CountsOfTheCopy, 100);
+}
+
+#[test]
 fn a_grant_in_a_full_range() {
     must_be_seen(Mutant::GrantInFullRange, 20);
 }

@@ -83,7 +83,14 @@ fn violations(world: &World) -> Vec<Violation> {
     let truths: Vec<Truth> = (0..world.topology.len()).map(|place| world.truth(place)).collect();
     let mut out = Findings::at(Moment::default());
     let apart = BTreeSet::new();
-    Whole { topology: &world.topology, truths: &truths, apart: &apart }.check(&mut out);
+    Whole {
+        topology: &world.topology,
+        truths: &truths,
+        apart: &apart,
+        uses_are_known: true,
+        gone: &apart,
+    }
+    .check(&mut out);
     out.into_violations()
 }
 
@@ -113,6 +120,7 @@ pub fn after_an_old_return(tuning: Tuning) -> Vec<Violation> {
         granted_seen: 5,
         returned: 5,
         declined: false,
+        holds: true,
     };
     let body = Body::EdgeReport { attach, product: product(), report };
     forge(&mut world, PRIMARY, RELAY, Address::Primary, body)

@@ -166,6 +166,15 @@ pub(super) async fn rotate(
     Ok(Json(now))
 }
 
+/// Ends a recovery without those who have not said what they use.
+pub(super) async fn end_recovery(
+    State(api): State<Api>,
+    body: Body,
+) -> Result<Json<Value>, Failure> {
+    let DoingBody { doing } = body_of(&api, body).await?;
+    done(&api, Request::EndRecovery { doing: doing.into() }).await
+}
+
 async fn rotation(api: &Api, doing: Doing) -> Result<RotationView, Failure> {
     match api.ask(Request::RotateAuthority { doing }).await? {
         Answer::Rotation(view) => Ok(view),

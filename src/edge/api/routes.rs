@@ -26,6 +26,8 @@ fn route(row: &Row) -> MethodRouter<Api> {
     match row.operation {
         Operation::ShowStatus => on(by, views::status),
         Operation::ShowAudit => on(by, views::audit),
+        Operation::ShowRecovery => on(by, views::recovery),
+        Operation::EndRecovery => on(by, enrolment::end_recovery),
         Operation::ListLicenses => on(by, licenses::list),
         Operation::RegisterLicense => on(by, licenses::register),
         Operation::SetHolding => on(by, holdings::set),

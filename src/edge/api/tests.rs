@@ -438,7 +438,10 @@ async fn every_row_of_the_table_is_a_route() {
                 ("POST", "? (10.0.0.1) at 00:04:4b:cc:9c:01 [ether] on eth0\n")
             }
             (Method::Post, Operation::Invite) => ("POST", r#"{"name":"d","parent":"a"}"#),
-            (Method::Post, Operation::RemoveServer | Operation::RotateAuthority) => ("POST", "{}"),
+            (
+                Method::Post,
+                Operation::RemoveServer | Operation::RotateAuthority | Operation::EndRecovery,
+            ) => ("POST", "{}"),
             (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
             (Method::Post, Operation::MergeNodes) => ("POST", r#"{"keep":"d:1","others":["d:2"]}"#),
             (Method::Post, Operation::MoveNode) => ("POST", r#"{"device":"d:1","to":"e"}"#),

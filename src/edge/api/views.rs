@@ -6,7 +6,7 @@ use crate::edge::api::read::Named;
 use crate::edge::api::{Api, read};
 use crate::model::audit::AuditView;
 use crate::model::request::{Answer, Request};
-use crate::model::view::{RangesView, ServerView, ServersView, StatusView};
+use crate::model::view::{RangesView, RecoveryView, ServerView, ServersView, StatusView};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -38,6 +38,13 @@ pub(super) async fn server(State(api): State<Api>, Named(name): Named) -> Shown<
 pub(super) async fn audit(State(api): State<Api>) -> Shown<AuditView> {
     match api.ask(Request::Audit).await? {
         Answer::Audit(view) => Ok(Json(view)),
+        _ => Err(Failure::Unexpected),
+    }
+}
+
+pub(super) async fn recovery(State(api): State<Api>) -> Shown<RecoveryView> {
+    match api.ask(Request::Recovery).await? {
+        Answer::Recovery(view) => Ok(Json(view)),
         _ => Err(Failure::Unexpected),
     }
 }

@@ -22,6 +22,7 @@ mod limits;
 mod manual;
 mod node;
 mod range;
+mod recovery;
 mod scan;
 mod serve;
 mod server;
@@ -89,6 +90,9 @@ enum Noun {
     /// Whether all that is registered is held somewhere, and who has not confirmed it; at the
     /// primary. Exit 1 where it does not add up.
     Audit,
+    /// A server whose data may not be its newest: what it waits for.
+    #[command(subcommand)]
+    Recovery(recovery::Verb),
     /// What a code means, and what to do.
     Explain {
         /// As it stands behind a message: `LT0203`, or only `203`.
@@ -171,6 +175,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Limits(verb) => online(limits::run(verb, terminal)),
         Noun::Status => online(status::run(terminal)),
         Noun::Audit => online(audit::run(terminal)),
+        Noun::Recovery(verb) => online(recovery::run(verb, terminal)),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

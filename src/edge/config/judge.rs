@@ -28,6 +28,7 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
     let name = required(&mut whole, "name", "site-7");
     let role = role(&mut whole);
     let data_dir = data_dir(&mut whole, file);
+    let witness = witness(&mut whole, file);
     let listen = whole.parsed("listen", "\"[::]:4747\" (address and UDP port)");
     let vendor_keys = vendor_keys(&mut whole);
     let mut section = whole.section("parent");
@@ -45,6 +46,7 @@ pub(super) fn resolve(document: &Document<'_>, file: &Path) -> Option<Configurat
         name,
         role,
         data_dir,
+        witness,
         listen,
         parent,
         vendor_keys,
@@ -87,6 +89,12 @@ fn role(whole: &mut Section<'_>) -> Option<Role> {
             None
         }
     }
+}
+
+/// A relative one is taken from where the file is.
+fn witness(whole: &mut Section<'_>, file: &Path) -> Option<PathBuf> {
+    let Located { value, .. } = whole.text("witness")?;
+    Some(file.parent().unwrap_or(Path::new("")).join(value).components().collect())
 }
 
 fn data_dir(whole: &mut Section<'_>, file: &Path) -> Option<PathBuf> {

@@ -44,6 +44,8 @@ pub struct Configuration {
     pub role: Role,
     /// A relative one is taken from where the file is.
     pub data_dir: PathBuf,
+    /// Where the witness of a clean restart is; without one, beside the data folder.
+    pub witness: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     pub parent: Option<Parent>,
     /// Whose license files are taken, and whose no longer; all of them are tried.
@@ -120,6 +122,7 @@ impl Configuration {
             name: self.name,
             role: self.role,
             data_dir: self.data_dir,
+            witness: self.witness,
             listen: self.listen,
             parent: self.parent,
             identity,

@@ -38,7 +38,7 @@ fn spelt_out(text: &str) -> String {
         let (key, _) = rest.split_once(" = ")?;
         let is_key = key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         // These two have no default; what is shown is an example.
-        let example = ["listen", "socket_group"].contains(&key);
+        let example = ["listen", "socket_group", "witness"].contains(&key);
         (is_key && !example).then(|| rest.to_string())
     };
     text.lines().map(|line| shown(line).unwrap_or(line.to_string()) + "\n").collect()

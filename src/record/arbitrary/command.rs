@@ -2,13 +2,13 @@
 
 use crate::model::command::{BookWishes, Command, CommandBatch, Founding, SetHolding};
 use crate::model::holding::Role;
-use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
     attach_id, count, device_number, device_numbers, edge_report, edges, level, levels, number,
     option, pack, product, reconcile, report, route, server, table, text, timestamp, verdicts,
     wishes,
 };
+use crate::record::arbitrary::{enrolment, recovery};
 use crate::record::sample::named;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,7 +18,16 @@ pub fn batch() -> impl Strategy<Value = CommandBatch> {
 }
 
 pub fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![attaching(), using(), moving(), finding(), standing(), enrolment::command()]
+    let recovery = recovery::command().prop_map(Command::Recovery);
+    prop_oneof![
+        attaching(),
+        using(),
+        moving(),
+        finding(),
+        standing(),
+        enrolment::command(),
+        recovery
+    ]
 }
 
 pub fn founding() -> impl Strategy<Value = Founding> {
@@ -52,13 +61,13 @@ fn standing() -> impl Strategy<Value = Command> {
 }
 
 fn attaching() -> impl Strategy<Value = Command> {
-    let attach = (server(), any::<u64>(), attach_id(), any::<u64>(), edges());
+    let attach = (server(), any::<u64>(), attach_id(), any::<(u64, u64)>(), edges());
     let book = (server(), attach_id(), product(), edge_report());
     let attached = (any::<u64>(), attach_id(), levels());
     let level = (attach_id(), product(), level());
     prop_oneof![
-        attach.prop_map(|(relay, nonce, attach, incarnation, edges)| {
-            Command::Attach { relay, nonce, attach, incarnation, edges }
+        attach.prop_map(|(relay, nonce, attach, (incarnation, former), edges)| {
+            Command::Attach { relay, nonce, attach, incarnation, former, edges }
         }),
         book.prop_map(|(relay, attach, product, report)| {
             Command::BookEdge { relay, attach, product, report }

@@ -4,6 +4,7 @@ pub mod command;
 pub mod enrolment;
 pub mod moving;
 pub mod outside;
+pub mod recovery;
 pub mod row;
 
 use crate::model::account::{
@@ -105,10 +106,13 @@ pub fn entry() -> impl Strategy<Value = Entry> {
 
 pub fn account() -> impl Strategy<Value = Account> {
     let entries = btree_map(device_number(), entry(), 0..20);
-    (server(), route(), number(), entries).prop_map(|(origin, route, floor, entries)| Account {
+    let numbers = (number(), number());
+    let all = (server(), route(), numbers, entries);
+    all.prop_map(|(origin, route, (floor, stated), entries)| Account {
         origin,
         route,
         floor,
+        stated,
         entries,
     })
 }
@@ -160,13 +164,14 @@ pub fn level() -> impl Strategy<Value = Level> {
 }
 
 pub fn edge_report() -> impl Strategy<Value = EdgeReport> {
-    let all = (number(), number(), number(), number(), any::<bool>());
-    all.prop_map(|(version, epoch, granted_seen, returned, declined)| EdgeReport {
+    let all = (number(), number(), number(), number(), any::<(bool, bool)>());
+    all.prop_map(|(version, epoch, granted_seen, returned, (declined, holds))| EdgeReport {
         version,
         epoch,
         granted_seen,
         returned,
         declined,
+        holds,
     })
 }
 

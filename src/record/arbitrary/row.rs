@@ -12,10 +12,12 @@ use crate::record::arbitrary::command::founding;
 use crate::record::arbitrary::enrolment;
 use crate::record::arbitrary::moving::open_move;
 use crate::record::arbitrary::outside::{any_license, any_serial};
+use crate::record::arbitrary::recovery::recovery;
 use crate::record::arbitrary::{
     account, attach_id, below, device, device_number, entry, figures, level, number, pack, phase,
     product, report_row, row_name, server, stream, text, timestamp, want,
 };
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
@@ -60,9 +62,9 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
                 Row::License(LicenseRow { license, registered_at, expired })
             })
             .boxed(),
-        RowKey::Edge(..) => (level(), number(), number(), any::<bool>())
-            .prop_map(|(level, granted_seen, version_seen, may_decline)| {
-                Row::Edge(EdgeRow { level, granted_seen, version_seen, may_decline })
+        RowKey::Edge(..) => (level(), number(), number(), any::<(bool, bool)>())
+            .prop_map(|(level, granted_seen, version_seen, (may_decline, promised))| {
+                Row::Edge(EdgeRow { level, granted_seen, version_seen, may_decline, promised })
             })
             .boxed(),
         RowKey::Met(_) => met_row().prop_map(Row::Met).boxed(),
@@ -95,9 +97,11 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
 
 fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
+    let attach = (attach, option::of(recovery()));
     let numbers = [number(), number(), number(), number(), number()];
     let all = (founding(), device_number(), numbers, attach);
-    all.prop_map(|(founding, device_last, numbers, (attach, fenced, attach_last))| {
+    all.prop_map(|(founding, device_last, numbers, (attach, recovery))| {
+        let (attach, fenced, attach_last) = attach;
         let [wish_last, event_last, figures_version, nodes_version, nodes_floor] = numbers;
         ServerRow {
             founding,
@@ -110,15 +114,17 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             attach,
             fenced,
             attach_last,
+            recovery,
         }
     })
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
-    (all, enrolment::enrolment(), text()).prop_map(|(all, enrolment, title)| {
+    let formers = vec(any::<u64>(), 0..4);
+    (all, enrolment::enrolment(), text(), formers).prop_map(|(all, enrolment, title, formers)| {
         let (name, parent, incarnation, attach) = all;
-        MetRow { name, parent, incarnation, attach, enrolment, title }
+        MetRow { name, parent, incarnation, attach, enrolment, title, formers }
     })
 }
 

@@ -4,6 +4,7 @@ use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::arbitrary::outside::any_serial;
+use crate::record::arbitrary::recovery;
 use crate::record::arbitrary::{
     attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
     report, route, server, stream, table, text, timestamp, verdicts, wishes,
@@ -36,7 +37,8 @@ fn letter() -> impl Strategy<Value = Letter> {
         reporting(),
         claiming(),
         trusting(),
-        moving()
+        moving(),
+        recovery::word().prop_map(Body::Recovery)
     ];
     (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
 }
@@ -84,7 +86,8 @@ fn trusting() -> impl Strategy<Value = Body> {
 }
 
 fn attaching() -> impl Strategy<Value = Body> {
-    let request = (any::<u64>(), any::<u64>(), edges());
+    let versions = vec((table(), number()), 0..4);
+    let request = (any::<(u64, u64, u64)>(), versions, edges());
     let attached = (any::<u64>(), attach_id(), levels());
     prop_oneof![
         presence(),
@@ -97,8 +100,8 @@ fn attaching() -> impl Strategy<Value = Body> {
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),
-        request.prop_map(|(nonce, incarnation, edges)| {
-            Body::AttachRequest { nonce, incarnation, edges }
+        request.prop_map(|((nonce, incarnation, former), versions, edges)| {
+            Body::AttachRequest { nonce, incarnation, former, versions, edges }
         }),
         attached.prop_map(|(nonce, attach, levels)| Body::Attached { nonce, attach, levels }),
         (any::<u64>(), enrolment::refusal())

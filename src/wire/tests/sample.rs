@@ -12,7 +12,7 @@ use crate::record::sample::{
     attach, edge_report, level, move_answer, move_answer_missing, move_ask, move_ask_told, named,
     pack_part, reconcile, report, servers, stream, verdicts, wishes,
 };
-use crate::record::sample_enrolment;
+use crate::record::{sample_enrolment, sample_recovery};
 use crate::wire::{Frame, Hello, encode_letter};
 
 pub fn hello() -> Hello {
@@ -30,7 +30,7 @@ pub fn hello() -> Hello {
 pub fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = vec![("hello", Frame::Hello(hello()))];
     let letters = attaching().into_iter().chain(using()).chain(reporting());
-    let letters = letters.chain(claiming()).chain(trusting()).chain(moving());
+    let letters = letters.chain(claiming()).chain(trusting()).chain(moving()).chain(recovering());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -69,7 +69,13 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![(named("cad"), level)] };
     let refusal = Refusal::new("LT0232", "a message", "a hint");
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
-    let request = Body::AttachRequest { nonce: 0xabcd, incarnation: 0xfeed_f00d, edges };
+    let (nonce, incarnation) = (0xabcd, 0xfeed_f00d);
+    let versions = vec![(Table::Figures, 34), (Table::Nodes, 418)];
+    let recovering = (incarnation + 1, incarnation, versions);
+    let request = |(incarnation, former, versions)| {
+        let edges = edges.clone();
+        Body::AttachRequest { nonce, incarnation, former, versions, edges }
+    };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
     let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true, trust: 7 };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
@@ -80,12 +86,27 @@ fn attaching() -> Vec<(&'static str, Letter)> {
         ("sources", down(Address::Neighbour, sources)),
         ("attach-hello", up(Address::Primary, Body::AttachHello)),
         ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
-        ("attach-request", up(Address::Primary, request)),
+        ("attach-request", up(Address::Primary, request((incarnation, 0, Vec::new())))),
         ("attached", down(relay(), attached)),
         ("attach-refused", down(relay(), refused)),
         ("level", down(relay(), Body::Level { attach, product, level })),
         ("edge-report", up(Address::Primary, edge_report)),
+        ("attach-recovering", up(Address::Primary, request(recovering))),
     ]
+}
+
+fn recovering() -> Vec<(&'static str, Letter)> {
+    let words = sample_recovery::words().into_iter().map(|(name, goes_up, word)| {
+        let body = Body::Recovery(word);
+        let letter = match (goes_up, name) {
+            (true, "statement") => up(Address::Above(named("relay-c")), body),
+            (true, _) => up(Address::Primary, body),
+            (false, "roll-calls") => down(Address::Neighbour, body),
+            (false, _) => down(Address::Below(named("relay-c")), body),
+        };
+        (name, letter)
+    });
+    words.collect()
 }
 
 fn presence() -> Presence {

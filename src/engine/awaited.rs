@@ -1,0 +1,134 @@
+//! What a recovery waits for, as it is shown, and what an operator may end it without.
+
+use super::Engine;
+use super::waiting::Hope;
+use crate::model::command::Command;
+use crate::model::count::counted;
+use crate::model::holding::Phase;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::recovery::RecoveryCommand;
+use crate::model::refusal::Refusal;
+use crate::model::request::{Answer, Doing, RequestId};
+use crate::model::time::Timestamp;
+use crate::model::view::{AwaitedView, RecoveryState, RecoveryView};
+use std::collections::BTreeSet;
+
+/// Something without which a recovery does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited<'a> {
+    /// The primary's word on the counts, and on who is below.
+    Primary,
+    /// Own devices as the primary knows them.
+    Rows,
+    /// Uses on their way from the holder above.
+    Turn(&'a ProductName),
+    /// What a server below uses.
+    Statement(&'a ProductName, &'a ServerName),
+    /// The holder above booked what is used here.
+    Source(&'a ProductName),
+}
+
+/// Lines of one answer.
+const AWAITED_MAX: usize = 1_000;
+
+impl Engine {
+    /// What a recovery waits for, in the order in which it comes.
+    pub fn awaited(&self) -> impl Iterator<Item = Awaited<'_>> {
+        let known = &self.recovering;
+        let told = known.attached && known.below.is_some() && known.sources_are_known;
+        let primary = (!told).then_some(Awaited::Primary);
+        let rows = (!known.rows_are_back).then_some(Awaited::Rows);
+        let all = self.state.holdings.iter();
+        let held = || all.clone().filter(|(_, row)| row.phase != Phase::Sharing);
+        let turns = held().filter(|(_, row)| row.phase != Phase::Holding);
+        let turns = turns.map(|(product, _)| Awaited::Turn(product));
+        let statements = held().flat_map(move |(product, _)| {
+            let silent = known.below.iter().flatten().filter(move |server| {
+                #[cfg(feature = "mutants")]
+                if self.tuning.mutant == Some(crate::model::tuning::Mutant::EndsUnstated) {
+                    return false;
+                }
+                !known.stated.contains_key(&(product.clone(), (*server).clone()))
+            });
+            silent.map(move |server| Awaited::Statement(product, server))
+        });
+        let sources = self.own_statements_open().map(Awaited::Source);
+        primary.into_iter().chain(rows).chain(turns).chain(statements).chain(sources)
+    }
+
+    /// The recovery there is, for people.
+    pub fn recovery_view(&self, now: Timestamp) -> RecoveryView {
+        let recovery = self.state.server.recovery.as_ref();
+        let state = recovery.map(|recovery| RecoveryState {
+            since: recovery.since,
+            why: recovery.why.clone(),
+            forced: recovery.forced,
+            awaits: self.awaited().take(AWAITED_MAX).map(awaited_view).collect(),
+        });
+        RecoveryView { as_of: now, server: self.state.name().clone(), recovery: state }
+    }
+
+    /// Ends it with what is known; by force without those who have not said what they use.
+    pub(super) fn ask_end_recovery(
+        &mut self,
+        id: RequestId,
+        doing: Doing,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        if !self.recovers() {
+            return Err(Refusal::new(
+                "LT0243",
+                format!("{} does not recover", self.state.name()),
+                "see how it is: lictree status",
+            ));
+        }
+        let known = &self.recovering;
+        if !known.attached || known.below.is_none() || !known.rows_are_back {
+            return Err(Refusal::new(
+                "LT0244",
+                format!(
+                    "{} has not heard from the primary yet what it holds and which nodes it had; \
+                     without that it may grant licenses that are not its own",
+                    self.state.name()
+                ),
+                "wait for the way to the primary: lictree recovery show",
+            ));
+        }
+        let silent = |awaited: Awaited<'_>| match awaited {
+            Awaited::Statement(_, server) => Some(server.clone()),
+            _ => None,
+        };
+        let missing: BTreeSet<ServerName> = self.awaited().filter_map(silent).collect();
+        if doing != Doing::Force {
+            return Err(not_over(&missing));
+        }
+        let missing: Vec<ServerName> = missing.into_iter().collect();
+        if !missing.is_empty() {
+            self.propose(Command::Recovery(RecoveryCommand::End { missing }));
+        }
+        self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
+        Ok(None)
+    }
+}
+
+fn not_over(missing: &BTreeSet<ServerName>) -> Refusal {
+    let names: Vec<&str> = missing.iter().map(ServerName::as_str).take(20).collect();
+    let servers = counted(missing.len() as u64, "server");
+    Refusal::new(
+        "LT0242",
+        format!("{servers} below did not say yet what they use: {}", names.join(", ")),
+        "it ends by itself when they have; without them, if what they use may be granted a second \
+         time: lictree recovery end --force",
+    )
+}
+
+fn awaited_view(awaited: Awaited<'_>) -> AwaitedView {
+    let (what, product, server) = match awaited {
+        Awaited::Primary => ("primary", None, None),
+        Awaited::Rows => ("nodes", None, None),
+        Awaited::Turn(product) => ("handover", Some(product), None),
+        Awaited::Statement(product, server) => ("statement", Some(product), Some(server)),
+        Awaited::Source(product) => ("source", Some(product), None),
+    };
+    AwaitedView { what: what.to_string(), product: product.cloned(), server: server.cloned() }
+}

@@ -1,0 +1,321 @@
+//! Roll calls and the statements that answer them: who uses what of whose licenses.
+//!
+//! A server in recovery calls everybody below; whoever holds says so, whoever does not states what
+//! it uses: where a holder is between, that is in that one's ledger, and is not booked a second
+//! time. Who was set back itself states the same to the holder above, uncalled.
+//!
+//! Invariants
+//! - A statement has a number of the author's wishes, durable before it is said: every wish after
+//!   it is newer, every open one gets a newer number. So statements and wishes may come in any
+//!   order, and repeated: per device the newest counts, and what is older than a statement and not
+//!   in it is void (`Ledger::put`).
+//! - A use that is stated is a fact: it is booked, and may leave a shortage.
+//! - Of others than itself an author says nothing.
+
+use super::Engine;
+use super::handover;
+use crate::model::account::{Below, Pack, PackPart, WishNumber};
+use crate::model::command::Command;
+use crate::model::holding::Phase;
+use crate::model::letter::{Address, Body, LinkId};
+use crate::model::name::{ProductName, ServerName};
+use crate::model::recovery::{NO_CALL, RecoveryCommand, RecoveryWord, RollCall};
+use crate::model::row::RowKey;
+use std::collections::BTreeMap;
+
+/// Statements of this server, by roll call and product.
+pub(super) type Statements = BTreeMap<(u64, ProductName), Statement>;
+
+/// A statement under way.
+#[derive(Debug)]
+pub(super) struct Statement {
+    /// Who called; without one it goes to the holder of the product.
+    to: Option<ServerName>,
+    /// Nothing until its command is applied.
+    number: Option<WishNumber>,
+    /// Where this server stood when it was said: whoever takes another turn says so.
+    phase: Phase,
+    booked: bool,
+}
+
+impl Engine {
+    // === Who answers ===
+
+    /// The parent says which roll calls there are above.
+    pub(super) fn roll_called(&mut self, calls: Vec<RollCall>) {
+        let calls: Vec<RollCall> = calls.into_iter().take(self.tuning.depth_max).collect();
+        if calls != self.roll_calls {
+            self.roll_calls = calls;
+            let calls = &self.roll_calls;
+            let is_open = |call: u64| call == NO_CALL || calls.iter().any(|c| c.number == call);
+            self.statements.retain(|(call, _), _| is_open(*call));
+            self.roll_calls_changed = true;
+        }
+    }
+
+    /// Makes the statements that are called for and not made yet.
+    pub(super) fn answer_roll_calls(&mut self) {
+        if self.recovers() && !self.recovering.rows_are_back {
+            return;
+        }
+        for RollCall { server, number, products } in self.roll_calls.clone() {
+            let products = products.into_iter().take(self.tuning.products_max).collect();
+            self.make_statements(number, Some(server), products);
+        }
+        if self.recovers() {
+            let products = self.shared_products();
+            self.make_statements(NO_CALL, None, products);
+        }
+    }
+
+    fn make_statements(&mut self, call: u64, to: Option<ServerName>, products: Vec<ProductName>) {
+        let mut unsaid = Vec::new();
+        for product in products {
+            let phase = self.state.phase(&product);
+            let key = (call, product.clone());
+            if self.statements.get(&key).is_some_and(|known| known.phase == phase) {
+                continue;
+            }
+            let statement = Statement { to: to.clone(), number: None, phase, booked: false };
+            self.statements.insert(key, statement);
+            unsaid.push(product);
+        }
+        if !unsaid.is_empty() {
+            let command = RecoveryCommand::State { call, to, products: unsaid };
+            self.propose(Command::Recovery(command));
+        }
+    }
+
+    /// Products that this server shares, as far as it knows, with a holder that it knows of.
+    fn shared_products(&self) -> Vec<ProductName> {
+        let all = self.sources_above.keys();
+        all.filter(|product| self.state.phase(product) == Phase::Sharing).cloned().collect()
+    }
+
+    /// Shared products of which the holder above has not booked what is used here.
+    pub(super) fn own_statements_open(&self) -> impl Iterator<Item = &ProductName> {
+        let shared = self.sources_above.keys();
+        let shared = shared.filter(|product| self.state.phase(product) == Phase::Sharing);
+        let is_booked = |product: &ProductName| {
+            let statement = self.statements.get(&(NO_CALL, product.clone()));
+            statement.is_some_and(|statement| statement.booked)
+        };
+        shared.filter(move |product| !is_booked(product))
+    }
+
+    /// From now on what this server wishes is newer than what it states.
+    pub(super) fn state_uses(
+        &mut self,
+        call: u64,
+        to: Option<&ServerName>,
+        products: &[ProductName],
+    ) {
+        self.state.server.wish_last += 1;
+        let number = self.state.server.wish_last;
+        self.state.touch(RowKey::Server);
+        for product in products {
+            self.renumber_wishes(product);
+            let phase = self.state.phase(product);
+            let statement =
+                Statement { to: to.cloned(), number: Some(number), phase, booked: false };
+            let key = (call, product.clone());
+            if self.statements.contains_key(&key) {
+                self.statements.insert(key.clone(), statement);
+                self.say_statement(&key);
+            }
+            self.resume_wishes(product);
+        }
+    }
+
+    fn say_statement(&mut self, key: &(u64, ProductName)) {
+        let Some(statement) = self.statements.get(key) else { return };
+        let Some(number) = statement.number.filter(|_| !statement.booked) else { return };
+        let (call, product) = key;
+        let phase = self.state.phase(product);
+        let name = self.state.name().clone();
+        let cycle = self.state.holdings.get(product).map_or(0, |row| row.cycle);
+        let out = matches!(phase, Phase::Holding | Phase::Yielding);
+        // Whoever is taking will ask for this turn, so it is still to come.
+        let cycle = if phase == Phase::Taking { cycle.saturating_sub(1) } else { cycle };
+        let pack = Pack {
+            product: product.clone(),
+            giver: name.clone(),
+            relay: name.clone(),
+            cycle: number,
+            accounts: if out { vec![] } else { vec![self.stated_account(product, number)] },
+            below: vec![Below { relay: name, route: Vec::new(), cycle, out }],
+        };
+        let to = match &statement.to {
+            Some(to) => Address::Above(to.clone()),
+            None => Address::Holder(product.clone()),
+        };
+        for part in handover::cut(pack, self.tuning.pack_entries_per_letter_max) {
+            let word = RecoveryWord::Statement { call: *call, part };
+            self.send_above(to.clone(), Body::Recovery(word));
+        }
+    }
+
+    pub(super) fn repeat_statements(&mut self) {
+        let open = self.statements.iter().filter(|(_, statement)| !statement.booked);
+        let open: Vec<(u64, ProductName)> = open.map(|(key, _)| key.clone()).collect();
+        open.iter().for_each(|key| self.say_statement(key));
+    }
+
+    /// Whether a statement has no answer.
+    pub(super) fn is_stating(&self) -> bool {
+        self.statements.values().any(|statement| !statement.booked)
+    }
+
+    // === Who called ===
+
+    /// The roll calls that are open here and above.
+    fn open_roll_calls(&self) -> Vec<RollCall> {
+        let mut calls = self.roll_calls.clone();
+        let number = self.recovering.call;
+        if self.state.server.recovery.is_some() && number != NO_CALL {
+            let held = self.state.holdings.iter().filter(|(_, row)| row.phase != Phase::Sharing);
+            let products: Vec<ProductName> = held.map(|(product, _)| product.clone()).collect();
+            if !products.is_empty() {
+                calls.push(RollCall { server: self.state.name().clone(), number, products });
+            }
+        }
+        calls
+    }
+
+    /// Tells a child of roll calls, if there are any or were.
+    pub(super) fn tell_roll_calls(&mut self, link: LinkId) {
+        let calls = self.open_roll_calls();
+        if !calls.is_empty() {
+            self.send_neighbour(link, Body::Recovery(RecoveryWord::RollCalls(calls)));
+        }
+    }
+
+    /// Tells all children what has changed of the roll calls.
+    pub(super) fn send_roll_calls(&mut self) {
+        let calls = self.open_roll_calls();
+        if calls != self.roll_calls_sent {
+            let links: Vec<LinkId> = self.links.downlinks().collect();
+            for link in links {
+                let word = RecoveryWord::RollCalls(calls.clone());
+                self.send_neighbour(link, Body::Recovery(word));
+            }
+            self.roll_calls_sent = calls;
+        }
+    }
+
+    fn statement_came(
+        &mut self,
+        link: LinkId,
+        route: &[ServerName],
+        call: u64,
+        mut part: PackPart,
+    ) {
+        let Some(author) = route.first().cloned() else { return };
+        let (product, number) = (part.piece.product.clone(), part.piece.cycle);
+        if call != NO_CALL {
+            let open = self.state.server.recovery.is_some() && call == self.recovering.call;
+            let known = self.recovering.stated.get(&(product.clone(), author.clone()));
+            match known {
+                _ if !open => return,
+                Some(known) if *known >= number => {
+                    let word = RecoveryWord::Stated { product, call, number };
+                    return self.send_below(&author, Body::Recovery(word));
+                }
+                _ => {}
+            }
+        }
+        part.piece.accounts.retain(|account| account.origin == author);
+        part.piece.below.retain(|below| below.relay == author);
+        if let Some(pack) = self.gather(link, part, &author) {
+            let route = route.to_vec();
+            self.propose(Command::Recovery(RecoveryCommand::Book { call, pack, route }));
+        }
+    }
+
+    /// What a server below uses here.
+    pub(super) fn book_statement(&mut self, call: u64, pack: &Pack, route: &[ServerName]) {
+        let Pack { product, accounts, below, cycle: number, .. } = pack;
+        let Some(author) = route.first() else { return };
+        // A ledger that is on its way to another holder takes nothing more in.
+        if matches!(self.state.phase(product), Phase::Sharing | Phase::Yielding) {
+            return;
+        }
+        if call != NO_CALL {
+            below.iter().for_each(|said| self.note_turn(product, said, route));
+        }
+        let ledger = self.state.ledger(product);
+        let cut = ledger.is_cut(route);
+        if cut && call == NO_CALL {
+            // It belongs to another ledger; to its author's own where that is out.
+            if ledger.is_cut(&route[..1]) {
+                let word = RecoveryWord::YouHold { product: product.clone() };
+                self.send_below(author, Body::Recovery(word));
+            }
+            return;
+        }
+        for account in accounts.iter().filter(|_| !cut) {
+            let account =
+                crate::model::account::Account { route: route.to_vec(), ..account.clone() };
+            self.put_account(product, account);
+        }
+        self.state.stirred.insert(product.clone());
+        if call != NO_CALL {
+            self.recovering.stated.insert((product.clone(), author.clone()), *number);
+        }
+        self.note_shortage(product);
+        let word = RecoveryWord::Stated { product: product.clone(), call, number: *number };
+        self.send_below(author, Body::Recovery(word));
+    }
+
+    /// Where a server below stands as a holder.
+    fn note_turn(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
+        let recovers = self.recovers();
+        let ledger = self.state.ledger(product);
+        let known = ledger.below.get(&said.relay).map(|below| below.cycle);
+        if (known.is_none() && said.cycle == 0)
+            || known.is_some_and(|k| k > said.cycle && !recovers)
+        {
+            return;
+        }
+        let below = Below { route: route.to_vec(), ..said.clone() };
+        ledger.below.insert(said.relay.clone(), below);
+        let through = if said.out { ledger.take_through(&said.relay) } else { Vec::new() };
+        self.state.touch(RowKey::Below(product.clone(), said.relay.clone()));
+        through.iter().for_each(|account| self.touch_account(product, account));
+    }
+
+    // === Letters ===
+
+    pub(super) fn recovery_word_up(
+        &mut self,
+        link: LinkId,
+        route: &[ServerName],
+        word: RecoveryWord,
+    ) {
+        let Some(author) = route.first() else { return };
+        match word {
+            RecoveryWord::Statement { call, part } => {
+                self.statement_came(link, route, call, part);
+            }
+            RecoveryWord::RowsAsk { former, after } => self.rows_asked(author, former, after),
+            RecoveryWord::BelowAsk { after } => self.below_asked(author, after),
+            _ => {}
+        }
+    }
+
+    pub(super) fn recovery_word_down(&mut self, word: RecoveryWord) {
+        match word {
+            RecoveryWord::Stated { product, call, number } => {
+                if let Some(statement) = self.statements.get_mut(&(call, product)) {
+                    statement.booked |= statement.number == Some(number);
+                }
+            }
+            RecoveryWord::YouHold { product } if self.recovers() => {
+                self.propose(Command::Recovery(RecoveryCommand::Hold { product }));
+            }
+            RecoveryWord::Rows(back) => self.rows_came(back),
+            RecoveryWord::Below { after, servers, more } => self.below_came(after, servers, more),
+            _ => {}
+        }
+    }
+}

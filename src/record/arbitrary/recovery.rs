@@ -1,0 +1,54 @@
+//! Arbitrary words and commands about recoveries.
+
+use crate::model::recovery::{Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack};
+use crate::record::arbitrary::{
+    device_number, number, pack, pack_part, product, report, route, server, text, timestamp,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+pub fn recovery() -> impl Strategy<Value = Recovery> {
+    let all = (timestamp(), text(), any::<u64>(), any::<bool>());
+    all.prop_map(|(since, why, former, forced)| Recovery { since, why, former, forced })
+}
+
+fn rows_back() -> impl Strategy<Value = RowsBack> {
+    let all = (device_number(), option::of(device_number()), number(), report());
+    all.prop_map(|(after, upto, have, report)| RowsBack { after, upto, have, rows: report.rows })
+}
+
+pub fn command() -> impl Strategy<Value = RecoveryCommand> {
+    let state = (any::<u64>(), option::of(server()), vec(product(), 0..4));
+    prop_oneof![
+        (text(), any::<u64>())
+            .prop_map(|(why, incarnation)| RecoveryCommand::Begin { why, incarnation }),
+        rows_back().prop_map(RecoveryCommand::TakeBack),
+        state.prop_map(|(call, to, products)| RecoveryCommand::State { call, to, products }),
+        product().prop_map(|product| RecoveryCommand::Hold { product }),
+        (any::<u64>(), pack(), route()).prop_map(|(call, pack, route)| RecoveryCommand::Book {
+            call,
+            pack,
+            route
+        }),
+        vec(server(), 0..5).prop_map(|missing| RecoveryCommand::End { missing }),
+    ]
+}
+
+pub fn word() -> impl Strategy<Value = RecoveryWord> {
+    let call = (server(), any::<u64>(), vec(product(), 0..4));
+    let call = call.prop_map(|(server, number, products)| RollCall { server, number, products });
+    let below = (option::of(server()), vec(server(), 0..6), any::<bool>());
+    prop_oneof![
+        vec(call, 0..4).prop_map(RecoveryWord::RollCalls),
+        (any::<u64>(), pack_part()).prop_map(|(call, part)| RecoveryWord::Statement { call, part }),
+        (product(), any::<u64>(), number())
+            .prop_map(|(product, call, number)| RecoveryWord::Stated { product, call, number }),
+        product().prop_map(|product| RecoveryWord::YouHold { product }),
+        (any::<u64>(), device_number())
+            .prop_map(|(former, after)| RecoveryWord::RowsAsk { former, after }),
+        rows_back().prop_map(RecoveryWord::Rows),
+        option::of(server()).prop_map(|after| RecoveryWord::BelowAsk { after }),
+        below.prop_map(|(after, servers, more)| RecoveryWord::Below { after, servers, more }),
+    ]
+}

@@ -1,0 +1,80 @@
+//! The samples of recoveries.
+
+use crate::model::account::Account;
+use crate::model::command::Command;
+use crate::model::device::DeviceNumber;
+use crate::model::recovery::{
+    NO_CALL, Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack,
+};
+use crate::model::row::{MetRow, ServerRow};
+use crate::model::time::Timestamp;
+use crate::record::sample::{account, named, pack, pack_part, report, servers};
+
+pub fn recovery() -> Recovery {
+    let why = "the data was set back".to_string();
+    Recovery { since: Timestamp(1_795_000_000_000), why, former: 0xfeed_f00d, forced: true }
+}
+
+pub fn server_row(before: ServerRow) -> ServerRow {
+    ServerRow { recovery: Some(recovery()), ..before }
+}
+
+pub fn met_row(before: MetRow) -> MetRow {
+    MetRow { formers: vec![0xfeed_f00d, 7], ..before }
+}
+
+pub fn stated_account() -> Account {
+    Account { stated: 89, ..account() }
+}
+
+fn rows_back() -> RowsBack {
+    let rows = report().rows.into_iter().take(1).collect();
+    RowsBack { after: DeviceNumber(16), upto: Some(DeviceNumber(17)), have: 419, rows }
+}
+
+pub fn commands() -> Vec<(&'static str, Command)> {
+    let begin = RecoveryCommand::Begin { why: recovery().why, incarnation: 0xbeef };
+    let state = |call, to| RecoveryCommand::State { call, to, products: vec![named("cad")] };
+    let book = RecoveryCommand::Book { call: 5, pack: pack(), route: servers(&["relay-c"]) };
+    let all = [
+        ("recovery-begin", begin),
+        ("recovery-rows", RecoveryCommand::TakeBack(rows_back())),
+        (
+            "recovery-state",
+            RecoveryCommand::State {
+                call: NO_CALL,
+                to: None,
+                products: vec![named("cad"), named("cam")],
+            },
+        ),
+        ("recovery-state-called", state(5, Some(named("relay-c")))),
+        ("recovery-hold", RecoveryCommand::Hold { product: named("cad") }),
+        ("recovery-book", book),
+        ("recovery-end", RecoveryCommand::End { missing: Vec::new() }),
+        ("recovery-forced", RecoveryCommand::End { missing: servers(&["site-e", "relay-d"]) }),
+    ];
+    all.map(|(name, command)| (name, Command::Recovery(command))).to_vec()
+}
+
+/// Words that go down, and words that go up.
+pub fn words() -> [(&'static str, bool, RecoveryWord); 9] {
+    let call = RollCall {
+        server: named("relay-c"),
+        number: 5,
+        products: vec![named("cad"), named("cam")],
+    };
+    let last = RowsBack { upto: None, have: 0, rows: Vec::new(), ..rows_back() };
+    let listed = servers(&["site-e", "relay-d"]);
+    let after = Some(named("relay-a"));
+    [
+        ("roll-calls", false, RecoveryWord::RollCalls(vec![call])),
+        ("statement", true, RecoveryWord::Statement { call: 5, part: pack_part() }),
+        ("stated", false, RecoveryWord::Stated { product: named("cad"), call: 5, number: 89 }),
+        ("you-hold", false, RecoveryWord::YouHold { product: named("cad") }),
+        ("rows-ask", true, RecoveryWord::RowsAsk { former: 0xfeed_f00d, after: DeviceNumber(16) }),
+        ("rows", false, RecoveryWord::Rows(rows_back())),
+        ("rows-last", false, RecoveryWord::Rows(last)),
+        ("below-ask", true, RecoveryWord::BelowAsk { after: after.clone() }),
+        ("below", false, RecoveryWord::Below { after, servers: listed, more: true }),
+    ]
+}
