@@ -12,5 +12,7 @@ mod mutants;
 mod old_attachments;
 #[path = "sim/seeds.rs"]
 mod seeds;
+#[path = "sim/turns.rs"]
+mod turns;
 #[path = "sim/worked_example.rs"]
 mod worked_example;

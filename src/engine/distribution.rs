@@ -14,10 +14,10 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::Figures;
 use crate::model::request::{HoldingChange, HoldingVerb};
-use crate::model::row::RowKey;
+use crate::model::row::{EdgeRow, RowKey};
 use crate::model::time::Timestamp;
 use crate::model::view::{RangeView, RangesView};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The holding options of one product as they are, or as they would be.
 pub(super) type Options = BTreeMap<ServerName, (HoldingOption, LicenseCount)>;
@@ -143,7 +143,7 @@ impl Engine {
         let others: LicenseCount = others.map(|(_, (_, target))| *target).sum();
         let registered = self.state.ledgers.get(product).map_or(0, |ledger| ledger.registered);
         let most = registered.saturating_sub(others.0);
-        let more = target.0.saturating_sub(self.outstanding(relay, product));
+        let more = self.more_for(relay, product, *target);
         if target.0 > most {
             return Err(Refusal::new(
                 "LT0222",
@@ -187,7 +187,7 @@ impl Engine {
         if !forced {
             self.exact_check(change)?;
         }
-        let more = target.0.saturating_sub(self.outstanding(relay, product));
+        let more = self.more_for(relay, product, *target);
         let key = (product.clone(), relay.clone());
         let edge = self.state.edges.entry(key.clone()).or_default();
         let same = edge.level.option == *option && edge.level.target == *target;
@@ -199,6 +199,7 @@ impl Engine {
         edge.level.target = *target;
         edge.level.version += 1;
         edge.level.granted += more;
+        edge.promised |= *option != HoldingOption::None;
         self.state.touch(RowKey::Edge(key.0, key.1));
         self.state.count_given(product);
         let by_force = if *forced { ", forced" } else { "" };
@@ -230,16 +231,49 @@ impl Engine {
                 by_force(change, range),
             ))
         };
-        let more = target.0.saturating_sub(self.outstanding(relay, product));
-        let own = self.balance(product).own.saturating_sub(more);
-        let staying = ledger.used() - leaving;
-        if staying > own && staying - own > self.shortage(product) {
-            return short(staying - own, self.state.name());
+        // Uses that are promised away leave with their relays, before the change and after it: what
+        // they lack here meanwhile gives no leave to lack more.
+        let holders = |edge: &EdgeRow| edge.level.option != HoldingOption::None || edge.promised;
+        let before = self.promised(product, holders);
+        let mut after = before.clone();
+        match option {
+            HoldingOption::None => drop(after.remove(relay)),
+            _ => drop(after.insert(relay.clone())),
+        }
+        let more = self.more_for(relay, product, *target);
+        let own = self.balance(product).own;
+        let lacks =
+            |own: u64, away| (ledger.used() - ledger.used_through_any(away)).saturating_sub(own);
+        let (lacked, would_lack) = (lacks(own, &before), lacks(own.saturating_sub(more), &after));
+        if would_lack > lacked {
+            return short(would_lack, self.state.name());
         }
         if !out && leaving > target.0 && *option != HoldingOption::None {
             return short(leaving - target.0, relay);
         }
         Ok(())
+    }
+
+    /// The relays that hold or may, by what the primary told them.
+    fn promised(
+        &self,
+        product: &ProductName,
+        holds: impl Fn(&EdgeRow) -> bool,
+    ) -> BTreeSet<ServerName> {
+        let first = (product.clone(), ServerName::lowest());
+        let edges = self.state.edges.range(first..).take_while(|((of, _), _)| of == product);
+        edges.filter(|(_, edge)| holds(edge)).map(|((_, relay), _)| relay.clone()).collect()
+    }
+
+    /// What a relay has to be granted so that it comes to hold this many. What it holds above what
+    /// it was last to hold is on its way back, and is not given a second time.
+    fn more_for(&self, relay: &ServerName, product: &ProductName, target: LicenseCount) -> u64 {
+        let edge = self.state.edges.get(&(product.clone(), relay.clone()));
+        let kept = edge.map_or(0, |edge| {
+            let outstanding = edge.level.granted - edge.level.returned_seen;
+            outstanding.min(edge.level.target.0)
+        });
+        target.0.saturating_sub(kept)
     }
 
     /// The ranges of a product under these options, with the devices managed as last reported.
