@@ -369,8 +369,8 @@ mod tests {
         assert_eq!((void, ledger.used()), (vec![DeviceNumber(3)], 3));
         // A late copy of an older wish, a newer one, and the statement once more.
         book(&mut ledger, 9, 0, wish(3, 3, Want::Manage));
-        book(&mut ledger, 9, 12, wish(4, 11, Want::Release));
-        book(&mut ledger, 9, 13, wish(5, 12, Want::Manage));
+        book(&mut ledger, 9, 11, wish(4, 11, Want::Release));
+        book(&mut ledger, 9, 12, wish(5, 12, Want::Manage));
         assert_eq!(ledger.used(), 3);
         ledger.put(stated(&[1, 2, 4]));
         assert_eq!((ledger.used(), ledger.used_counted()), (3, 3));

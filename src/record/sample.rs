@@ -379,10 +379,10 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("device-changed", RowKey::Device(number), Row::Device(changed_row())),
         ("device-moving", RowKey::Device(number), Row::Device(moving_row())),
         ("device-with-goal", RowKey::Device(number), Row::Device(told_row())),
-        ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
         ("server-recovering", RowKey::Server, Row::Server(recovering)),
         ("met-set-back", RowKey::Met(named("relay-d")), Row::Met(set_back)),
         ("account-stated", RowKey::Account(named("cad"), named("site-e")), Row::Account(stated)),
+        ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
     ]
 }
 
