@@ -33,6 +33,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Virtual time of a run; at least [`REST_MS`] and some more.
     pub virtual_ms: u64,
+    /// Whether in some runs disks of relays are put back from older copies.
+    pub set_backs: bool,
     /// Lines of the trace that a failed run shows.
     pub keep_lines: usize,
     /// What every server is tuned to; limits of letters and entries are drawn below these.
@@ -42,7 +44,8 @@ pub struct Settings {
 impl Default for Settings {
     /// Three simulated minutes.
     fn default() -> Settings {
-        Settings { virtual_ms: 180_000, keep_lines: 0, tuning: Tuning::default() }
+        let tuning = Tuning::default();
+        Settings { virtual_ms: 180_000, set_backs: true, keep_lines: 0, tuning }
     }
 }
 
@@ -107,7 +110,7 @@ impl Run {
         let mut faults = Faults::drawn(entropy.fork());
         let habits = Habits::drawn(&mut entropy, topology.founders());
         let workload = Workload::new(&topology, habits, entropy.fork());
-        let set_backs = SetBacks::drawn(seed);
+        let set_backs = if settings.set_backs { SetBacks::drawn(seed) } else { SetBacks::none() };
         let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
         let making = Making {
             tuning: drawn_tuning(&settings.tuning, &mut entropy),

