@@ -316,8 +316,8 @@ impl Engine {
             Command::RegisterLicense(license) => self.register(license, at)?,
             Command::ExpireLicense(serial) => self.expire(serial),
             Command::SetHolding(change) => self.set_holding(change)?,
-            Command::MeetServer { name, parent, .. } => {
-                self.meet_server(name, parent);
+            Command::MeetServer { name, parent, incarnation } => {
+                self.meet_server(name, parent, *incarnation);
             }
             Command::Attach { relay, nonce, attach, incarnation, former, edges } => {
                 let data = DataSet { incarnation: *incarnation, former: *former };
@@ -376,7 +376,7 @@ impl Engine {
         self.state.touch(RowKey::Server);
     }
 
-    fn meet_server(&mut self, name: &ServerName, parent: &ServerName) {
+    fn meet_server(&mut self, name: &ServerName, parent: &ServerName, incarnation: u64) {
         if name == self.state.name() || self.state.met.len() >= self.tuning.servers_max {
             return;
         }
@@ -389,8 +389,12 @@ impl Engine {
             known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
         let attach = known.and_then(|met| met.attach);
         let formers = known.map_or(Vec::new(), |met| met.formers.clone());
-        // Which data set it has is known from its attachment on: only that says what it continues.
-        let incarnation = known.map_or(0, |met| met.incarnation);
+        // A relay keeps the data set it was met with until it attaches with another: what that one
+        // continues is not known before (`take_data_set`).
+        let incarnation = match known {
+            Some(met) if met.incarnation != 0 => met.incarnation,
+            _ => incarnation,
+        };
         let (name, parent) = (name.clone(), parent.clone());
         if known.is_none() {
             self.note("server.met", format!("{name} is there, below {parent}"));

@@ -372,7 +372,7 @@ impl Engine {
         if known.is_none() && presence.credentials.enrolment > 0 {
             return;
         }
-        if known.is_some_and(|met| met.parent == *parent) {
+        if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
             return;
         }
         let (name, parent) = (name.clone(), parent.clone());

@@ -66,8 +66,8 @@ fn thousand_seeds() {
     assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
 }
 
-/// In a third of these runs disks of relays are put back. Of the next five hundred, five still break
-/// a rule: 509, 687, 692, 704, 871 (docs/internals/simulator.md).
+/// In a third of these runs disks of relays are put back. Of later seeds some still break a rule
+/// (docs/internals/simulator.md).
 #[test]
 fn seeds_with_disks_put_back() {
     let began = Instant::now();
