@@ -31,8 +31,9 @@ pub(super) type Statements = BTreeMap<(u64, ProductName), Statement>;
 pub(super) struct Statement {
     /// Who called; without one it goes to the holder of the product.
     to: Option<ServerName>,
-    /// Nothing until its command is applied.
-    number: Option<WishNumber>,
+    /// As of its number: every repeat says the same, so letters of two may be put together. Nothing
+    /// until its command is applied.
+    pack: Option<Pack>,
     /// Where this server stood when it was said: whoever takes another turn says so.
     phase: Phase,
     booked: bool,
@@ -76,7 +77,7 @@ impl Engine {
             if self.statements.get(&key).is_some_and(|known| known.phase == phase) {
                 continue;
             }
-            let statement = Statement { to: to.clone(), number: None, phase, booked: false };
+            let statement = Statement { to: to.clone(), pack: None, phase, booked: false };
             self.statements.insert(key, statement);
             unsaid.push(product);
         }
@@ -115,9 +116,8 @@ impl Engine {
         self.state.touch(RowKey::Server);
         for product in products {
             self.renumber_wishes(product);
-            let phase = self.state.phase(product);
-            let statement =
-                Statement { to: to.cloned(), number: Some(number), phase, booked: false };
+            let (phase, pack) = (self.state.phase(product), self.stated_pack(product, number));
+            let statement = Statement { to: to.cloned(), pack: Some(pack), phase, booked: false };
             let key = (call, product.clone());
             if self.statements.contains_key(&key) {
                 self.statements.insert(key.clone(), statement);
@@ -128,23 +128,9 @@ impl Engine {
     }
 
     fn say_statement(&mut self, key: &(u64, ProductName)) {
-        let Some(statement) = self.statements.get(key) else { return };
-        let Some(number) = statement.number.filter(|_| !statement.booked) else { return };
+        let Some(statement) = self.statements.get(key).filter(|one| !one.booked) else { return };
+        let Some(pack) = statement.pack.clone() else { return };
         let (call, product) = key;
-        let phase = self.state.phase(product);
-        let name = self.state.name().clone();
-        let cycle = self.state.holdings.get(product).map_or(0, |row| row.cycle);
-        let out = matches!(phase, Phase::Holding | Phase::Yielding);
-        // Whoever is taking will ask for this turn, so it is still to come.
-        let cycle = if phase == Phase::Taking { cycle.saturating_sub(1) } else { cycle };
-        let pack = Pack {
-            product: product.clone(),
-            giver: name.clone(),
-            relay: name.clone(),
-            cycle: number,
-            accounts: if out { vec![] } else { vec![self.stated_account(product, number)] },
-            below: vec![Below { relay: name, route: Vec::new(), cycle, out }],
-        };
         let to = match &statement.to {
             Some(to) => Address::Above(to.clone()),
             None => Address::Holder(product.clone()),
@@ -152,6 +138,24 @@ impl Engine {
         for part in handover::cut(pack, self.tuning.pack_entries_per_letter_max) {
             let word = RecoveryWord::Statement { call: *call, part };
             self.send_above(to.clone(), Body::Recovery(word));
+        }
+    }
+
+    /// What is stated of a product, as of now.
+    fn stated_pack(&self, product: &ProductName, number: WishNumber) -> Pack {
+        let phase = self.state.phase(product);
+        let name = self.state.name().clone();
+        let cycle = self.state.holdings.get(product).map_or(0, |row| row.cycle);
+        let out = matches!(phase, Phase::Holding | Phase::Yielding);
+        // Whoever is taking will ask for this turn, so it is still to come.
+        let cycle = if phase == Phase::Taking { cycle.saturating_sub(1) } else { cycle };
+        Pack {
+            product: product.clone(),
+            giver: name.clone(),
+            relay: name.clone(),
+            cycle: number,
+            accounts: if out { vec![] } else { vec![self.stated_account(product, number)] },
+            below: vec![Below { relay: name, route: Vec::new(), cycle, out }],
         }
     }
 
@@ -307,7 +311,7 @@ impl Engine {
         match word {
             RecoveryWord::Stated { product, call, number } => {
                 if let Some(statement) = self.statements.get_mut(&(call, product)) {
-                    statement.booked |= statement.number == Some(number);
+                    statement.booked |= statement.pack.as_ref().is_some_and(|p| p.cycle == number);
                 }
             }
             RecoveryWord::YouHold { product } if self.recovers() => {
