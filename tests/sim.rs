@@ -5,7 +5,6 @@
 //! `LICTREE_SEEDS` (which seeds and how many, for `thousand_seeds`), `LICTREE_SEED_S` (virtual
 //! seconds of each).
 
-#[cfg(feature = "mutants")]
 #[path = "sim/mutants.rs"]
 mod mutants;
 #[path = "sim/old_attachments.rs"]

@@ -10,6 +10,7 @@ use crate::model::recovery::RecoveryCommand;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Doing, RequestId};
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 use crate::model::view::{AwaitedView, RecoveryState, RecoveryView};
 use std::collections::BTreeSet;
 
@@ -44,8 +45,7 @@ impl Engine {
         let turns = turns.map(|(product, _)| Awaited::Turn(product));
         let statements = held().flat_map(move |(product, _)| {
             let silent = known.below.iter().flatten().filter(move |server| {
-                #[cfg(feature = "mutants")]
-                if self.tuning.mutant == Some(crate::model::tuning::Mutant::EndsUnstated) {
+                if self.tuning.breaks(Mutant::EndsUnstated) {
                     return false;
                 }
                 !known.stated.contains_key(&(product.clone(), (*server).clone()))

@@ -24,6 +24,7 @@ use crate::model::refusal::Refusal;
 use crate::model::request::RequestId;
 use crate::model::row::RowKey;
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 use std::collections::BTreeSet;
 
 impl Engine {
@@ -31,8 +32,7 @@ impl Engine {
 
     /// Whether serials are claimed before they are registered here.
     pub(super) fn must_claim(&self) -> bool {
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoClaim) {
+        if self.tuning.breaks(Mutant::NoClaim) {
             return false;
         }
         !self.state.is_primary()

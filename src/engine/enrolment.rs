@@ -18,6 +18,7 @@ use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Invitation, RequestId};
 use crate::model::row::{Enrolment, MetRow, RowKey, Standing};
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 use crate::model::view::InviteView;
 
 impl Engine {
@@ -350,8 +351,7 @@ impl Engine {
             return self.send_certificate(reply, CertificateAnswer::Refused(spent()));
         };
         let other_key = invite.key.is_some_and(|key| key != issued.key);
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::CodeServesTwice) {
+        if self.tuning.breaks(Mutant::CodeServesTwice) {
             self.enter(&invite, enrolment, issued, at);
             let certificate = issued.certificate.clone();
             let grant = self.grant(&invite.name, &invite.parent, enrolment, certificate);

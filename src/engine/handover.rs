@@ -26,6 +26,7 @@ use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::RowKey;
+use crate::model::tuning::Mutant;
 
 impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
@@ -110,10 +111,7 @@ impl Engine {
         cycle: u64,
     ) {
         let name = self.state.name().clone();
-        #[cfg(feature = "mutants")]
-        let stay = self.tuning.mutant == Some(crate::model::tuning::Mutant::UsesStay);
-        #[cfg(not(feature = "mutants"))]
-        let stay = false;
+        let stay = self.tuning.breaks(Mutant::UsesStay);
         let ledger = self.state.ledger(product);
         let accounts = if stay { Vec::new() } else { ledger.take_through(relay) };
         let lower = ledger.below.values().filter(|b| b.relay != *relay && b.route.contains(relay));

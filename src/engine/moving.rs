@@ -40,6 +40,7 @@ use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, DeviceOutcome, RequestId};
 use crate::model::row::DeviceRow;
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -409,8 +410,7 @@ impl Engine {
     /// Whether the rows here say of a device that it moves, as its managing source does: whoever
     /// asks after that device sees it too, from now on.
     fn is_told(&self, author: &ServerName, ask: &MoveAsk, one: &Sought) -> bool {
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::MoveUntold) {
+        if self.tuning.breaks(Mutant::MoveUntold) {
             return true;
         }
         let stream = StreamId { origin: author.clone(), table: Table::Nodes };
@@ -449,12 +449,10 @@ impl Engine {
 
     /// Whether a node uses a license and keeps it, so that its machine may be given up elsewhere.
     fn takes_over(&self, row: &Packed<'_>) -> bool {
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::MoveBeforeManaged) {
+        if self.tuning.breaks(Mutant::MoveBeforeManaged) {
             return row.state().is_some();
         }
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::MovesGoRound) {
+        if self.tuning.breaks(Mutant::MovesGoRound) {
             return row.state() == Some(DeviceState::Managed);
         }
         row.state() == Some(DeviceState::Managed) && row.facts().goal.is_none()

@@ -25,6 +25,7 @@ use crate::model::refusal::Refusal;
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::request::Request;
 use crate::model::row::{DeviceRow, MetRow, RowKey, Standing};
+use crate::model::tuning::Mutant;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far this start is with its own recovery.
@@ -55,8 +56,7 @@ const NAMES_PER_LETTER_MAX: usize = 500;
 impl Engine {
     /// Whether this server recovers, so that nothing may be granted here.
     pub fn recovers(&self) -> bool {
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoRecovery) {
+        if self.tuning.breaks(Mutant::NoRecovery) {
             return false;
         }
         self.state.server.recovery.as_ref().is_some_and(|recovery| !recovery.forced)
@@ -241,8 +241,7 @@ impl Engine {
                 continue;
             }
             let row = self.state.holdings.entry(product.clone()).or_default();
-            #[cfg(feature = "mutants")]
-            if self.tuning.mutant == Some(crate::model::tuning::Mutant::CountsOfTheCopy) {
+            if self.tuning.breaks(Mutant::CountsOfTheCopy) {
                 continue;
             }
             row.granted_seen = row.granted_seen.max(level.granted);

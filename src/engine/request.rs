@@ -15,6 +15,7 @@ use crate::model::request::{
     Answer, Doing, HoldingChange, HoldingOutcome, HoldingVerb, Request, RequestId,
 };
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 
 impl Engine {
     pub fn request(&mut self, id: RequestId, request: Request, now: Timestamp) {
@@ -195,7 +196,6 @@ impl Engine {
         if change.doing == Doing::Preview || outcome.refusal.is_some() {
             return Ok(Some(Answer::Holding(outcome)));
         }
-        #[cfg(feature = "mutants")]
         self.say_before_durable(&plan.change);
         self.propose(Command::SetHolding(plan.change));
         let hope = Hope::Holding { outcome: Box::new(outcome), applied: false };
@@ -204,10 +204,9 @@ impl Engine {
     }
 
     /// The mutant without R1.
-    #[cfg(feature = "mutants")]
     fn say_before_durable(&mut self, change: &crate::model::command::SetHolding) {
         use crate::model::letter::Body;
-        if self.tuning.mutant != Some(crate::model::tuning::Mutant::NoDebitFirst) {
+        if !self.tuning.breaks(Mutant::NoDebitFirst) {
             return;
         }
         let crate::model::command::SetHolding { relay, product, option, target, .. } = change;

@@ -20,6 +20,7 @@ use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::{EdgeRow, HoldingRow, RowKey};
+use crate::model::tuning::Mutant;
 
 impl Engine {
     /// What this server has of a product, before uses (I2).
@@ -54,12 +55,7 @@ impl Engine {
         report: &EdgeReport,
     ) {
         let current = self.state.met.get(relay).and_then(|met| met.attach);
-        #[cfg(feature = "mutants")]
-        let current = match self.tuning.mutant {
-            Some(crate::model::tuning::Mutant::NoAttachFence) => Some(attach),
-            _ => current,
-        };
-        if current != Some(attach) {
+        if current != Some(attach) && !self.tuning.breaks(Mutant::NoAttachFence) {
             // Under another attachment than it believes: the level tells it so.
             return self.owe_level(relay, product);
         }
@@ -198,13 +194,8 @@ impl Engine {
     /// Relay: what the primary gave and wants.
     pub(super) fn take_level(&mut self, attach: AttachId, product: &ProductName, level: &Level) {
         let server = &self.state.server;
-        #[allow(unused_mut)]
-        let mut in_force = server.fenced.is_none() && server.attach == Some(attach);
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::NoOlderGrantFence) {
-            in_force = true;
-        }
-        if !in_force {
+        let in_force = server.fenced.is_none() && server.attach == Some(attach);
+        if !in_force && !self.tuning.breaks(Mutant::NoOlderGrantFence) {
             return;
         }
         if !self.state.holdings.contains_key(product)

@@ -35,6 +35,7 @@ use crate::model::report::StreamId;
 use crate::model::request::{Answer, Doing, RequestId};
 use crate::model::row::{RowKey, Standing};
 use crate::model::time::Timestamp;
+use crate::model::tuning::Mutant;
 use crate::model::view::RotationView;
 use std::time::Duration;
 
@@ -294,8 +295,7 @@ impl Engine {
     }
 
     fn is_news(&self, trust: &Trust, present: &Trust) -> bool {
-        #[cfg(feature = "mutants")]
-        if self.tuning.mutant == Some(crate::model::tuning::Mutant::TrustGoesBack) {
+        if self.tuning.breaks(Mutant::TrustGoesBack) {
             return trust.version != present.version;
         }
         trust.version > present.version

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 /// Deliberate breakings of the rules (safety.md 1.12); the simulator must see each.
-#[cfg(feature = "mutants")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
     /// A grant is said before it is durable (no R1).
@@ -117,8 +116,15 @@ pub struct Tuning {
     /// Nodes that one step of a listing, or of an answer about nodes that move, looks at; then
     /// others have their turn. 20,000.
     pub rows_looked_at_max: usize,
-    #[cfg(feature = "mutants")]
+    /// For tests; no configuration sets it, and no release heeds it ([`Tuning::breaks`]).
     pub mutant: Option<Mutant>,
+}
+
+impl Tuning {
+    /// Whether a rule is broken on purpose, to show that the tests see it.
+    pub fn breaks(&self, rule: Mutant) -> bool {
+        cfg!(debug_assertions) && self.mutant == Some(rule)
+    }
 }
 
 impl Default for Tuning {
@@ -162,7 +168,6 @@ impl Default for Tuning {
             waiting_requests_max: 10_000,
             page_rows_max: 1_000,
             rows_looked_at_max: 20_000,
-            #[cfg(feature = "mutants")]
             mutant: None,
         }
     }
