@@ -9,6 +9,7 @@
 //!   power gone at every sync.
 //! - `nodes`: what a text says of findings and of nodes that are merged.
 //! - `turns`: uses on their way while connections come and go.
+//! - `twins`: two data folders of one server.
 
 #[path = "engine/case.rs"]
 mod case;
@@ -36,6 +37,9 @@ mod nodes;
 
 #[path = "engine/turns.rs"]
 mod turns;
+
+#[path = "engine/twins.rs"]
+mod twins;
 
 #[path = "engine/tree.rs"]
 mod tree;
@@ -151,4 +155,9 @@ fn relays_that_are_away_or_not_taken() {
 #[test]
 fn who_falls_silent_below_a_relay_is_offline_in_time() {
     check("silence.txt");
+}
+
+#[test]
+fn two_folders_of_one_server() {
+    check("twins.txt");
 }

@@ -85,6 +85,13 @@ impl Engine {
                 | Request::Move { .. }
                 | Request::Import { .. }
         );
+        if let (Some(refusal), Request::Manage { product, .. }) = (&self.attach_refusal, request) {
+            // What it holds by its own word another data set of its name may use.
+            let mut held = self.state.holdings.iter().filter(|(_, h)| h.phase != Phase::Sharing);
+            if held.any(|(held, _)| product.as_ref().is_none_or(|product| product == held)) {
+                return Err(refusal.clone());
+            }
+        }
         let rows = !self.recovering.rows_are_back;
         if !recovers || !(licenses || (devices && rows)) {
             return Ok(());

@@ -550,6 +550,9 @@ impl Engine {
             Body::EdgeReport { attach, product, report } => {
                 self.propose(Command::BookEdge { relay: author, attach, product, report });
             }
+            // Its counts are not the primary's: another data set of its name may use them.
+            Body::Wishes { .. } | Body::TakeOver { .. } | Body::Yield(_)
+                if self.attach_refusal.is_some() => {}
             Body::Wishes { product, floor, wishes } => {
                 let asked = crate::model::command::BookWishes {
                     product,

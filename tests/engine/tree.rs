@@ -27,7 +27,11 @@ use std::time::Duration;
 
 #[derive(Default)]
 pub struct Tree {
-    servers: BTreeMap<ServerName, Server>,
+    pub(crate) servers: BTreeMap<ServerName, Server>,
+    /// Others of their names ([`crate::twins`]).
+    pub(crate) aside: BTreeMap<ServerName, Server>,
+    /// Whose next start is on a folder that may be older.
+    pub(crate) unproven: BTreeSet<ServerName>,
     parents: BTreeMap<ServerName, ServerName>,
     /// Where a link leads: (server, link there).
     links: BTreeMap<(ServerName, LinkId), (ServerName, LinkId)>,
@@ -105,7 +109,7 @@ impl Tree {
         let found = self.disks.open(&founding);
         self.next += 1;
         let server = Server::start(Start {
-            proven: true,
+            proven: !self.unproven.remove(name),
             tuning: self.tuning.clone(),
             founding,
             software: "test".to_string(),
@@ -123,10 +127,15 @@ impl Tree {
     }
 
     /// The power is back: what waited for the server is gone with its connections.
-    fn restart(&mut self, name: &ServerName) {
+    pub(crate) fn restart(&mut self, name: &ServerName) {
         self.part(|end, _| end == name);
         self.waiting.remove(name);
         self.start(name);
+        self.connect_all(name);
+    }
+
+    /// To its parent, and its children to it.
+    pub(crate) fn connect_all(&mut self, name: &ServerName) {
         let child_of = |(child, parent): (&ServerName, &ServerName)| {
             (parent == name || child == name).then(|| child.clone())
         };
@@ -153,7 +162,7 @@ impl Tree {
     }
 
     /// Ends the connections of which one end and the other are as asked for.
-    fn part(&mut self, ends: impl Fn(&ServerName, &ServerName) -> bool) {
+    pub(crate) fn part(&mut self, ends: impl Fn(&ServerName, &ServerName) -> bool) {
         let links: Vec<_> = self.links.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
         for (one, other) in links.into_iter().filter(|(one, other)| ends(&one.0, &other.0)) {
             self.links.remove(&one);
@@ -168,7 +177,7 @@ impl Tree {
     }
 
     /// Runs until nothing happens without time.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..1_000 {
             let mut quiet = true;
             let names: Vec<ServerName> = self.servers.keys().cloned().collect();
@@ -379,6 +388,7 @@ impl Tree {
             }
             words => {
                 let said = self.run_enrolment(words).or_else(|| self.run_nodes(words));
+                let said = said.or_else(|| self.run_twins(words));
                 said.unwrap_or_else(|| panic!("no such command: {command}"))
             }
         }
