@@ -222,7 +222,10 @@ impl Engine {
         data: DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) -> Result<(), Refusal> {
-        let known = self.state.met.get(relay).map(|met| met.incarnation);
+        let met = self.state.met.get(relay);
+        let known = met.map(|met| met.incarnation);
+        // Counts are told to who is attached, and to nobody else.
+        let was_attached = met.is_some_and(|met| met.attach.is_some());
         let continues = self.continues(relay, data);
         // One that joined and was not heard yet (0) cannot have been told of any count.
         let another = !continues && known != Some(0);
@@ -232,7 +235,7 @@ impl Engine {
         }
         let edges_here = self.state.edges.iter().filter(|((_, name), _)| name == relay);
         for ((product, _), edge) in edges_here {
-            if another && edge.level.granted > edge.level.returned_seen {
+            if another && was_attached && edge.level.granted > edge.level.returned_seen {
                 let why = format!("its data is another than before, and {product} was given");
                 return Err(refused(relay, &why));
             }

@@ -231,9 +231,26 @@ impl Engine {
         part.piece.accounts.retain(|account| account.origin == author);
         part.piece.below.retain(|below| below.relay == author);
         if let Some(pack) = self.gather(link, part, &author) {
+            if call != NO_CALL && self.is_cut_by_the_silent(&product, route) {
+                return;
+            }
             let route = route.to_vec();
             self.propose(Command::Recovery(RecoveryCommand::Book { call, pack, route }));
         }
+    }
+
+    /// Whether a server on the way held before this one was set back, and has not said yet whether
+    /// it still does: what comes through it is of its ledger, or of this one. The author says it
+    /// again.
+    fn is_cut_by_the_silent(&self, product: &ProductName, route: &[ServerName]) -> bool {
+        let ledger = self.state.ledgers.get(product);
+        let held = |server: &ServerName| {
+            let below = ledger.and_then(|ledger| ledger.below.get(server));
+            below.is_some_and(|below| below.out)
+        };
+        let stated = &self.recovering.stated;
+        let silent = |server: &ServerName| !stated.contains_key(&(product.clone(), server.clone()));
+        route.iter().skip(1).any(|server| held(server) && silent(server))
     }
 
     /// What a server below uses here.

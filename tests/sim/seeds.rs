@@ -48,12 +48,12 @@ pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figur
     came.into_inner().unwrap()
 }
 
+/// In a third of these runs disks of relays are put back.
 #[test]
 fn thousand_seeds() {
     let began = Instant::now();
     let count = variable("LICTREE_SEEDS", 1_000);
-    let settings = Settings { set_backs: false, ..settings() };
-    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
     println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
     for outcome in &failed {
         println!("\n{outcome}");
@@ -63,21 +63,8 @@ fn thousand_seeds() {
     assert!(figures.grants > count && figures.denials > count, "too little happened: {figures}");
     assert!(figures.crashes > count && figures.full > count, "too little happened: {figures}");
     assert!(figures.joins > count && figures.moves > count, "too little happened: {figures}");
-    assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
-}
-
-/// In a third of these runs disks of relays are put back. Of later seeds some still break a rule
-/// (docs/internals/simulator.md).
-#[test]
-fn seeds_with_disks_put_back() {
-    let began = Instant::now();
-    let count = variable("LICTREE_SEEDS", 150).min(150);
-    let (figures, failed) = many(1, count, 2, &settings());
-    println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
-    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
-    failed.iter().for_each(|outcome| println!("\n{outcome}"));
-    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
     assert!(figures.set_back > count, "too little happened: {figures}");
+    assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
 }
 
 #[test]
