@@ -295,6 +295,11 @@ impl Client {
         self.get("/v1/recovery").await
     }
 
+    /// Tells a server that its data was set back.
+    pub async fn begin_recovery(&self) -> Result<Value, ClientError> {
+        self.post("/v1/recovery/begin", &serde_json::json!({})).await
+    }
+
     /// Ends a recovery; by `Force` without those who have not said what they use.
     pub async fn end_recovery(&self, doing: Doing) -> Result<Value, ClientError> {
         self.post("/v1/recovery/end", &DoingBody { doing: doing.into() }).await

@@ -10,7 +10,7 @@
 //! ```
 
 use super::Engine;
-use super::transfer::edge_report;
+use super::restored::adoption_check;
 use crate::model::command::Command;
 use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use crate::model::holding::HoldingOption;
@@ -44,7 +44,7 @@ impl Challenge {
     }
 }
 
-fn refused(relay: &ServerName, why: &str) -> Refusal {
+pub(super) fn refused(relay: &ServerName, why: &str) -> Refusal {
     Refusal::new(
         "LT0232",
         format!("{relay} is not attached: {why}"),
@@ -84,7 +84,8 @@ impl Engine {
             return self.refuse_attach(&relay, nonce, refusal);
         }
         self.challenges.remove(&relay);
-        let before = self.unattached.get(&relay);
+        let adopts = self.state.met.get(&relay).is_some_and(|met| met.unsaid);
+        let before = self.unattached.get(&relay).filter(|_| !adopts);
         let refusal = before.and_then(|_| self.attach_check(&relay, data, &edges).err());
         if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
             return self.refuse_attach(&relay, nonce, refusal);
@@ -137,11 +138,19 @@ impl Engine {
             // It did not say yet that it is there. It will, and asks again.
             return;
         }
-        if let Err(refusal) = self.attach_check(relay, data, edges) {
+        let adopts = self.state.met.get(relay).is_some_and(|met| met.unsaid);
+        let check = match adopts {
+            true => adoption_check(relay, edges),
+            false => self.attach_check(relay, data, edges),
+        };
+        if let Err(refusal) = check {
             self.note("server.attach-refused", refusal.to_string());
             return self.refuse_attach(relay, nonce, refusal);
         }
-        self.take_data_set(relay, data);
+        match adopts {
+            true => self.adopt(relay, data, edges),
+            false => self.take_data_set(relay, data),
+        }
         if let Some(way) = self.links.way_down(relay) {
             self.attach_ways.insert(relay.clone(), way);
         }
@@ -255,7 +264,9 @@ impl Engine {
             let granted = granted.map_or(0, |edge| edge.level.granted);
             if report.granted_seen > granted || report.returned > report.granted_seen {
                 let why = format!("it claims counts of {product} that were never given");
-                return Err(refused(relay, &why));
+                let hint = "if this primary was set back, it has to ask all what they hold: \
+                            lictree recovery begin";
+                return Err(Refusal { hint: hint.to_string(), ..refused(relay, &why) });
             }
         }
         Ok(())
@@ -278,7 +289,8 @@ impl Engine {
         let former = self.state.server.recovery.as_ref().map_or(0, |recovery| recovery.former);
         let versions = self.own_versions();
         let edges = self.state.holdings.iter();
-        let edges = edges.map(|(product, row)| (product.clone(), edge_report(row))).collect();
+        let edges = edges.map(|(product, row)| (product.clone(), self.edge_report(product, row)));
+        let edges = edges.collect();
         let body = Body::AttachRequest { nonce, incarnation, former, versions, edges };
         self.send_above(Address::Primary, body);
     }

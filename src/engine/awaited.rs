@@ -9,6 +9,7 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::RecoveryCommand;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Doing, RequestId};
+use crate::model::row::{MetRow, Standing};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Mutant;
 use crate::model::view::{AwaitedView, RecoveryState, RecoveryView};
@@ -27,6 +28,8 @@ pub enum Awaited<'a> {
     Statement(&'a ProductName, &'a ServerName),
     /// The holder above booked what is used here.
     Source(&'a ProductName),
+    /// Primary: what a relay holds.
+    Edge(&'a ServerName),
 }
 
 /// Lines of one answer.
@@ -36,15 +39,19 @@ impl Engine {
     /// What a recovery waits for, in the order in which it comes.
     pub fn awaited(&self) -> impl Iterator<Item = Awaited<'_>> {
         let known = &self.recovering;
+        let is_relay = !self.state.is_primary();
         let told = known.attached && known.below.is_some() && known.sources_are_known;
-        let primary = (!told).then_some(Awaited::Primary);
-        let rows = (!known.rows_are_back).then_some(Awaited::Rows);
+        let primary = (is_relay && !told).then_some(Awaited::Primary);
+        let rows = (is_relay && !self.rows_are_back()).then_some(Awaited::Rows);
+        let edges = self.unsaid().filter(move |_| !is_relay).map(Awaited::Edge);
         let all = self.state.holdings.iter();
-        let held = || all.clone().filter(|(_, row)| row.phase != Phase::Sharing);
-        let turns = held().filter(|(_, row)| row.phase != Phase::Holding);
+        let turns = all.filter(|(_, row)| matches!(row.phase, Phase::Taking | Phase::Yielding));
         let turns = turns.map(|(product, _)| Awaited::Turn(product));
-        let statements = held().flat_map(move |(product, _)| {
-            let silent = known.below.iter().flatten().filter(move |server| {
+        let held = self.state.ledgers.keys().chain(self.state.holdings.keys());
+        let held = held.filter(|product| self.state.phase(product) != Phase::Sharing);
+        let held: BTreeSet<&ProductName> = held.collect();
+        let statements = held.into_iter().flat_map(move |product| {
+            let silent = self.called().filter(move |server| {
                 if self.tuning.breaks(Mutant::EndsUnstated) {
                     return false;
                 }
@@ -53,7 +60,16 @@ impl Engine {
             silent.map(move |server| Awaited::Statement(product, server))
         });
         let sources = self.own_statements_open().map(Awaited::Source);
-        primary.into_iter().chain(rows).chain(turns).chain(statements).chain(sources)
+        let first = primary.into_iter().chain(rows).chain(edges).chain(turns);
+        first.chain(statements).chain(sources)
+    }
+
+    /// Who is to say what is used: all below, as the primary says or knows.
+    fn called(&self) -> impl Iterator<Item = &ServerName> {
+        let listed = self.recovering.below.iter().flatten();
+        let member = |met: &&MetRow| met.enrolment.standing == Standing::Member;
+        let met = self.state.met.values().filter(member).map(|met| &met.name);
+        listed.chain(met)
     }
 
     /// The recovery there is, for people.
@@ -66,6 +82,19 @@ impl Engine {
             awaits: self.awaited().take(AWAITED_MAX).map(awaited_view).collect(),
         });
         RecoveryView { as_of: now, server: self.state.name().clone(), recovery: state }
+    }
+
+    /// Somebody knows that the data was set back.
+    pub(super) fn ask_begin_recovery(
+        &mut self,
+        id: RequestId,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        if !self.recovers() {
+            self.begin_recovery("its operator says that its data was set back");
+        }
+        self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
+        Ok(None)
     }
 
     /// Ends it with what is known; by force without those who have not said what they use.
@@ -83,7 +112,9 @@ impl Engine {
             ));
         }
         let known = &self.recovering;
-        if !known.attached || known.below.is_none() || !known.rows_are_back {
+        let is_primary = self.state.is_primary();
+        let deaf = !known.attached || known.below.is_none() || !self.rows_are_back();
+        if deaf && !is_primary {
             return Err(Refusal::new(
                 "LT0244",
                 format!(
@@ -95,15 +126,15 @@ impl Engine {
             ));
         }
         let silent = |awaited: Awaited<'_>| match awaited {
-            Awaited::Statement(_, server) => Some(server.clone()),
+            Awaited::Statement(_, server) | Awaited::Edge(server) => Some(server.clone()),
             _ => None,
         };
         let missing: BTreeSet<ServerName> = self.awaited().filter_map(silent).collect();
-        if doing != Doing::Force {
+        if doing != Doing::Force && !(is_primary && missing.is_empty()) {
             return Err(not_over(&missing));
         }
         let missing: Vec<ServerName> = missing.into_iter().collect();
-        if !missing.is_empty() {
+        if is_primary || !missing.is_empty() {
             self.propose(Command::Recovery(RecoveryCommand::End { missing }));
         }
         self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
@@ -129,6 +160,7 @@ fn awaited_view(awaited: Awaited<'_>) -> AwaitedView {
         Awaited::Turn(product) => ("handover", Some(product), None),
         Awaited::Statement(product, server) => ("statement", Some(product), Some(server)),
         Awaited::Source(product) => ("source", Some(product), None),
+        Awaited::Edge(server) => ("edge", None, Some(server)),
     };
     AwaitedView { what: what.to_string(), product: product.cloned(), server: server.cloned() }
 }

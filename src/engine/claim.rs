@@ -68,6 +68,7 @@ impl Engine {
 
     /// The primary's word on a serial, for whoever still waits for it.
     pub(super) fn claimed(&mut self, serial: &Serial, by: Option<&ServerName>, now: Timestamp) {
+        self.reclaimed(serial, by);
         let mut waiting = std::mem::take(&mut self.waiting);
         for one in &mut waiting {
             let Hope::Claimed { license } = &one.hope else { continue };
@@ -90,6 +91,16 @@ impl Engine {
             }
         }
         self.waiting = waiting;
+    }
+
+    /// The primary, which was set back, knows again that the license is registered here.
+    fn reclaimed(&mut self, serial: &Serial, by: Option<&ServerName>) {
+        if self.reclaiming.remove(serial)
+            && let Some(owner) = by.filter(|owner| *owner != self.state.name())
+        {
+            let text = format!("license {serial} is registered here, and at {owner} too");
+            self.propose(Command::Note { kind: "license.twice".to_string(), text });
+        }
     }
 
     /// From now on it waits only for its refusal to be in the event log.
@@ -116,6 +127,15 @@ impl Engine {
 
     /// A server below asks for a serial.
     pub(super) fn claim_came(&mut self, by: ServerName, serial: Serial) {
+        // What is registered elsewhere is not known before all have said it.
+        if self.recovers() {
+            return;
+        }
+        self.claim_stands(by, serial);
+    }
+
+    /// The serial is its, unless another has it already.
+    pub(super) fn claim_stands(&mut self, by: ServerName, serial: Serial) {
         if !self.state.is_primary() || (self.has_claims(&by) && self.is_another_data_set(&by)) {
             return;
         }

@@ -387,6 +387,7 @@ impl Engine {
             standing: Standing::Member,
         };
         let row = MetRow {
+            unsaid: false,
             name: name.clone(),
             parent: parent.clone(),
             incarnation: known.map_or(0, |met| met.incarnation),

@@ -89,7 +89,10 @@ impl Engine {
         cycle: u64,
     ) {
         let holds = self.state.phase(product) == Phase::Holding;
-        if !holds || route.first() != Some(relay) || self.recovers() {
+        if !holds || route.first() != Some(relay) {
+            return;
+        }
+        if self.recovers() && !self.recovers_too(relay) {
             return;
         }
         let ledger = self.state.ledger(product);
@@ -98,6 +101,7 @@ impl Engine {
         }
         let known = ledger.below.get(relay).map_or(0, |below| below.cycle);
         if cycle > known {
+            self.recovering.handed.insert((product.clone(), relay.clone()));
             self.pack_for(product, relay, route, cycle);
         }
         self.send_pack(product, relay);

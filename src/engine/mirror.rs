@@ -201,9 +201,15 @@ impl Mirror {
         Merged::Rows(changed)
     }
 
+    /// All of it is to be told once more; until then its rows stay as they are.
+    pub fn doubt(&mut self) {
+        self.have = 0;
+        self.is_whole = false;
+    }
+
     /// Rows last changed within the batch's interval that it does not name are no more.
     fn drop_unnamed(&mut self, batch: &ReportBatch) -> Vec<RowName> {
-        if batch.after >= batch.upto || batch.after >= self.have {
+        if batch.after >= batch.upto {
             return Vec::new();
         }
         let within = self.names_within(batch.after, batch.upto);

@@ -46,6 +46,7 @@ pub mod registration;
 pub mod renewal;
 pub mod report;
 pub mod request;
+pub mod restored;
 pub mod scan;
 pub mod sources;
 pub mod state;
@@ -152,6 +153,9 @@ pub struct Engine {
     roll_calls_sent: Vec<RollCall>,
     roll_calls_changed: bool,
     statements: statement::Statements,
+    /// Licenses registered here of which the primary, which was set back, has not said that it
+    /// knows them.
+    reclaiming: BTreeSet<Serial>,
     /// Relay: why the primary does not take it.
     attach_refusal: Option<Refusal>,
     attach_drawn: u64,
@@ -228,6 +232,7 @@ impl Engine {
             roll_calls_sent: Vec::new(),
             roll_calls_changed: false,
             statements: statement::Statements::new(),
+            reclaiming: BTreeSet::new(),
             attach_refusal: None,
             attach_drawn: 0,
             attach_ways: BTreeMap::new(),
@@ -394,6 +399,9 @@ impl Engine {
             Some(met) if met.incarnation != 0 => met.incarnation,
             _ => incarnation,
         };
+        // One that this primary does not know because it was set back holds what it says.
+        let recovers = self.state.server.recovery.is_some();
+        let unsaid = known.map_or(recovers, |met| met.unsaid);
         let (name, parent) = (name.clone(), parent.clone());
         if known.is_none() {
             self.note("server.met", format!("{name} is there, below {parent}"));
@@ -401,8 +409,16 @@ impl Engine {
             self.note("server.moved", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
-        let row =
-            MetRow { name: name.clone(), parent, incarnation, attach, enrolment, title, formers };
+        let row = MetRow {
+            name: name.clone(),
+            parent,
+            incarnation,
+            attach,
+            enrolment,
+            title,
+            formers,
+            unsaid,
+        };
         self.state.met.insert(name, row);
     }
 
@@ -437,8 +453,11 @@ impl Engine {
         }
         let lacking = self.balance(product).deficit;
         let mut licenses = self.state.licenses.values();
+        // A primary that was set back takes what relays hold as a fact.
         assert!(
-            lacking == 0 || licenses.any(|row| row.expired && row.license.product == *product),
+            lacking == 0
+                || self.state.server.was_set_back
+                || licenses.any(|row| row.expired && row.license.product == *product),
             "I2: {lacking} more {product} are given to relays than there ever were"
         );
     }
@@ -538,7 +557,7 @@ impl Engine {
             || lag
             || self.is_claiming()
             || self.is_stating()
-            || (relay && server.recovery.is_some())
+            || server.recovery.is_some()
             || (relay && (server.fenced.is_some() || server.attach.is_none()))
     }
 

@@ -382,6 +382,8 @@ impl Engine {
         let in_tree = server == self.state.name() || self.is_member(server);
         let known = in_tree && server != author;
         let table = self.node_table(server).filter(|_| known);
+        // Rows of before it was set back say nothing of now.
+        let table = table.filter(|_| !self.recovers() && !self.is_doubted(server));
         let mut reached: BTreeMap<WishNumber, DeviceNumber> = BTreeMap::new();
         let mut machines: BTreeMap<MacAddress, WishNumber> = BTreeMap::new();
         let mut missing = Vec::new();

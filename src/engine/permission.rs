@@ -85,6 +85,7 @@ operations! {
     ShowStatus      "status.show"      Get  "/v1/status"          OPERATORS;
     ShowAudit       "audit.show"       Get  "/v1/audit"           PRIMARY_ONLY;
     ShowRecovery    "recovery.show"    Get  "/v1/recovery"        OPERATORS;
+    BeginRecovery   "recovery.begin"   Post "/v1/recovery/begin"  OPERATORS;
     EndRecovery     "recovery.end"     Post "/v1/recovery/end"    OPERATORS;
     ListLicenses    "license.list"     Get  "/v1/licenses"        OPERATORS;
     RegisterLicense "license.register" Post "/v1/licenses"        OPERATORS;
@@ -128,6 +129,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Status => Operation::ShowStatus,
         Request::Audit => Operation::ShowAudit,
         Request::Recovery => Operation::ShowRecovery,
+        Request::BeginRecovery => Operation::BeginRecovery,
         Request::EndRecovery { .. } => Operation::EndRecovery,
         Request::Licenses => Operation::ListLicenses,
         Request::RegisterLicense(_) => Operation::RegisterLicense,
@@ -207,6 +209,7 @@ mod tests {
         status.show yes yes no no
         audit.show yes no no no
         recovery.show yes yes no no
+        recovery.begin yes yes no no
         recovery.end yes yes no no
         license.list yes yes no no
         license.register yes yes no no

@@ -46,6 +46,8 @@ pub struct Recovering {
     listing: Option<BTreeSet<ServerName>>,
     /// The number of the newest statement that was booked.
     pub(super) stated: BTreeMap<(ProductName, ServerName), u64>,
+    /// Who took its uses over since it began: what it said before that of its turn is old.
+    pub(super) handed: BTreeSet<(ProductName, ServerName)>,
     /// The end is proposed.
     ending: bool,
 }
@@ -62,20 +64,34 @@ impl Engine {
         self.state.server.recovery.as_ref().is_some_and(|recovery| !recovery.forced)
     }
 
-    /// Relay: its data may not be its newest. `why` is what was found, for people.
+    /// Its data may not be its newest. `why` is what was found, for people.
     pub fn begin_recovery(&mut self, why: &str) {
-        if !self.state.is_primary() {
-            self.recovering.beginning = true;
-            let (why, incarnation) = (why.to_string(), self.entropy.draw().max(1));
+        let incarnation = self.entropy.draw().max(1);
+        self.begin(why, incarnation);
+    }
+
+    pub(super) fn begin(&mut self, why: &str, incarnation: u64) {
+        if !std::mem::replace(&mut self.recovering.beginning, true) {
+            let why = why.to_string();
             self.propose(Command::Recovery(RecoveryCommand::Begin { why, incarnation }));
         }
+    }
+
+    /// Whether own devices are known.
+    pub(super) fn rows_are_back(&self) -> bool {
+        let recovery = self.state.server.recovery.as_ref();
+        let goes_on = recovery.is_some_and(|recovery| recovery.former == 0);
+        self.recovering.rows_are_back || goes_on || self.state.is_primary()
     }
 
     /// Own devices and licenses change only when it is known what they were last. A wish made
     /// after that waits for its verdict until the end.
     pub(super) fn recovery_check(&self, request: &Request) -> Result<(), Refusal> {
         let recovers = self.recovers() || self.recovering.beginning;
-        let licenses = matches!(request, Request::RegisterLicense(_));
+        let licenses = matches!(
+            request,
+            Request::RegisterLicense(_) | Request::SetHolding(_) | Request::Invite(_)
+        );
         let devices = matches!(
             request,
             Request::Manage { .. }
@@ -92,17 +108,17 @@ impl Engine {
                 return Err(refusal.clone());
             }
         }
-        let rows = !self.recovering.rows_are_back;
+        let rows = !self.rows_are_back();
         if !recovers || !(licenses || (devices && rows)) {
             return Ok(());
         }
+        let who = match self.state.is_primary() {
+            true => "its relays have not all said yet what they hold",
+            false => "it has not heard yet what it lost",
+        };
         Err(Refusal::new(
             "LT0241",
-            format!(
-                "{} recovers: its data may not be its newest, and it has not heard yet what it \
-                 lost",
-                self.state.name()
-            ),
+            format!("{} recovers: its data may not be its newest, and {who}", self.state.name()),
             "wait until it has; see what it waits for: lictree recovery show",
         ))
     }
@@ -117,16 +133,23 @@ impl Engine {
             RecoveryCommand::Hold { product } => self.hold_again(product),
             RecoveryCommand::Book { call, pack, route } => self.book_statement(*call, pack, route),
             RecoveryCommand::End { missing } => self.recovery_ends(missing),
+            RecoveryCommand::Meet { name, parent, incarnation, enrolment } => {
+                self.recovery_meets((name, parent), *incarnation, *enrolment);
+            }
         }
     }
 
     fn recovery_begins(&mut self, why: &str, incarnation: u64) {
         let at = self.applying_at;
         let server = &mut self.state.server;
-        let before = server.recovery.take().map(|recovery| recovery.former);
-        let former = before.unwrap_or(server.founding.incarnation);
+        let before = server.recovery.take().map_or(0, |recovery| recovery.former);
+        let goes_on = before == 0 && incarnation == 0;
+        let known = if before == 0 { server.founding.incarnation } else { before };
+        let former = if goes_on { 0 } else { known };
         server.recovery = Some(Recovery { since: at, why: why.to_string(), former, forced: false });
-        server.founding.incarnation = incarnation;
+        if incarnation != 0 {
+            server.founding.incarnation = incarnation;
+        }
         // Verdicts on wishes that were made since must not fit those to come.
         server.wish_last = server.wish_last.max(at.0);
         server.attach = None;
@@ -137,6 +160,9 @@ impl Engine {
         self.state.touch(RowKey::Server);
         self.attach_refusal = None;
         self.forget_recovering();
+        if self.state.is_primary() {
+            self.primary_begins();
+        }
         let name = self.state.name().clone();
         self.forget_streams(&name);
         let ledgers: Vec<ProductName> = self.state.ledgers.keys().cloned().collect();
@@ -273,7 +299,7 @@ impl Engine {
         else {
             return;
         };
-        if !self.recovering.rows_are_back {
+        if !self.rows_are_back() {
             let word = RecoveryWord::RowsAsk { former, after: self.recovering.rows_after };
             self.send_above(Address::Primary, Body::Recovery(word));
         }
@@ -461,7 +487,9 @@ impl Engine {
             self.recovering.call = self.entropy.draw().max(1);
             self.roll_calls_changed = true;
         }
-        if !self.recovering.ending && self.awaited().next().is_none() {
+        // Who joined the primary after the copy and is cut off is known to people only.
+        let by_itself = !self.state.is_primary() || !self.recovers();
+        if by_itself && !self.recovering.ending && self.awaited().next().is_none() {
             self.recovering.ending = true;
             self.propose(Command::Recovery(RecoveryCommand::End { missing: Vec::new() }));
         }
@@ -476,7 +504,11 @@ impl Engine {
         if self.recovering.attached {
             self.ask_in_recovery();
         }
+        if self.state.is_primary() {
+            self.ask_what_is_held();
+        }
         self.repeat_statements();
+        self.repeat_reclaims();
     }
 
     fn recovery_ends(&mut self, missing: &[ServerName]) {
@@ -487,6 +519,11 @@ impl Engine {
             let sources_are_known = self.recovering.sources_are_known;
             self.recovering = Recovering { sources_are_known, ..Recovering::default() };
             self.roll_calls_changed = true;
+            match self.state.is_primary() {
+                true => self.primary_ends(),
+                // A primary that recovers too waits for what is known here only now.
+                false => self.ask_attach(),
+            }
         }
         self.state.touch(RowKey::Server);
         self.statements.retain(|(call, _), _| *call != NO_CALL);
@@ -495,14 +532,14 @@ impl Engine {
         if was_forced {
             return;
         }
-        let held = self.state.holdings.iter().filter(|(_, row)| row.phase != Phase::Sharing);
-        let held: Vec<ProductName> = held.map(|(product, _)| product.clone()).collect();
+        let held = self.held_products();
         for product in &held {
             self.state.server.wish_last += 1;
             let account = self.stated_account(product, self.state.server.wish_last);
             self.put_account(product, account);
             self.renumber_wishes(product);
         }
+        self.state.stirred.extend(held.iter().cloned());
         for product in &held {
             self.settle_own(product);
             self.advance(product);

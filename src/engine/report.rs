@@ -106,7 +106,7 @@ impl Engine {
         let Some(link) = self.links.uplink() else { return };
         // What this server knows of itself may be less than what is known above.
         let own = stream.origin == *self.state.name();
-        if own && self.recovers() && !self.recovering.rows_are_back {
+        if own && self.recovers() && !self.rows_are_back() {
             return;
         }
         self.reports.senders.insert(stream.clone(), Sender::default());

@@ -94,6 +94,7 @@ impl Engine {
             Request::Remove { name, doing } => self.ask_remove(id, name, doing, now),
             Request::Entitle { name, title } => self.ask_entitle(id, name, title, now),
             Request::RotateAuthority { doing } => self.ask_rotation(id, doing, now),
+            Request::BeginRecovery => self.ask_begin_recovery(id, now),
             Request::EndRecovery { doing } => self.ask_end_recovery(id, doing, now),
             read => self.look(read, now).map(Some),
         }

@@ -25,6 +25,12 @@ impl Engine {
         }
     }
 
+    /// Products that this server holds, or is on its way to or from holding.
+    pub(super) fn held_products(&self) -> Vec<ProductName> {
+        let all = self.state.products().into_iter();
+        all.filter(|product| self.state.phase(product) != Phase::Sharing).collect()
+    }
+
     pub(super) fn send_sources(&mut self) {
         let sources = self.sources();
         if sources != self.sources_sent {

@@ -78,6 +78,7 @@ impl State {
                 fenced: None,
                 attach_last: 0,
                 recovery: None,
+                was_set_back: false,
             },
             licenses: BTreeMap::new(),
             edges: BTreeMap::new(),

@@ -46,7 +46,15 @@ impl Engine {
     pub(super) fn roll_called(&mut self, calls: Vec<RollCall>) {
         let calls: Vec<RollCall> = calls.into_iter().take(self.tuning.depth_max).collect();
         if calls != self.roll_calls {
+            let of_primary =
+                |calls: &[RollCall]| calls.iter().find(|c| c.licenses).map(|c| c.number);
+            let before = of_primary(&self.roll_calls);
             self.roll_calls = calls;
+            match of_primary(&self.roll_calls) {
+                None => self.reclaiming.clear(),
+                now if now != before => self.primary_calls(),
+                _ => {}
+            }
             let calls = &self.roll_calls;
             let is_open = |call: u64| call == NO_CALL || calls.iter().any(|c| c.number == call);
             self.statements.retain(|(call, _), _| is_open(*call));
@@ -56,10 +64,13 @@ impl Engine {
 
     /// Makes the statements that are called for and not made yet.
     pub(super) fn answer_roll_calls(&mut self) {
-        if self.recovers() && !self.recovering.rows_are_back {
+        if self.recovers() && !self.rows_are_back() {
             return;
         }
-        for RollCall { server, number, products } in self.roll_calls.clone() {
+        for RollCall { server, number, products, licenses } in self.roll_calls.clone() {
+            if licenses && !self.reclaiming.is_empty() {
+                continue;
+            }
             let products = products.into_iter().take(self.tuning.products_max).collect();
             self.make_statements(number, Some(server), products);
         }
@@ -167,7 +178,8 @@ impl Engine {
 
     /// Whether a statement has no answer.
     pub(super) fn is_stating(&self) -> bool {
-        self.statements.values().any(|statement| !statement.booked)
+        let open = self.statements.values().any(|statement| !statement.booked);
+        open || !self.reclaiming.is_empty()
     }
 
     // === Who called ===
@@ -177,10 +189,10 @@ impl Engine {
         let mut calls = self.roll_calls.clone();
         let number = self.recovering.call;
         if self.state.server.recovery.is_some() && number != NO_CALL {
-            let held = self.state.holdings.iter().filter(|(_, row)| row.phase != Phase::Sharing);
-            let products: Vec<ProductName> = held.map(|(product, _)| product.clone()).collect();
-            if !products.is_empty() {
-                calls.push(RollCall { server: self.state.name().clone(), number, products });
+            let (server, products) = (self.state.name().clone(), self.held_products());
+            let licenses = self.state.is_primary();
+            if !products.is_empty() || licenses {
+                calls.push(RollCall { server, number, products, licenses });
             }
         }
         calls
@@ -231,12 +243,22 @@ impl Engine {
         part.piece.accounts.retain(|account| account.origin == author);
         part.piece.below.retain(|below| below.relay == author);
         if let Some(pack) = self.gather(link, part, &author) {
-            if call != NO_CALL && self.is_cut_by_the_silent(&product, route) {
+            if call != NO_CALL
+                && (self.is_cut_by_the_silent(&product, route) || self.is_of_an_old_turn(&pack))
+            {
                 return;
             }
             let route = route.to_vec();
             self.propose(Command::Recovery(RecoveryCommand::Book { call, pack, route }));
         }
+    }
+
+    /// Whether it was said before its author took its uses over from here. It says anew where it
+    /// stands now.
+    fn is_of_an_old_turn(&self, pack: &Pack) -> bool {
+        let Pack { product, below, .. } = pack;
+        let handed = |said: &Below| (product.clone(), said.relay.clone());
+        below.iter().any(|said| !said.out && self.recovering.handed.contains(&handed(said)))
     }
 
     /// Whether a server on the way held before this one was set back, and has not said yet whether
@@ -274,6 +296,10 @@ impl Engine {
             }
             return;
         }
+        // What the copy knew of one that is cut off is in the ledger of the one between.
+        if let Some(account) = cut.then(|| ledger.take(author)).flatten() {
+            self.touch_account(product, &account);
+        }
         for account in accounts.iter().filter(|_| !cut) {
             let account =
                 crate::model::account::Account { route: route.to_vec(), ..account.clone() };
@@ -293,8 +319,9 @@ impl Engine {
         let recovers = self.recovers();
         let ledger = self.state.ledger(product);
         let known = ledger.below.get(&said.relay).map(|below| below.cycle);
+        let is_going = ledger.outbox.get(&said.relay).is_some_and(|pack| pack.cycle > said.cycle);
         if (known.is_none() && said.cycle == 0)
-            || known.is_some_and(|k| k > said.cycle && !recovers)
+            || known.is_some_and(|k| k > said.cycle && (!recovers || is_going))
         {
             return;
         }
@@ -320,6 +347,10 @@ impl Engine {
             }
             RecoveryWord::RowsAsk { former, after } => self.rows_asked(author, former, after),
             RecoveryWord::BelowAsk { after } => self.below_asked(author, after),
+            RecoveryWord::Registered { serials } => {
+                let author = author.clone();
+                self.registered_there(&author, serials);
+            }
             _ => {}
         }
     }

@@ -54,7 +54,8 @@ impl Engine {
         product: &ProductName,
         report: &EdgeReport,
     ) {
-        let current = self.state.met.get(relay).and_then(|met| met.attach);
+        let met = self.state.met.get(relay).filter(|met| !met.unsaid);
+        let current = met.and_then(|met| met.attach);
         if current != Some(attach) && !self.tuning.breaks(Mutant::NoAttachFence) {
             // Under another attachment than it believes: the level tells it so.
             return self.owe_level(relay, product);
@@ -138,6 +139,9 @@ impl Engine {
 
     /// Gives what the target still lacks, as far as it is free here (R1: durable before said).
     pub(super) fn top_up(&mut self, relay: &ServerName, product: &ProductName) -> bool {
+        if self.recovers() {
+            return false;
+        }
         let free = self.balance(product).own.saturating_sub(self.used(product));
         let key = (product.clone(), relay.clone());
         let Some(edge) = self.state.edges.get_mut(&key) else { return false };
@@ -247,7 +251,7 @@ impl Engine {
         let server = &self.state.server;
         let Some(attach) = server.attach.filter(|_| server.fenced.is_none()) else { return };
         let Some(row) = self.state.holdings.get(product) else { return };
-        let report = edge_report(row);
+        let report = self.edge_report(product, row);
         let body = Body::EdgeReport { attach, product: product.clone(), report };
         self.send_above(Address::Primary, body);
     }
@@ -264,20 +268,23 @@ impl Engine {
         !products.is_empty() || !edges.is_empty()
     }
 
+    pub(super) fn edge_report(&self, product: &ProductName, row: &HoldingRow) -> EdgeReport {
+        EdgeReport {
+            version: row.level.version,
+            epoch: row.level.epoch,
+            granted_seen: row.granted_seen,
+            returned: row.returned,
+            declined: row.declined,
+            holds: row.phase != Phase::Sharing,
+            option: row.level.option,
+            target: row.level.target,
+            lacks: self.shortage(product),
+        }
+    }
+
     pub(super) fn propose(&mut self, command: Command) {
         self.deeds.push(Deed::Propose(command));
         self.proposed += 1;
-    }
-}
-
-pub(super) fn edge_report(row: &HoldingRow) -> EdgeReport {
-    EdgeReport {
-        version: row.level.version,
-        epoch: row.level.epoch,
-        granted_seen: row.granted_seen,
-        returned: row.returned,
-        declined: row.declined,
-        holds: row.phase != Phase::Sharing,
     }
 }
 

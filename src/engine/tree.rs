@@ -364,6 +364,9 @@ impl Engine {
 
     fn meet(&mut self, presence: &Presence) {
         let Presence { name, parent, incarnation, .. } = presence;
+        if self.meet_again(presence) {
+            return;
+        }
         let known = self.state.met.get(name);
         if known.is_some_and(|met| met.enrolment.standing == Standing::Removed) {
             return;

@@ -312,6 +312,10 @@ impl Engine {
     /// A neighbour says what is believed.
     pub(super) fn trust_came(&mut self, sealed: SealedTrust) {
         if self.is_news(&sealed.trust, &self.state.trust.trust) {
+            // What it sealed itself, and does not know.
+            if self.state.is_primary() && self.state.server.recovery.is_none() {
+                self.begin_recovery("a server below knows whom it shut out since");
+            }
             self.propose(Command::Enrolment(EnrolmentCommand::Trust(sealed)));
         }
     }

@@ -64,4 +64,9 @@ pub struct EdgeReport {
     pub declined: bool,
     /// It holds, or is on its way to or from it: uses of those below may be with it.
     pub holds: bool,
+    /// What that version told it; a primary that was set back may not know it.
+    pub option: HoldingOption,
+    pub target: LicenseCount,
+    /// Uses that it has no license for.
+    pub lacks: u64,
 }

@@ -18,8 +18,10 @@
 
 use super::account::{Pack, PackPart, WishNumber};
 use super::device::DeviceNumber;
+use super::license::Serial;
 use super::name::{ProductName, ServerName};
 use super::report::ReportRow;
+use super::row::Enrolment;
 use super::time::Timestamp;
 
 /// Durable at the server that recovers, until it is right again.
@@ -28,7 +30,8 @@ pub struct Recovery {
     pub since: Timestamp,
     /// What was found, for people.
     pub why: String,
-    /// The data set that the tree knew it by.
+    /// The data set that the tree knew it by. 0 where that goes on, and only uses that were on
+    /// their way here are not known.
     pub former: u64,
     /// An operator ended it although servers below had not said what they use: what they say is
     /// still booked, and uses are granted meanwhile.
@@ -38,7 +41,8 @@ pub struct Recovery {
 /// What becomes of a recovery; a change of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecoveryCommand {
-    /// Another data set begins, of which nothing was said yet. `incarnation` is drawn.
+    /// Another data set begins, of which nothing was said yet. `incarnation` is drawn; with 0 the
+    /// data set goes on ([`Recovery::former`]).
     Begin { why: String, incarnation: u64 },
     /// The primary's rows of own devices, for the numbers after one and up to another.
     TakeBack(RowsBack),
@@ -51,6 +55,8 @@ pub enum RecoveryCommand {
     Book { call: u64, pack: Pack, route: Vec<ServerName> },
     /// All is known; or an operator says so, who knows that these are missing.
     End { missing: Vec<ServerName> },
+    /// Primary: a server is there that joined after the copy, or joined again.
+    Meet { name: ServerName, parent: ServerName, incarnation: u64, enrolment: Enrolment },
 }
 
 /// Rows of the former data set as the primary has them.
@@ -71,6 +77,9 @@ pub struct RollCall {
     /// Never the same twice, and never [`NO_CALL`].
     pub number: u64,
     pub products: Vec<ProductName>,
+    /// Which license files are registered there is not known either: whoever answers claims them
+    /// again before it states anything.
+    pub licenses: bool,
 }
 
 /// The number of a statement that nobody called for: of one that shares and was set back.
@@ -98,4 +107,7 @@ pub enum RecoveryWord {
     BelowAsk { after: Option<ServerName> },
     /// Down to who asked; `more` of them come behind these.
     Below { after: Option<ServerName>, servers: Vec<ServerName>, more: bool },
+    /// Up to the primary that was set back: these license files are registered here. Answered for
+    /// each as a claim is.
+    Registered { serials: Vec<Serial> },
 }

@@ -81,6 +81,8 @@ pub enum Request {
     /// Primary: whether all counts add up.
     Audit,
     Recovery,
+    /// Somebody knows that this server's data was set back.
+    BeginRecovery,
     EndRecovery {
         doing: Doing,
     },

@@ -87,6 +87,8 @@ pub struct ServerRow {
     pub attach_last: u64,
     /// Its data may not be its newest.
     pub recovery: Option<Recovery>,
+    /// Primary: it was set back once, so relays may hold more than is registered here.
+    pub was_set_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +126,8 @@ pub struct MetRow {
     /// Data sets of which the present one is the continuation, oldest first: it was set back. At
     /// most [`FORMERS_MAX`].
     pub formers: Vec<u64>,
+    /// This primary was set back, and it has not said since what it holds.
+    pub unsaid: bool,
 }
 
 /// Data sets before the present one that are remembered of a server.

@@ -286,7 +286,8 @@ pub struct RecoveryState {
     pub awaits: Vec<AwaitedView>,
 }
 
-/// Something that a recovery waits for: `primary`, `nodes`, `handover`, `statement` or `source`.
+/// Something that a recovery waits for: `primary`, `nodes`, `handover`, `statement`, `source` or
+/// `edge`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwaitedView {
     pub what: String,

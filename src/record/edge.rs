@@ -2,6 +2,7 @@
 
 use crate::model::count::LicenseCount;
 use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::holding::HoldingOption;
 use crate::model::name::ProductName;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
@@ -88,6 +89,13 @@ pub struct EdgeReportForm {
     declined: bool,
     #[prost(bool, tag = "6")]
     holds: bool,
+    /// Absent for none, as in reports that do not say it.
+    #[prost(uint32, optional, tag = "7")]
+    option: Option<u32>,
+    #[prost(uint64, tag = "8")]
+    target: u64,
+    #[prost(uint64, tag = "9")]
+    lacks: u64,
 }
 
 impl Form for EdgeReportForm {
@@ -102,6 +110,9 @@ impl Form for EdgeReportForm {
             returned: report.returned,
             declined: report.declined,
             holds: report.holds,
+            option: Some(report.option).filter(|o| *o != HoldingOption::None).map(|o| o.number()),
+            target: report.target.0,
+            lacks: report.lacks,
         }
     }
 
@@ -113,6 +124,9 @@ impl Form for EdgeReportForm {
             returned: self.returned,
             declined: self.declined,
             holds: self.holds,
+            option: self.option.map(Numbered::numbered).transpose()?.unwrap_or_default(),
+            target: LicenseCount(self.target),
+            lacks: self.lacks,
         })
     }
 }

@@ -5,9 +5,11 @@ use crate::model::name::{NameError, ServerName};
 use crate::model::recovery::{Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack};
 use crate::model::time::Timestamp;
 use crate::record::account::{PackForm, PackPartForm};
+use crate::record::enrolment::{EnrolmentForm, or_default, unless_default};
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::{name, route, route_text};
+use crate::record::outside::{serial, serial_text};
 use crate::record::report::ReportRowForm;
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
@@ -53,17 +55,19 @@ struct Names<N>(PhantomData<N>);
 
 impl<N: FromStr<Err = NameError> + ToString> Names<N> {
     fn list(names: &[N]) -> Vec<u8> {
-        let mut list = Vec::new();
-        for name in names {
-            crate::record::form::put_item(&mut list, &NameForm { name: name.to_string() });
-        }
-        list
+        texts(names.iter().map(N::to_string))
     }
 
     fn read(bytes: &[u8], part: Part, room: &mut Room) -> Result<Vec<N>, RecordError> {
         let texts = read_list::<NameForm>(bytes, part, room)?;
         texts.iter().map(|text| name(NameForm::WHAT, text)).collect()
     }
+}
+
+fn texts(all: impl Iterator<Item = String>) -> Vec<u8> {
+    let mut list = Vec::new();
+    all.for_each(|name| crate::record::form::put_item(&mut list, &NameForm { name }));
+    list
 }
 
 impl Form for NameForm {
@@ -117,7 +121,7 @@ impl Form for RowsBackForm {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct RecoveryCommandForm {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7")]
     kind: Option<CommandKind>,
 }
 
@@ -137,6 +141,20 @@ enum CommandKind {
     /// A product.
     #[prost(string, tag = "6")]
     Hold(String),
+    #[prost(message, tag = "7")]
+    Meet(MeetForm),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct MeetForm {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    parent: String,
+    #[prost(fixed64, tag = "3")]
+    incarnation: u64,
+    #[prost(message, optional, tag = "4")]
+    enrolment: Option<EnrolmentForm>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -190,6 +208,14 @@ impl Form for RecoveryCommandForm {
             }),
             RecoveryCommand::End { missing } => CommandKind::End(Names::list(missing)),
             RecoveryCommand::Hold { product } => CommandKind::Hold(product.to_string()),
+            RecoveryCommand::Meet { name, parent, incarnation, enrolment } => {
+                CommandKind::Meet(MeetForm {
+                    name: name.to_string(),
+                    parent: parent.to_string(),
+                    incarnation: *incarnation,
+                    enrolment: unless_default(enrolment),
+                })
+            }
         };
         RecoveryCommandForm { kind: Some(kind) }
     }
@@ -213,6 +239,12 @@ impl Form for RecoveryCommandForm {
                 route: route(what, &form.route, room)?,
             },
             CommandKind::Hold(product) => RecoveryCommand::Hold { product: name(what, &product)? },
+            CommandKind::Meet(form) => RecoveryCommand::Meet {
+                name: name(what, &form.name)?,
+                parent: name(what, &form.parent)?,
+                incarnation: form.incarnation,
+                enrolment: or_default(form.enrolment, room)?,
+            },
             CommandKind::End(names) => {
                 RecoveryCommand::End { missing: Names::read(&names, Part::Names, room)? }
             }
@@ -229,6 +261,8 @@ struct RollCallForm {
     /// A list of names of products.
     #[prost(bytes = "vec", tag = "3")]
     products: Vec<u8>,
+    #[prost(bool, tag = "4")]
+    licenses: bool,
 }
 
 impl Form for RollCallForm {
@@ -240,6 +274,7 @@ impl Form for RollCallForm {
             server: call.server.to_string(),
             number: call.number,
             products: Names::list(&call.products),
+            licenses: call.licenses,
         }
     }
 
@@ -248,13 +283,14 @@ impl Form for RollCallForm {
             server: name(Self::WHAT, &self.server)?,
             number: self.number,
             products: Names::read(&self.products, Part::Products, room)?,
+            licenses: self.licenses,
         })
     }
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub struct RecoveryWordForm {
-    #[prost(oneof = "WordKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "WordKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     kind: Option<WordKind>,
 }
 
@@ -278,6 +314,9 @@ enum WordKind {
     /// A product.
     #[prost(string, tag = "8")]
     YouHold(String),
+    /// A list of serials.
+    #[prost(bytes = "vec", tag = "9")]
+    Registered(Vec<u8>),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -340,6 +379,10 @@ impl Form for RecoveryWordForm {
                 WordKind::Stated(StatedForm { product, call, number })
             }
             RecoveryWord::YouHold { product } => WordKind::YouHold(product.to_string()),
+            RecoveryWord::Registered { serials } => {
+                let serials = serials.iter().map(|serial| serial_text(serial).to_string());
+                WordKind::Registered(texts(serials))
+            }
             RecoveryWord::RowsAsk { former, after } => {
                 WordKind::RowsAsk(RowsAskForm { former: *former, after: after.0 })
             }
@@ -375,6 +418,11 @@ impl Form for RecoveryWordForm {
                 number: form.number,
             },
             WordKind::YouHold(product) => RecoveryWord::YouHold { product: name(what, &product)? },
+            WordKind::Registered(serials) => {
+                let texts = read_list::<NameForm>(&serials, Part::Names, room)?;
+                let serials = texts.iter().map(|text| serial(text)).collect::<Result<_, _>>()?;
+                RecoveryWord::Registered { serials }
+            }
             WordKind::RowsAsk(form) => {
                 RecoveryWord::RowsAsk { former: form.former, after: DeviceNumber(form.after) }
             }

@@ -121,6 +121,8 @@ struct ServerRowForm {
     attach_last: u64,
     #[prost(message, optional, tag = "11")]
     recovery: Option<RecoveryForm>,
+    #[prost(bool, tag = "12")]
+    was_set_back: bool,
 }
 
 impl Form for ServerRowForm {
@@ -140,6 +142,7 @@ impl Form for ServerRowForm {
             fenced: row.fenced,
             attach_last: row.attach_last,
             recovery: row.recovery.as_ref().map(RecoveryForm::of),
+            was_set_back: row.was_set_back,
         }
     }
 
@@ -156,6 +159,7 @@ impl Form for ServerRowForm {
             fenced: self.fenced,
             attach_last: self.attach_last,
             recovery: perhaps(self.recovery, room)?,
+            was_set_back: self.was_set_back,
         })
     }
 }
@@ -245,6 +249,8 @@ struct MetRowForm {
     title: String,
     #[prost(fixed64, repeated, tag = "7")]
     formers: Vec<u64>,
+    #[prost(bool, tag = "8")]
+    unsaid: bool,
 }
 
 impl Form for MetRowForm {
@@ -260,6 +266,7 @@ impl Form for MetRowForm {
             enrolment: unless_default(&row.enrolment),
             title: row.title.clone(),
             formers: row.formers.clone(),
+            unsaid: row.unsaid,
         }
     }
 
@@ -272,6 +279,7 @@ impl Form for MetRowForm {
             enrolment: or_default(self.enrolment, room)?,
             title: self.title,
             formers: self.formers,
+            unsaid: self.unsaid,
         })
     }
 }

@@ -55,6 +55,7 @@ pub fn edge_report() -> EdgeReport {
         returned: 71,
         declined: true,
         holds: false,
+        ..EdgeReport::default()
     }
 }
 
@@ -236,6 +237,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain(moving_commands())
     .chain(sample_recovery::commands())
     .chain([("attach-recovering", attach_recovering())])
+    .chain([("book-edge-lacking", sample_recovery::lacking())])
     .chain(sample_enrolment::commands())
     .collect()
 }
@@ -383,6 +385,8 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("met-set-back", RowKey::Met(named("relay-d")), Row::Met(set_back)),
         ("account-stated", RowKey::Account(named("cad"), named("site-e")), Row::Account(stated)),
         ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
+        ("server-restored", RowKey::Server, Row::Server(sample_recovery::restored(server_row()))),
+        ("met-unsaid", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::unsaid(met_row()))),
     ]
 }
 
@@ -399,6 +403,7 @@ fn server_row() -> ServerRow {
         fenced: Some(0xabcd),
         attach_last: 37,
         recovery: None,
+        was_set_back: false,
     }
 }
 
@@ -421,6 +426,7 @@ fn met_row() -> MetRow {
         enrolment: Enrolment::default(),
         title: String::new(),
         formers: Vec::new(),
+        unsaid: false,
     }
 }
 

@@ -2,13 +2,19 @@
 
 use crate::model::account::Account;
 use crate::model::command::Command;
+use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
+use crate::model::edge::EdgeReport;
+use crate::model::holding::HoldingOption;
 use crate::model::recovery::{
     NO_CALL, Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack,
 };
-use crate::model::row::{MetRow, ServerRow};
+use crate::model::row::{Enrolment, MetRow, ServerRow};
 use crate::model::time::Timestamp;
-use crate::record::sample::{account, named, pack, pack_part, report, servers};
+use crate::record::arbitrary::outside;
+use crate::record::sample::{
+    account, attach, edge_report, named, pack, pack_part, report, servers,
+};
 
 pub fn recovery() -> Recovery {
     let why = "the data was set back".to_string();
@@ -21,6 +27,21 @@ pub fn server_row(before: ServerRow) -> ServerRow {
 
 pub fn met_row(before: MetRow) -> MetRow {
     MetRow { formers: vec![0xfeed_f00d, 7], ..before }
+}
+
+pub fn restored(before: ServerRow) -> ServerRow {
+    ServerRow { was_set_back: true, ..before }
+}
+
+pub fn unsaid(before: MetRow) -> MetRow {
+    MetRow { unsaid: true, ..before }
+}
+
+/// What a relay says of an edge that the primary may have forgotten.
+pub fn lacking() -> Command {
+    let (option, target) = (HoldingOption::Distributed, LicenseCount(300));
+    let report = EdgeReport { option, target, lacks: 4, ..edge_report() };
+    Command::BookEdge { relay: named("relay-c"), attach: attach(), product: named("cad"), report }
 }
 
 pub fn stated_account() -> Account {
@@ -52,17 +73,26 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("recovery-book", book),
         ("recovery-end", RecoveryCommand::End { missing: Vec::new() }),
         ("recovery-forced", RecoveryCommand::End { missing: servers(&["site-e", "relay-d"]) }),
+        ("recovery-meet", meet()),
     ];
     all.map(|(name, command)| (name, Command::Recovery(command))).to_vec()
 }
 
+fn meet() -> RecoveryCommand {
+    let enrolment = Enrolment { number: 3, ..Enrolment::default() };
+    let (name, parent) = (named("site-e"), named("relay-c"));
+    RecoveryCommand::Meet { name, parent, incarnation: 0xbeef, enrolment }
+}
+
 /// Words that go down, and words that go up.
-pub fn words() -> [(&'static str, bool, RecoveryWord); 9] {
+pub fn words() -> [(&'static str, bool, RecoveryWord); 11] {
     let call = RollCall {
         server: named("relay-c"),
         number: 5,
         products: vec![named("cad"), named("cam")],
+        licenses: false,
     };
+    let of_primary = RollCall { licenses: true, ..call.clone() };
     let last = RowsBack { upto: None, have: 0, rows: Vec::new(), ..rows_back() };
     let listed = servers(&["site-e", "relay-d"]);
     let after = Some(named("relay-a"));
@@ -76,5 +106,7 @@ pub fn words() -> [(&'static str, bool, RecoveryWord); 9] {
         ("rows-last", false, RecoveryWord::Rows(last)),
         ("below-ask", true, RecoveryWord::BelowAsk { after: after.clone() }),
         ("below", false, RecoveryWord::Below { after, servers: listed, more: true }),
+        ("roll-calls-primary", false, RecoveryWord::RollCalls(vec![of_primary])),
+        ("registered", true, RecoveryWord::Registered { serials: vec![outside::serial("A-17")] }),
     ]
 }

@@ -79,6 +79,7 @@ pub fn command_len(command: &Command) -> usize {
 fn recovery_len(command: &RecoveryCommand) -> usize {
     match command {
         RecoveryCommand::Begin { why, .. } => why.len() + 16,
+        RecoveryCommand::Meet { name, parent, .. } => server_len(name) + server_len(parent) + 128,
         RecoveryCommand::Hold { product } => product_len(product) + 8,
         RecoveryCommand::TakeBack(back) => 64 + back.rows.iter().map(row_len).sum::<usize>(),
         RecoveryCommand::State { to, products, .. } => {

@@ -118,6 +118,11 @@ impl Joiners {
         }
     }
 
+    /// Nobody comes or goes.
+    pub fn at_rest(self) -> Joiners {
+        Joiners { operator_at: Moment(u64::MAX), ..self }
+    }
+
     pub fn next_at(&self) -> Moment {
         let comings = self.comings.values().map(|coming| coming.next_at);
         comings.fold(self.operator_at, Moment::min)

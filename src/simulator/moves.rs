@@ -83,6 +83,10 @@ impl Moves {
                 }),
             }
         }
+    }
+
+    /// Which machines a server manages.
+    pub fn learn(&mut self, place: usize, after: &Truth) {
         for (number, device) in after.devices.iter().filter(|(_, device)| is_managed(device)) {
             let known = self.managed[place].entry(*number).or_default();
             known.extend(device.macs.iter().copied());

@@ -126,11 +126,15 @@ impl Oracle {
         self.apart.recovering.insert(place);
         self.apart.set_back.insert(place);
         let before = std::mem::replace(&mut self.truths[place], world.truth(place));
+        self.apart.unbegun.insert(place, self.truths[place].incarnation);
         // Packs that were on their way from it still come.
         self.apart.gone.push(before);
         self.promises.begins_anew(place);
         self.moves.begins_anew(place);
         self.enrolments.begins_anew(place);
+        if place == PRIMARY {
+            self.mirrors = Mirrors::default();
+        }
     }
 
     /// Places whose data set took the place of another one, and all below them.
@@ -176,7 +180,11 @@ impl Oracle {
         if world.now() >= self.mirrors_at.after_ms(MIRROR_GAP_MS) {
             self.mirrors_at = world.now();
             let Apart { replaced, recovering, .. } = &self.apart;
-            self.mirrors.check(world, replaced, recovering, &mut out);
+            match recovering.contains(&PRIMARY) {
+                // What it has goes back, and is told again.
+                true => self.mirrors = Mirrors::default(),
+                false => self.mirrors.check(world, replaced, recovering, &mut out),
+            }
         }
         if world.now() >= self.disk_at.after_ms(DISK_GAP_MS) {
             self.disk_at = world.now();
@@ -195,10 +203,14 @@ impl Oracle {
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
         self.enrolments.check_step(world, place, after, out);
+        let unbegun = self.apart.unbegun.get(&place) == Some(&after.incarnation);
         if after.recovers {
             self.apart.recovering.insert(place);
-        } else if before.recovers {
+        } else if before.recovers && !unbegun {
             self.apart.recovering.remove(&place);
+        }
+        if !unbegun {
+            self.apart.unbegun.remove(&place);
         }
         let recovers = before.recovers || self.apart.recovering.contains(&place);
         if !recovers {
@@ -206,6 +218,7 @@ impl Oracle {
             self.moves.check_step(&world.topology, place, (&before, after), set_back, out);
             world.figures.moves = self.moves.done;
         }
+        self.moves.learn(place, after);
         if after.attached.is_some() && !recovers {
             self.apart.edges.remove(&place);
         }
@@ -271,7 +284,8 @@ impl Oracle {
             false => self.removed(&world.topology),
         };
         let (topology, truths) = (&world.topology, self.truths.as_slice());
-        Whole { topology, truths, apart, uses_are_known, gone: &gone }.check(out);
+        let counts_are_known = !self.apart.recovering.contains(&PRIMARY);
+        Whole { topology, truths, apart, uses_are_known, counts_are_known, gone: &gone }.check(out);
         self.enrolments.check(&self.truths[PRIMARY], out);
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
@@ -283,7 +297,7 @@ impl Oracle {
             place.is_some_and(|place| !self.truths[place].serials.is_empty() || lost(place))
         };
         self.promises.check_holdings(&self.truths[PRIMARY], registers, out);
-        if world.now() >= self.shown_at.after_ms(SHOWN_GAP_MS) {
+        if counts_are_known && world.now() >= self.shown_at.after_ms(SHOWN_GAP_MS) {
             self.shown_at = world.now();
             shown::check(world, &self.truths, out);
         }
@@ -313,6 +327,8 @@ struct Apart {
     edges: BTreeSet<usize>,
     /// Places that were set back and do not know yet what is used.
     recovering: BTreeSet<usize>,
+    /// Places that were set back and have not begun to recover, with the incarnation of the copy.
+    unbegun: BTreeMap<usize, u64>,
     /// Places that were set back at some time.
     set_back: BTreeSet<usize>,
     given_up: BTreeSet<usize>,

@@ -9,6 +9,7 @@ use crate::model::holding::HoldingOption;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Answer, DeviceOutcome, Doing, HoldingVerb, Request, RequestId};
+use crate::simulator::topology::PRIMARY;
 use crate::simulator::truth::Truth;
 use crate::simulator::violation::Findings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +109,9 @@ impl Promises {
     /// The server here begins anew on an empty disk: what the one before it said is void.
     pub fn begins_anew(&mut self, place: usize) {
         self.places[place] = OfPlace::default();
+        if place == PRIMARY {
+            self.holdings.clear();
+        }
     }
 
     pub fn lost(&mut self, id: RequestId) {

@@ -18,7 +18,7 @@ use crate::simulator::making::Making;
 use crate::simulator::moment::Moment;
 use crate::simulator::oracle::Oracle;
 use crate::simulator::outcome::Outcome;
-use crate::simulator::set_backs::SetBacks;
+use crate::simulator::set_backs::{SetBacks, Whose};
 use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::truth::awaited;
 use crate::simulator::violation::Findings;
@@ -33,8 +33,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Virtual time of a run; at least [`REST_MS`] and some more.
     pub virtual_ms: u64,
-    /// Whether in some runs disks of relays are put back from older copies.
-    pub set_backs: bool,
+    /// Whose disks are put back from older copies.
+    pub set_backs: Whose,
     /// Lines of the trace that a failed run shows.
     pub keep_lines: usize,
     /// What every server is tuned to; limits of letters and entries are drawn below these.
@@ -45,7 +45,7 @@ impl Default for Settings {
     /// Three simulated minutes.
     fn default() -> Settings {
         let tuning = Tuning::default();
-        Settings { virtual_ms: 180_000, set_backs: true, keep_lines: 0, tuning }
+        Settings { virtual_ms: 180_000, set_backs: Whose::Relays, keep_lines: 0, tuning }
     }
 }
 
@@ -54,6 +54,8 @@ pub const REST_MS: u64 = 55_000;
 /// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
 const AGREE_MS: u64 = 25_000;
 const PROBE_MS: u64 = 10_000;
+/// How often the operator of a primary looks whether it recovers.
+const RECOVERY_GAP_MS: u64 = 500;
 /// When an operator ends recoveries that wait for servers which cannot come.
 const END_MS: u64 = 15_000;
 /// How long a change of what is believed takes to get to everybody, when nothing fails.
@@ -96,6 +98,7 @@ struct Run {
     faults: Faults,
     set_backs: SetBacks,
     oracle: Oracle,
+    recovery_looked_at: Moment,
     heal_at: Moment,
     end_at: Moment,
     probes: BTreeMap<RequestId, Probe>,
@@ -110,8 +113,12 @@ impl Run {
         let mut faults = Faults::drawn(entropy.fork());
         let habits = Habits::drawn(&mut entropy, topology.founders());
         let workload = Workload::new(&topology, habits, entropy.fork());
-        let set_backs = if settings.set_backs { SetBacks::drawn(seed) } else { SetBacks::none() };
+        let set_backs = SetBacks::drawn(seed, settings.set_backs);
         let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
+        let joiners = match settings.set_backs {
+            Whose::Primarys => joiners.at_rest(),
+            Whose::Nobodys | Whose::Relays => joiners,
+        };
         let making = Making {
             tuning: drawn_tuning(&settings.tuning, &mut entropy),
             weather: faults.weather(),
@@ -131,6 +138,7 @@ impl Run {
             faults,
             set_backs,
             oracle,
+            recovery_looked_at: Moment::default(),
             heal_at,
             end_at,
             probes,
@@ -162,6 +170,10 @@ impl Run {
         if now >= self.set_backs.next_at() {
             self.set_backs.strike(&mut self.world);
         }
+        if now >= self.recovery_looked_at.after_ms(RECOVERY_GAP_MS) {
+            self.recovery_looked_at = now;
+            self.end_of_primarys();
+        }
         if now >= self.workload.next_at() {
             for errand in self.workload.errands(now) {
                 self.post(&errand);
@@ -183,6 +195,7 @@ impl Run {
         let scans = self.workload.last_scans();
         scans.iter().for_each(|errand| self.post(errand));
         self.pass(self.heal_at.after_ms(END_MS));
+        self.end_of_primarys();
         self.end_recoveries();
         self.pass(self.heal_at.after_ms(AGREE_MS));
         self.look_at_rest();
@@ -287,6 +300,19 @@ impl Run {
             let asked = |run: &mut Run, id| run.ranges_asked = Some(id);
             self.post_request(PRIMARY, &Request::Ranges, asked);
             self.pass(self.world.now().after_ms(1_000));
+        }
+    }
+
+    /// The operator of a primary that recovers ends it, once all that there are have said what they
+    /// hold.
+    fn end_of_primarys(&mut self) {
+        let Some(server) = self.world.server(PRIMARY) else { return };
+        let met = &self.oracle.truths()[PRIMARY].met;
+        let mut born = (1..self.world.topology.len()).filter(|place| self.world.is_born(*place));
+        let all = born.all(|place| met.contains_key(self.world.topology.name(place)));
+        if all && awaited(server).is_some_and(|awaits| awaits.is_empty()) {
+            let request = Request::EndRecovery { doing: Doing::Do };
+            self.post_request(PRIMARY, &request, |_, _| {});
         }
     }
 

@@ -1,31 +1,40 @@
-//! Relays whose disk is put back from an older copy, in some runs. Drawn apart from all else, so
+//! Servers whose disk is put back from an older copy, in some runs. Drawn apart from all else, so
 //! that the runs without it are what they were.
 
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::Moment;
+use crate::simulator::topology::PRIMARY;
 use crate::simulator::world::World;
+
+/// Whose disks are put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Nobodys,
+    /// In a third of the runs.
+    Relays,
+    /// In every run; nobody joins or is removed in it.
+    Primarys,
+}
 
 pub struct SetBacks {
     entropy: Entropy,
+    of_primary: bool,
     gap_ms: u64,
     next_at: Moment,
 }
 
 impl SetBacks {
     /// What a run of this seed has of them.
-    pub fn drawn(seed: u64) -> SetBacks {
+    pub fn drawn(seed: u64, whose: Whose) -> SetBacks {
         let mut entropy = Entropy::new(seed ^ 0x5e7_bac4);
         let gap_ms = entropy.between(2_000, 20_000);
-        let next_at = match entropy.chance(350) {
+        let of_primary = whose == Whose::Primarys;
+        let some = of_primary || (whose == Whose::Relays && entropy.chance(350));
+        let next_at = match some {
             true => Moment::of_ms(entropy.between(500, 15_000)),
             false => Moment(u64::MAX),
         };
-        SetBacks { entropy, gap_ms, next_at }
-    }
-
-    /// None at all.
-    pub fn none() -> SetBacks {
-        SetBacks { entropy: Entropy::new(0), gap_ms: 0, next_at: Moment(u64::MAX) }
+        SetBacks { entropy, of_primary, gap_ms, next_at }
     }
 
     pub fn next_at(&self) -> Moment {
@@ -35,7 +44,10 @@ impl SetBacks {
     /// A copy is made of some relay's disk, or put in its place.
     pub fn strike(&mut self, world: &mut World) {
         self.next_at = world.now().after_ms(self.entropy.between(self.gap_ms / 4, self.gap_ms));
-        let place = 1 + self.entropy.index(world.topology.len() - 1);
+        let place = match self.of_primary {
+            true => PRIMARY,
+            false => 1 + self.entropy.index(world.topology.len() - 1),
+        };
         match world.has_backup(place) && self.entropy.chance(600) {
             true => world.set_back(place, self.entropy.between(10, 5_000)),
             false => world.back_up(place),

@@ -2,6 +2,7 @@
 
 use crate::model::command::Founding;
 use crate::model::holding::Role;
+use crate::model::license::Serial;
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::server::effect::Effect;
@@ -12,7 +13,7 @@ use crate::simulator::entropy::Entropy;
 use crate::simulator::keyring::Keyring;
 use crate::simulator::moment::Moment;
 use crate::simulator::truth::{Truth, difference, mirrored, truth_of, written};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Site {
     pub founding: Founding,
@@ -37,6 +38,8 @@ pub struct Site {
     pub backup: Option<Disk>,
     /// Its disk was put back from a copy, and it has not started since.
     pub set_back: bool,
+    /// License files that the copy knows.
+    pub backup_serials: BTreeSet<Serial>,
     /// What its disk said when it went down; in force until it has gone through its log again.
     remembered: Option<Truth>,
 }
@@ -58,6 +61,7 @@ impl Site {
             disk_free_at: Moment::default(),
             backup: None,
             set_back: false,
+            backup_serials: BTreeSet::new(),
             remembered: Some(Truth::default()),
         }
     }

@@ -42,6 +42,8 @@ pub struct Truth {
     pub attach: Option<AttachId>,
     /// Relay: the one that it last had, also while it asks for another.
     pub attached: Option<AttachId>,
+    /// Another one begins with every recovery of one that was set back.
+    pub incarnation: u64,
     /// It was set back, and does not know yet what is used.
     pub recovers: bool,
     /// Its recovery was ended without some who may still say what they use.
@@ -240,6 +242,7 @@ pub fn truth_of(server: &Server) -> Truth {
         has_expired: state.licenses.values().any(|license| license.expired),
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
         attached: state.server.attach,
+        incarnation: state.server.founding.incarnation,
         recovers: server.engine().recovers(),
         forced: state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced),
         trust_version: state.trust.trust.version,

@@ -253,6 +253,14 @@ impl World {
     /// A copy is made of the disk, as a backup.
     pub fn back_up(&mut self, place: usize) {
         self.sites[place].backup = Some(self.sites[place].disk.copy());
+        self.sites[place].backup_serials = self.truth(place).serials;
+    }
+
+    /// Whether a license file is registered at the primary that its copy does not know: its
+    /// operator would have to register it again.
+    fn would_lose_licenses(&self, place: usize) -> bool {
+        let serials = self.truth(place).serials;
+        place == PRIMARY && !serials.is_subset(&self.sites[place].backup_serials)
     }
 
     pub fn has_backup(&self, place: usize) -> bool {
@@ -262,7 +270,10 @@ impl World {
 
     /// The server goes down and comes up on the copy of its disk.
     pub fn set_back(&mut self, place: usize, down_ms: u64) {
-        if self.sites[place].server.is_none() || !self.has_backup(place) {
+        if self.sites[place].server.is_none()
+            || !self.has_backup(place)
+            || self.would_lose_licenses(place)
+        {
             return;
         }
         self.figures.set_back += 1;

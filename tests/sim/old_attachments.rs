@@ -88,6 +88,7 @@ fn violations(world: &World) -> Vec<Violation> {
         truths: &truths,
         apart: &apart,
         uses_are_known: true,
+        counts_are_known: true,
         gone: &apart,
     }
     .check(&mut out);
@@ -121,6 +122,7 @@ pub fn after_an_old_return(tuning: Tuning) -> Vec<Violation> {
         returned: 5,
         declined: false,
         holds: true,
+        ..EdgeReport::default()
     };
     let body = Body::EdgeReport { attach, product: product(), report };
     forge(&mut world, PRIMARY, RELAY, Address::Primary, body)

@@ -3,6 +3,7 @@
 use lictree::simulator::figures::Figures;
 use lictree::simulator::outcome::Outcome;
 use lictree::simulator::run::{Settings, run};
+use lictree::simulator::set_backs::Whose;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -16,7 +17,9 @@ fn variable(name: &str, otherwise: u64) -> u64 {
 
 fn settings() -> Settings {
     let virtual_ms = 1_000 * variable("LICTREE_SEED_S", 180);
-    Settings { virtual_ms, ..Settings::default() }
+    let primary = std::env::var_os("LICTREE_PRIMARY").is_some();
+    let set_backs = if primary { Whose::Primarys } else { Whose::Relays };
+    Settings { virtual_ms, set_backs, ..Settings::default() }
 }
 
 /// Failures shown before a run of many seeds gives up.
@@ -65,6 +68,19 @@ fn thousand_seeds() {
     assert!(figures.joins > count && figures.moves > count, "too little happened: {figures}");
     assert!(figures.set_back > count, "too little happened: {figures}");
     assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
+}
+
+/// Every primary is put back, more than once.
+#[test]
+fn seeds_with_the_primary_put_back() {
+    let count = variable("LICTREE_SEEDS", 200);
+    let settings = Settings { set_backs: Whose::Primarys, ..settings() };
+    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    println!("{figures}");
+    failed.iter().for_each(|outcome| println!("\n{outcome}"));
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    assert!(figures.set_back > count, "too little happened: {figures}");
 }
 
 #[test]

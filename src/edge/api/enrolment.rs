@@ -166,6 +166,11 @@ pub(super) async fn rotate(
     Ok(Json(now))
 }
 
+/// Begins a recovery: somebody knows that the data of this server was set back.
+pub(super) async fn begin_recovery(State(api): State<Api>) -> Result<Json<Value>, Failure> {
+    done(&api, Request::BeginRecovery).await
+}
+
 /// Ends a recovery without those who have not said what they use.
 pub(super) async fn end_recovery(
     State(api): State<Api>,

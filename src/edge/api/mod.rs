@@ -14,6 +14,7 @@
 //! | `GET /v1/status` | | `StatusView` |
 //! | `GET /v1/audit` | | `AuditView` |
 //! | `GET /v1/recovery` | | `RecoveryView` |
+//! | `POST /v1/recovery/begin` | | `{}` |
 //! | `POST /v1/recovery/end` | `DoingBody` | `{}` |
 //! | `GET` `POST /v1/licenses` | POST: a license file | `{"licenses":[…]}`, `LicenseView` |
 //! | `POST /v1/holdings` | `HoldingBody` | `HoldingOutcome` |

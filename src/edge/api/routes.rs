@@ -27,6 +27,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::ShowStatus => on(by, views::status),
         Operation::ShowAudit => on(by, views::audit),
         Operation::ShowRecovery => on(by, views::recovery),
+        Operation::BeginRecovery => on(by, enrolment::begin_recovery),
         Operation::EndRecovery => on(by, enrolment::end_recovery),
         Operation::ListLicenses => on(by, licenses::list),
         Operation::RegisterLicense => on(by, licenses::register),

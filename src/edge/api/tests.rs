@@ -440,7 +440,10 @@ async fn every_row_of_the_table_is_a_route() {
             (Method::Post, Operation::Invite) => ("POST", r#"{"name":"d","parent":"a"}"#),
             (
                 Method::Post,
-                Operation::RemoveServer | Operation::RotateAuthority | Operation::EndRecovery,
+                Operation::RemoveServer
+                | Operation::RotateAuthority
+                | Operation::BeginRecovery
+                | Operation::EndRecovery,
             ) => ("POST", "{}"),
             (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
             (Method::Post, Operation::MergeNodes) => ("POST", r#"{"keep":"d:1","others":["d:2"]}"#),

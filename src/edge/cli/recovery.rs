@@ -12,7 +12,10 @@ use clap::Subcommand;
 pub(super) enum Verb {
     /// Whether this server recovers, since when and why, and what it waits for.
     Show,
-    /// Grant licenses again without those below who have not said what they use. Only with --force:
+    /// Recover now: the data of this server was set back, and nobody has noticed (a snapshot of the
+    /// whole machine, for one). Nothing is granted until it has; what is managed stays managed.
+    Begin,
+    /// At the primary: all have said what they hold. With --force also without those who have not:
     /// what they use may be granted a second time until they say so.
     End {
         /// Do it without them; the event log says who they were.
@@ -27,6 +30,10 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
         Verb::Show => {
             let view = client.recovery().await?;
             terminal.show(&view, text)
+        }
+        Verb::Begin => {
+            let done = client.begin_recovery().await?;
+            terminal.show(&done, |_, _| "it recovers: lictree recovery show\n".to_string())
         }
         Verb::End { force } => {
             let doing = if force { Doing::Force } else { Doing::Do };
@@ -50,6 +57,12 @@ fn text(view: &RecoveryView, ink: Ink) -> String {
         }
     };
     text.push_str(&format!("since {since}: {why}\n"));
+    if awaits.is_empty() && !forced {
+        text.push_str(
+            "all that are known have said what they hold and use. If no other server is missing,\n\
+             end it: lictree recovery end\n",
+        );
+    }
     for awaited in awaits {
         text.push_str(&format!("waits for {}\n", in_words(awaited)));
     }
@@ -62,6 +75,7 @@ fn in_words(awaited: &AwaitedView) -> String {
     let server = server.as_ref().map_or(String::new(), ToString::to_string);
     match what.as_str() {
         "primary" => "the primary: which licenses it holds, and who is below".to_string(),
+        "edge" => format!("{server}: what it holds"),
         "nodes" => "the primary: which nodes it had".to_string(),
         "handover" => format!("the holder above: its uses of {product}"),
         "statement" => format!("{server}: how many {product} it uses"),

@@ -52,6 +52,13 @@ impl Engine {
         self.state.mirrors.get(&stream).and_then(|mirror| mirror.nodes())
     }
 
+    /// Primary: whether some rows here are of before it was set back, and not told again since.
+    pub(in crate::engine) fn is_doubted(&self, source: &ServerName) -> bool {
+        let stream = StreamId { origin: source.clone(), table: Table::Nodes };
+        let (_, have) = self.stream_version(&stream);
+        self.node_table(source).is_some_and(|table| table.after(have).next().is_some())
+    }
+
     pub(in crate::engine) fn node_counts(&self, source: &ServerName) -> NodeCounts {
         self.node_table(source).map(NodeTable::counts).unwrap_or_default()
     }

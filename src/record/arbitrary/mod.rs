@@ -165,13 +165,19 @@ pub fn level() -> impl Strategy<Value = Level> {
 
 pub fn edge_report() -> impl Strategy<Value = EdgeReport> {
     let all = (number(), number(), number(), number(), any::<(bool, bool)>());
-    all.prop_map(|(version, epoch, granted_seen, returned, (declined, holds))| EdgeReport {
-        version,
-        epoch,
-        granted_seen,
-        returned,
-        declined,
-        holds,
+    (all, level(), number()).prop_map(|(all, Level { option, target, .. }, lacks)| {
+        let (version, epoch, granted_seen, returned, (declined, holds)) = all;
+        EdgeReport {
+            version,
+            epoch,
+            granted_seen,
+            returned,
+            declined,
+            holds,
+            option,
+            target,
+            lacks,
+        }
     })
 }
 

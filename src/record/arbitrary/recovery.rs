@@ -1,6 +1,8 @@
 //! Arbitrary words and commands about recoveries.
 
 use crate::model::recovery::{Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack};
+use crate::record::arbitrary::enrolment::enrolment;
+use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::{
     device_number, number, pack, pack_part, product, report, route, server, text, timestamp,
 };
@@ -32,12 +34,25 @@ pub fn command() -> impl Strategy<Value = RecoveryCommand> {
             route
         }),
         vec(server(), 0..5).prop_map(|missing| RecoveryCommand::End { missing }),
+        (server(), server(), any::<u64>(), enrolment()).prop_map(
+            |(name, parent, incarnation, enrolment)| RecoveryCommand::Meet {
+                name,
+                parent,
+                incarnation,
+                enrolment
+            }
+        ),
     ]
 }
 
 pub fn word() -> impl Strategy<Value = RecoveryWord> {
-    let call = (server(), any::<u64>(), vec(product(), 0..4));
-    let call = call.prop_map(|(server, number, products)| RollCall { server, number, products });
+    let call = (server(), any::<u64>(), vec(product(), 0..4), any::<bool>());
+    let call = call.prop_map(|(server, number, products, licenses)| RollCall {
+        server,
+        number,
+        products,
+        licenses,
+    });
     let below = (option::of(server()), vec(server(), 0..6), any::<bool>());
     prop_oneof![
         vec(call, 0..4).prop_map(RecoveryWord::RollCalls),
@@ -50,5 +65,6 @@ pub fn word() -> impl Strategy<Value = RecoveryWord> {
         rows_back().prop_map(RecoveryWord::Rows),
         option::of(server()).prop_map(|after| RecoveryWord::BelowAsk { after }),
         below.prop_map(|(after, servers, more)| RecoveryWord::Below { after, servers, more }),
+        vec(any_serial(), 0..6).prop_map(|serials| RecoveryWord::Registered { serials }),
     ]
 }

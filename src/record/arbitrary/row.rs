@@ -97,10 +97,10 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
 
 fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
-    let attach = (attach, option::of(recovery()));
+    let attach = (attach, option::of(recovery()), any::<bool>());
     let numbers = [number(), number(), number(), number(), number()];
     let all = (founding(), device_number(), numbers, attach);
-    all.prop_map(|(founding, device_last, numbers, (attach, recovery))| {
+    all.prop_map(|(founding, device_last, numbers, (attach, recovery, was_set_back))| {
         let (attach, fenced, attach_last) = attach;
         let [wish_last, event_last, figures_version, nodes_version, nodes_floor] = numbers;
         ServerRow {
@@ -115,16 +115,18 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             fenced,
             attach_last,
             recovery,
+            was_set_back,
         }
     })
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
-    let formers = vec(any::<u64>(), 0..4);
-    (all, enrolment::enrolment(), text(), formers).prop_map(|(all, enrolment, title, formers)| {
+    let rest = (vec(any::<u64>(), 0..4), any::<bool>());
+    (all, enrolment::enrolment(), text(), rest).prop_map(|(all, enrolment, title, rest)| {
         let (name, parent, incarnation, attach) = all;
-        MetRow { name, parent, incarnation, attach, enrolment, title, formers }
+        let (formers, unsaid) = rest;
+        MetRow { name, parent, incarnation, attach, enrolment, title, formers, unsaid }
     })
 }
 
