@@ -45,8 +45,16 @@ struct Disk {
     syncs_to_failure: Option<u64>,
 }
 
+/// What a disk went through, one moment after the other; cheaper than to begin anew for each.
+#[derive(Clone, Debug)]
+pub struct Past {
+    disk: LossyDisk,
+    operations: usize,
+    files: BTreeMap<String, FileImage>,
+}
+
 /// A file on its way to a crash.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct FileImage {
     synced: Vec<u8>,
     pending: Vec<Operation>,
@@ -121,26 +129,53 @@ impl LossyDisk {
 
     /// The disk as a start would have found it had the power gone after `operations` operations.
     pub fn crash_at(&self, operations: usize, survivors: Survivors) -> Self {
-        let past = self.lock();
-        let mut files: BTreeMap<_, _> = past
-            .born_with
-            .iter()
-            .map(|(name, bytes)| (name.clone(), FileImage::born(bytes.clone())))
-            .collect();
-        for (name, operation) in past.history.iter().take(operations) {
-            files.entry(name.clone()).or_default().keep(operation.clone());
-        }
-        let mut coin = Coin::new(survivors);
-        let born_with: BTreeMap<_, _> = files
-            .into_iter()
-            .map(|(name, file)| (name, file.after_crash(survivors, &mut coin)))
-            .collect();
-        let files = born_with.clone();
-        Self { disk: Arc::new(Mutex::new(Disk { born_with, files, ..Disk::default() })) }
+        let mut past = self.past();
+        past.go_to(operations);
+        past.crash(survivors)
+    }
+
+    /// Its past, from the moment on at which this disk came to be.
+    pub fn past(&self) -> Past {
+        let born = |(name, bytes): (&String, &Vec<u8>)| {
+            (name.clone(), FileImage { synced: bytes.clone(), pending: Vec::new() })
+        };
+        let files = self.lock().born_with.iter().map(born).collect();
+        Past { disk: self.clone(), operations: 0, files }
     }
 
     fn lock(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Past {
+    /// Goes on to the moment after so many operations, or to the last one; never back.
+    pub fn go_to(&mut self, operations: usize) {
+        let disk = self.disk.lock();
+        let gone_through = disk.history.iter().take(operations).skip(self.operations);
+        for (name, operation) in gone_through {
+            self.files.entry(name.clone()).or_default().keep(operation.clone());
+            self.operations += 1;
+        }
+    }
+
+    /// Whether nothing but a sync came last.
+    pub fn just_synced(&self) -> bool {
+        let disk = self.disk.lock();
+        let last = self.operations.checked_sub(1).and_then(|last| disk.history.get(last));
+        last.is_some_and(|(_, operation)| matches!(operation, Operation::Sync))
+    }
+
+    /// The disk as a start would have found it had the power gone at this moment.
+    pub fn crash(&self, survivors: Survivors) -> LossyDisk {
+        let mut coin = Coin::new(survivors);
+        let born_with: BTreeMap<_, _> = self
+            .files
+            .iter()
+            .map(|(name, file)| (name.clone(), file.after_crash(survivors, &mut coin)))
+            .collect();
+        let files = born_with.clone();
+        LossyDisk { disk: Arc::new(Mutex::new(Disk { born_with, files, ..Disk::default() })) }
     }
 }
 
@@ -208,10 +243,6 @@ impl Operation {
 }
 
 impl FileImage {
-    fn born(bytes: Vec<u8>) -> Self {
-        Self { synced: bytes, pending: Vec::new() }
-    }
-
     fn keep(&mut self, operation: Operation) {
         match operation {
             Operation::Sync => {
@@ -223,8 +254,8 @@ impl FileImage {
         }
     }
 
-    fn after_crash(self, survivors: Survivors, coin: &mut Coin) -> Vec<u8> {
-        let mut bytes = self.synced;
+    fn after_crash(&self, survivors: Survivors, coin: &mut Coin) -> Vec<u8> {
+        let mut bytes = self.synced.clone();
         let pieces = self.pending.iter().flat_map(|change| match survivors {
             Survivors::Some { piece_bytes, .. } => change.pieces(piece_bytes.max(1)),
             Survivors::None | Survivors::All => vec![change.clone()],

@@ -31,7 +31,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{LossyBackend, LossyDisk, Survivors};
+pub use backend::{LossyBackend, LossyDisk, Past, Survivors};
 pub use error::StoreError;
 pub use folder::{
     FolderFiles, FolderMeta, Recovered, StoreLimits, create, create_on, open, open_on,
