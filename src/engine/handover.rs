@@ -18,6 +18,7 @@
 //! Between the two an account is in an outbox, and in no ledger (I12): nobody can be granted a
 //! license twice for it, and nobody can lose it.
 
+use super::ledger::Ledger;
 use super::{Deed, Engine};
 use crate::model::account::{Account, Below, Pack, PackPart, Verdict};
 use crate::model::count::counted;
@@ -229,29 +230,26 @@ impl Engine {
     }
 
     /// Holder: of what a relay gives back, that which is its own to say. Of a server that is not
-    /// below it, it may bring uses, as of a site that has moved away, but it ends none and cuts
-    /// nobody off.
+    /// known to be below it, it may bring uses, as of a site that has moved away; but it ends none,
+    /// hears no answer in its place, and cuts nobody off.
     pub(super) fn own_part(&self, link: LinkId, mut part: PackPart) -> PackPart {
         let Pack { product, relay, accounts, below, .. } = &mut part.piece;
         let ledger = self.state.ledgers.get(product);
-        let child = self.links.child(link);
-        let elsewhere = |server: &ServerName| match self.links.way_down(server) {
+        let is_behind = |server: &ServerName| match self.links.way_down(server) {
             // An older connection of the same child is no other place.
-            Some(way) => self.links.child(way) != child,
+            Some(way) => self.links.child(way) == self.links.child(link),
             None => {
                 let route = ledger.and_then(|ledger| ledger.route_of(server));
-                server == self.state.name() || route.is_some_and(|route| !route.contains(relay))
+                server == relay
+                    || route.is_some_and(|route| route.contains(relay))
+                    || self.is_below(server, relay)
             }
         };
-        for account in accounts.iter_mut().filter(|account| elsewhere(&account.origin)) {
-            let origin = &account.origin;
-            let known = |device| ledger.is_some_and(|l| l.entry(origin, device).is_some());
-            account
-                .entries
-                .retain(|device, entry| entry.verdict == Verdict::Granted && !known(*device));
-        }
-        accounts.retain(|account| account.origin != *self.state.name());
-        below.retain(|lower| !elsewhere(&lower.relay));
+        accounts.retain_mut(|account| {
+            is_behind(&account.origin)
+                || (account.origin != *self.state.name() && is_new_use(account, ledger))
+        });
+        below.retain(|lower| is_behind(&lower.relay));
         part
     }
 
@@ -392,6 +390,20 @@ impl Engine {
         let pieces = self.gathering.remove(&key).map(|whole| whole.parts).unwrap_or_default();
         join(pieces.into_iter().flatten())
     }
+}
+
+/// Leaves of an account what is a use and is not known here, and whether anything is left. Whatever
+/// its managing source says itself is newer, whenever that comes.
+fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
+    let Account { origin, floor, stated, entries, .. } = account;
+    let known = |device| ledger.is_some_and(|ledger| ledger.entry(origin, device).is_some());
+    entries.retain(|device, entry| entry.verdict == Verdict::Granted && !known(*device));
+    let head = ledger.and_then(|ledger| ledger.account_head(origin));
+    let (settled, said) = head.map_or((0, 0), |head| (head.floor, head.stated));
+    let newest = settled.saturating_sub(1).max(said.saturating_add(1));
+    entries.values_mut().for_each(|entry| entry.number = entry.number.min(newest));
+    (*floor, *stated) = (0, 0);
+    !entries.is_empty()
 }
 
 /// A pack as far as it came.
