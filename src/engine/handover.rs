@@ -27,6 +27,7 @@ use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::RowKey;
+use std::collections::BTreeMap;
 
 impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
@@ -366,8 +367,7 @@ impl Engine {
             return None;
         }
         let key = (link, part.piece.product.clone(), author.clone());
-        let known = self.gathering.contains_key(&key);
-        if !known && self.gathering.len() >= self.tuning.packs_gathered_max {
+        if !self.gathering.contains_key(&key) && !self.has_room_to_gather(link) {
             return None;
         }
         let gathered = self.gathering.entry(key.clone()).or_default();
@@ -404,6 +404,25 @@ fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
     entries.values_mut().for_each(|entry| entry.number = entry.number.min(newest));
     (*floor, *stated) = (0, 0);
     !entries.is_empty()
+}
+
+impl Engine {
+    /// Room for one more pack over this link. Where there is none, the link with the most packs
+    /// under way gives one up, if that is another one: it comes again, and nobody keeps others out.
+    fn has_room_to_gather(&mut self, link: LinkId) -> bool {
+        if self.gathering.len() < self.tuning.packs_gathered_max {
+            return true;
+        }
+        let mut counts: BTreeMap<LinkId, usize> = BTreeMap::new();
+        for (over, ..) in self.gathering.keys() {
+            *counts.entry(*over).or_default() += 1;
+        }
+        let own = counts.get(&link).copied().unwrap_or(0);
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        let Some((over, _)) = most.filter(|(_, count)| *count > own + 1) else { return false };
+        let last = self.gathering.keys().rev().find(|(of, ..)| *of == over).cloned();
+        last.is_some_and(|key| self.gathering.remove(&key).is_some())
+    }
 }
 
 /// A pack as far as it came.
