@@ -22,6 +22,7 @@ pub mod advice;
 pub mod attachment;
 pub mod audit;
 pub mod awaited;
+pub mod belief;
 pub mod booking;
 pub mod certificate;
 pub mod claim;
