@@ -138,7 +138,7 @@ impl Engine {
             return;
         }
         if let Err(refusal) = self.attach_check(relay, data, edges) {
-            self.note("server.attach-refused", refusal.to_string());
+            self.note_sparingly("server.attach-refused", "", refusal.to_string());
             return self.refuse_attach(relay, nonce, refusal);
         }
         self.take_data_set(relay, data);

@@ -506,8 +506,9 @@ impl Engine {
         if shortage > 0 {
             let name = self.state.name().clone();
             let lacks = counted(shortage, "license");
-            let text = format!("range {name} of {product} lacks {lacks}");
-            self.note("range.shortage", text);
+            let range = format!("range {name} of {product} ");
+            let text = format!("{range}lacks {lacks}");
+            self.note_sparingly("range.shortage", &range, text);
         }
     }
 

@@ -171,6 +171,8 @@ pub struct Engine {
     refusals: BTreeMap<u64, Refusal>,
     /// What imports came to, by the number of their command, until they are answered.
     discovered: BTreeMap<u64, device::Discovered>,
+    /// Primary: claims of relays that are proposed and not applied yet.
+    claims_ahead: BTreeMap<Serial, ServerName>,
     /// Nodes that became managed by the command that is applied.
     became_managed: BTreeMap<ProductName, Vec<DeviceNumber>>,
     /// What the authority's key was asked for, by ticket.
@@ -240,6 +242,7 @@ impl Engine {
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
             discovered: BTreeMap::new(),
+            claims_ahead: BTreeMap::new(),
             became_managed: BTreeMap::new(),
             certifying: BTreeMap::new(),
             renewals: renewal::Renewals::default(),
@@ -398,9 +401,9 @@ impl Engine {
         };
         let (name, parent) = (name.clone(), parent.clone());
         if known.is_none() {
-            self.note("server.met", format!("{name} is there, below {parent}"));
+            self.note_sparingly("server.met", "", format!("{name} is there, below {parent}"));
         } else if known.is_some_and(|met| met.parent != parent) {
-            self.note("server.moved", format!("{name} is below {parent} now"));
+            self.note_sparingly("server.moved", "", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
         let row =

@@ -135,7 +135,7 @@ impl Engine {
         let behind =
             report.granted_seen < edge.level.granted || report.version < edge.level.version;
         if let Some(text) = booked {
-            self.note("holding.booked", text);
+            self.note_sparingly("holding.booked", &format!("{relay} "), text);
         }
         came || topped || behind || declined
     }
