@@ -367,6 +367,9 @@ impl Engine {
             Command::ForgetGone { table: Table::Figures, .. } => {}
             Command::Refill(word) => self.take_refill(word),
             Command::Enrolment(command) => self.apply_enrolment(command, at)?,
+            Command::Note { kind, text } if absence::KINDS.contains(&kind.as_str()) => {
+                self.note_absence(kind, text);
+            }
             Command::Note { kind, text } => self.note(kind, text.clone()),
             Command::ClaimSerial { serial, by } => self.claim_serial(serial, by),
         }

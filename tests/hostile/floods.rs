@@ -7,7 +7,7 @@ use lictree::model::account::{PackPart, Verdict, Want, Wish};
 use lictree::model::device::DeviceNumber;
 use lictree::model::edge::EdgeReport;
 use lictree::model::enrolment::{CertificateAsk, RenewAsk};
-use lictree::model::letter::{Address, Body, Letter};
+use lictree::model::letter::{Address, Body, Letter, Presence};
 use lictree::model::recovery::{NO_CALL, RecoveryWord};
 use lictree::model::report::{Figures, RowBody, RowName, Table};
 use lictree::model::tuning::Tuning;
@@ -173,6 +173,21 @@ fn others_work(tree: &mut crate::tree::Tree) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// A server whose word is good for a millisecond is away after each of them.
+#[test]
+fn a_server_that_comes_and_goes_leaves_few_lines() {
+    let (mut tree, cast) = grown_with(&BELOW_THE_PRIMARY, Tuning::default());
+    let before = lines(&tree, "a").len();
+    for _ in 0..LINES_MAX {
+        let presence = Presence { interval_ms: 1, ..cast.presence(cast.rogue, cast.parent) };
+        tree.deliver_all(cast.rogue, cast.parent, cast.own(Body::Presence(presence)));
+        tree.run("pass 1");
+    }
+    let written = lines(&tree, "a").split_off(before);
+    let offline = written.iter().filter(|(kind, _)| kind == "server.offline").count();
+    assert!((20..30).contains(&offline) && written.len() < 60, "{offline}: {written:?}");
 }
 
 #[test]
