@@ -13,6 +13,7 @@
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
 //! - `strangers`: peers that break the rules. `impostors`: peers that lie with a good certificate.
+//! - `hostile`: some of the `lies` of `tests/hostile.rs`, over the wire.
 //! - `joins`: calls to join that are of no use. `raw`: QUIC without rules, for all of these.
 //! - `replay`: all that was ever said is said again, by the `tap` on the wire.
 //! - `tree`: what servers do together. `figures`: what they show that lasts.
@@ -43,6 +44,15 @@ mod life;
 
 #[path = "cluster/figures.rs"]
 mod figures;
+
+#[path = "cluster/hostile.rs"]
+mod hostile;
+
+#[path = "hostile/cast.rs"]
+mod cast;
+
+#[path = "hostile/lies.rs"]
+mod lies;
 
 #[path = "cluster/impostors.rs"]
 mod impostors;

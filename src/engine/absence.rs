@@ -14,6 +14,9 @@ use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Kinds of the lines about them.
+pub(super) const KINDS: [&str; 2] = ["server.offline", "server.online"];
+
 #[derive(Debug, Default)]
 pub(super) struct Absences {
     /// When each relay that is online is offline, if it says nothing before.
@@ -38,6 +41,13 @@ impl Heard {
 }
 
 impl Engine {
+    /// Writes such a line; of a relay that comes and goes all the time, not each. It begins with
+    /// the relay's name.
+    pub(super) fn note_absence(&mut self, kind: &str, text: &str) {
+        let name = text.split_inclusive(' ').next().unwrap_or_default();
+        self.note_sparingly(kind, name, text.to_string());
+    }
+
     /// Primary: a relay is heard again; to be told before it is noted as heard.
     pub(super) fn watch(&mut self, heard: &Heard) {
         if !self.state.is_primary() {

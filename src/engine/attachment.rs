@@ -144,7 +144,7 @@ impl Engine {
             false => self.attach_check(relay, data, edges),
         };
         if let Err(refusal) = check {
-            self.note("server.attach-refused", refusal.to_string());
+            self.note_sparingly("server.attach-refused", "", refusal.to_string());
             return self.refuse_attach(relay, nonce, refusal);
         }
         match adopts {

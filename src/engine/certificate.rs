@@ -178,7 +178,9 @@ impl Engine {
             (Purpose::Renew { name, reply, .. }, result) => {
                 self.renewals.refused(&name, ticket);
                 let refusal = refused_by_authority(&result);
-                self.note_refusal("certificate.refused", &refusal, now);
+                let noted =
+                    Refusal { message: format!("{name}: {}", refusal.message), ..refusal.clone() };
+                self.note_refusal("certificate.refused", &noted, now);
                 self.send_certificate(&reply, CertificateAnswer::Refused(refusal));
             }
             (Purpose::Seal, Certified::Sealed(sealed)) => {
@@ -205,9 +207,13 @@ impl Engine {
         }
     }
 
+    pub(super) fn note_refusal(&mut self, kind: &str, refusal: &Refusal, now: Timestamp) {
+        self.note_at_pace(kind, refusal.to_string(), now);
+    }
+
     /// A line in the event log, at most one a second of a kind, and after many of them one a
     /// minute: strangers must neither fill it nor push everything else out of it.
-    pub(super) fn note_refusal(&mut self, kind: &str, refusal: &Refusal, now: Timestamp) {
+    pub(super) fn note_at_pace(&mut self, kind: &str, text: String, now: Timestamp) {
         let interval = self.tuning.refusals_noted_interval;
         let (last, room) = self.noted.get(kind).copied().unwrap_or_default();
         let room = room.max(now).after(REFUSALS_SLOWED * interval);
@@ -216,7 +222,7 @@ impl Engine {
             return;
         }
         self.noted.insert(kind.to_string(), (now, room));
-        self.propose(Command::Note { kind: kind.to_string(), text: refusal.to_string() });
+        self.propose(Command::Note { kind: kind.to_string(), text });
     }
 }
 

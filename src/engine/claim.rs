@@ -139,25 +139,44 @@ impl Engine {
         if !self.state.is_primary() || (self.has_claims(&by) && self.is_another_data_set(&by)) {
             return;
         }
-        // Here and not where it is applied: whatever was promised under a higher limit stays.
-        let room = self.state.claims.len() < self.tuning.claims_max;
         match self.state.claimant(&serial) {
-            None if room => self.propose(Command::ClaimSerial { serial, by }),
+            // Whoever asked first gets it, and this one is told so when it is applied.
+            None if self.claims_ahead.contains_key(&serial) => {
+                if self.claims_ahead.get(&serial) != Some(&by) {
+                    self.propose(Command::ClaimSerial { serial, by });
+                }
+            }
+            None if self.may_claim_more(&by) => {
+                self.claims_ahead.insert(serial.clone(), by.clone());
+                self.propose(Command::ClaimSerial { serial, by });
+            }
             _ => self.answer_claim(&serial, &by),
         }
     }
 
+    /// Whether there is room for one more claim, and this relay has claimed fewer than may be
+    /// registered at one server, so that others find room too. Those on their way count. Looked at
+    /// here and not where it is applied: whatever was promised under a higher limit stays.
+    fn may_claim_more(&self, by: &ServerName) -> bool {
+        let all = || self.state.claims.values().chain(self.claims_ahead.values());
+        let (count, max) =
+            (self.state.claims.len() + self.claims_ahead.len(), self.tuning.licenses_max);
+        count < self.tuning.claims_max
+            && (count < max || all().filter(|owner| *owner == by).count() < max)
+    }
+
     pub(super) fn claim_serial(&mut self, serial: &Serial, by: &ServerName) {
+        self.claims_ahead.remove(serial);
         if self.state.claimant(serial).is_none() {
             self.state.claims.insert(serial.clone(), by.clone());
             self.state.touch(RowKey::Claim(serial.clone()));
             let text = format!("license {serial} is {by}'s to register, and no other server's");
-            self.note("license.claimed", text);
+            self.note_sparingly("license.claimed", "", text);
         }
         self.answer_claim(serial, by);
     }
 
-    fn answer_claim(&mut self, serial: &Serial, to: &ServerName) {
+    pub(super) fn answer_claim(&mut self, serial: &Serial, to: &ServerName) {
         let by = self.state.claimant(serial).cloned();
         self.send_below(to, Body::Claimed { serial: serial.clone(), by });
     }

@@ -3,8 +3,14 @@
 use super::Engine;
 use crate::model::event::Event;
 use crate::model::row::RowKey;
+use crate::model::time::Timestamp;
 use crate::model::view::EventView;
 use std::ops::Bound::{Excluded, Unbounded};
+use std::time::Duration;
+
+/// So many lines that peers bring about come at once, and then one in such a time.
+const AT_ONCE: u32 = 20;
+const EVERY: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Writes a line. Part of applying: equal logs give equal lines.
@@ -20,6 +26,23 @@ impl Engine {
             if self.state.events.remove(&old).is_some() {
                 self.state.touch(RowKey::Event(old));
             }
+        }
+    }
+
+    /// The same where a peer can bring the line about as often as it likes: of those of a kind that
+    /// are about this one, twenty at once, and then one a minute. The log itself says how many
+    /// there were, so equal logs still give equal lines.
+    pub(super) fn note_sparingly(&mut self, kind: &str, about: &str, text: String) {
+        let newest = self.state.events.values().rev();
+        let lately = newest.take_while(|event| self.applying_at.since(event.at) < AT_ONCE * EVERY);
+        let same: Vec<Timestamp> = lately
+            .filter(|event| event.kind == kind && event.text.starts_with(about))
+            .map(|event| event.at)
+            .take(AT_ONCE as usize)
+            .collect();
+        let is_pause_over = same.first().is_none_or(|at| self.applying_at.since(*at) >= EVERY);
+        if same.len() < AT_ONCE as usize || is_pause_over {
+            self.note(kind, text);
         }
     }
 

@@ -18,6 +18,7 @@
 //! Between the two an account is in an outbox, and in no ledger (I12): nobody can be granted a
 //! license twice for it, and nobody can lose it.
 
+use super::ledger::Ledger;
 use super::{Deed, Engine};
 use crate::model::account::{Account, Below, Pack, PackPart, Verdict};
 use crate::model::count::counted;
@@ -27,6 +28,7 @@ use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::RowKey;
 use crate::model::tuning::Mutant;
+use std::collections::BTreeMap;
 
 impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
@@ -231,29 +233,26 @@ impl Engine {
     }
 
     /// Holder: of what a relay gives back, that which is its own to say. Of a server that is not
-    /// below it, it may bring uses, as of a site that has moved away, but it ends none and cuts
-    /// nobody off.
+    /// known to be below it, it may bring uses, as of a site that has moved away; but it ends none,
+    /// hears no answer in its place, and cuts nobody off.
     pub(super) fn own_part(&self, link: LinkId, mut part: PackPart) -> PackPart {
         let Pack { product, relay, accounts, below, .. } = &mut part.piece;
         let ledger = self.state.ledgers.get(product);
-        let child = self.links.child(link);
-        let elsewhere = |server: &ServerName| match self.links.way_down(server) {
+        let is_behind = |server: &ServerName| match self.links.way_down(server) {
             // An older connection of the same child is no other place.
-            Some(way) => self.links.child(way) != child,
+            Some(way) => self.links.child(way) == self.links.child(link),
             None => {
                 let route = ledger.and_then(|ledger| ledger.route_of(server));
-                server == self.state.name() || route.is_some_and(|route| !route.contains(relay))
+                server == relay
+                    || route.is_some_and(|route| route.contains(relay))
+                    || self.is_below(server, relay)
             }
         };
-        for account in accounts.iter_mut().filter(|account| elsewhere(&account.origin)) {
-            let origin = &account.origin;
-            let known = |device| ledger.is_some_and(|l| l.entry(origin, device).is_some());
-            account
-                .entries
-                .retain(|device, entry| entry.verdict == Verdict::Granted && !known(*device));
-        }
-        accounts.retain(|account| account.origin != *self.state.name());
-        below.retain(|lower| !elsewhere(&lower.relay));
+        accounts.retain_mut(|account| {
+            is_behind(&account.origin)
+                || (account.origin != *self.state.name() && is_new_use(account, ledger))
+        });
+        below.retain(|lower| is_behind(&lower.relay));
         part
     }
 
@@ -370,8 +369,7 @@ impl Engine {
             return None;
         }
         let key = (link, part.piece.product.clone(), author.clone());
-        let known = self.gathering.contains_key(&key);
-        if !known && self.gathering.len() >= self.tuning.packs_gathered_max {
+        if !self.gathering.contains_key(&key) && !self.has_room_to_gather(link) {
             return None;
         }
         let gathered = self.gathering.entry(key.clone()).or_default();
@@ -393,6 +391,39 @@ impl Engine {
         }
         let pieces = self.gathering.remove(&key).map(|whole| whole.parts).unwrap_or_default();
         join(pieces.into_iter().flatten())
+    }
+}
+
+/// Leaves of an account what is a use and is not known here, and whether anything is left. Whatever
+/// its managing source says itself is newer, whenever that comes.
+fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
+    let Account { origin, floor, stated, entries, .. } = account;
+    let known = |device| ledger.is_some_and(|ledger| ledger.entry(origin, device).is_some());
+    entries.retain(|device, entry| entry.verdict == Verdict::Granted && !known(*device));
+    let head = ledger.and_then(|ledger| ledger.account_head(origin));
+    let (settled, said) = head.map_or((0, 0), |head| (head.floor, head.stated));
+    let newest = settled.saturating_sub(1).max(said.saturating_add(1));
+    entries.values_mut().for_each(|entry| entry.number = entry.number.min(newest));
+    (*floor, *stated) = (0, 0);
+    !entries.is_empty()
+}
+
+impl Engine {
+    /// Room for one more pack over this link. Where there is none, the link with the most packs
+    /// under way gives one up, if that is another one: it comes again, and nobody keeps others out.
+    fn has_room_to_gather(&mut self, link: LinkId) -> bool {
+        if self.gathering.len() < self.tuning.packs_gathered_max {
+            return true;
+        }
+        let mut counts: BTreeMap<LinkId, usize> = BTreeMap::new();
+        for (over, ..) in self.gathering.keys() {
+            *counts.entry(*over).or_default() += 1;
+        }
+        let own = counts.get(&link).copied().unwrap_or(0);
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        let Some((over, _)) = most.filter(|(_, count)| *count > own + 1) else { return false };
+        let last = self.gathering.keys().rev().find(|(of, ..)| *of == over).cloned();
+        last.is_some_and(|key| self.gathering.remove(&key).is_some())
     }
 }
 
@@ -477,8 +508,9 @@ impl Engine {
         if shortage > 0 {
             let name = self.state.name().clone();
             let lacks = counted(shortage, "license");
-            let text = format!("range {name} of {product} lacks {lacks}");
-            self.note("range.shortage", text);
+            let range = format!("range {name} of {product} ");
+            let text = format!("{range}lacks {lacks}");
+            self.note_sparingly("range.shortage", &range, text);
         }
     }
 

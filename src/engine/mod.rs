@@ -22,6 +22,7 @@ pub mod advice;
 pub mod attachment;
 pub mod audit;
 pub mod awaited;
+pub mod belief;
 pub mod booking;
 pub mod certificate;
 pub mod claim;
@@ -174,6 +175,8 @@ pub struct Engine {
     refusals: BTreeMap<u64, Refusal>,
     /// What imports came to, by the number of their command, until they are answered.
     discovered: BTreeMap<u64, device::Discovered>,
+    /// Primary: claims of relays that are proposed and not applied yet.
+    claims_ahead: BTreeMap<Serial, ServerName>,
     /// Nodes that became managed by the command that is applied.
     became_managed: BTreeMap<ProductName, Vec<DeviceNumber>>,
     /// What the authority's key was asked for, by ticket.
@@ -244,6 +247,7 @@ impl Engine {
             expiring: BTreeSet::new(),
             refusals: BTreeMap::new(),
             discovered: BTreeMap::new(),
+            claims_ahead: BTreeMap::new(),
             became_managed: BTreeMap::new(),
             certifying: BTreeMap::new(),
             renewals: renewal::Renewals::default(),
@@ -367,6 +371,9 @@ impl Engine {
             Command::ForgetGone { table: Table::Figures, .. } => {}
             Command::Refill(word) => self.take_refill(word),
             Command::Enrolment(command) => self.apply_enrolment(command, at)?,
+            Command::Note { kind, text } if absence::KINDS.contains(&kind.as_str()) => {
+                self.note_absence(kind, text);
+            }
             Command::Note { kind, text } => self.note(kind, text.clone()),
             Command::ClaimSerial { serial, by } => self.claim_serial(serial, by),
         }
@@ -404,9 +411,9 @@ impl Engine {
         let unsaid = known.map_or(recovers, |met| met.unsaid);
         let (name, parent) = (name.clone(), parent.clone());
         if known.is_none() {
-            self.note("server.met", format!("{name} is there, below {parent}"));
+            self.note_sparingly("server.met", "", format!("{name} is there, below {parent}"));
         } else if known.is_some_and(|met| met.parent != parent) {
-            self.note("server.moved", format!("{name} is below {parent} now"));
+            self.note_sparingly("server.moved", "", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
         let row = MetRow {

@@ -122,8 +122,15 @@ impl Engine {
         word: Reconcile,
         now: Timestamp,
     ) {
-        let Some(child) = child else { return self.parent_differs(word) };
-        if !self.may_report(link, &child, &word.stream, now) || !is_sound(&word) {
+        let Some(child) = child else { return self.parent_differs(word, now) };
+        let more = match &word.what {
+            Compared::Refill(refill) => refill.rows.len(),
+            Compared::Whole(_) | Compared::Buckets(_) => 0,
+        };
+        if !self.may_report(link, &child, &word.stream, now)
+            || !is_sound(&word)
+            || !self.has_room_for_rows(&word.stream, more)
+        {
             return;
         }
         match word.what {
@@ -156,7 +163,7 @@ impl Engine {
     }
 
     /// The parent has other rows at this version: those of the buckets that differ are told again.
-    fn parent_differs(&mut self, word: Reconcile) {
+    fn parent_differs(&mut self, word: Reconcile, now: Timestamp) {
         let is_at = self.is_at(&word) && self.is_whole(&word.stream);
         let Reconcile { stream, what: Compared::Buckets(theirs), .. } = word else { return };
         if !is_at || theirs.len() != BUCKETS {
@@ -166,7 +173,7 @@ impl Engine {
         let differs = |bucket: &u8| ours[usize::from(*bucket)] != theirs[usize::from(*bucket)];
         let buckets: VecDeque<u8> = (0..=u8::MAX).filter(differs).collect();
         if !buckets.is_empty() {
-            self.note_differing(&stream, buckets.len());
+            self.note_differing(&stream, buckets.len(), now);
             self.reconciling.sweeps.insert(stream.clone(), Sweep { buckets, after: None });
             for _ in 0..self.tuning.report_window {
                 self.sweep_on(&stream);
@@ -174,14 +181,14 @@ impl Engine {
         }
     }
 
-    fn note_differing(&mut self, stream: &StreamId, buckets: usize) {
+    fn note_differing(&mut self, stream: &StreamId, buckets: usize, now: Timestamp) {
         let parent = self.links.parent().map_or(String::new(), |parent| parent.to_string());
         let text = format!(
             "{parent} had other rows of {} than are here, in {buckets} of {BUCKETS} parts; they \
              are told again",
             stream.origin
         );
-        self.propose(Command::Note { kind: "rows.differed".to_string(), text });
+        self.note_at_pace("rows.differed", text, now);
     }
 
     /// The next letter of a sweep, if there is one; another goes for every answer that comes.

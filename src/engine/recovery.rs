@@ -349,7 +349,7 @@ impl Engine {
         self.send_below(relay, Body::Recovery(RecoveryWord::Below { after, servers, more }));
     }
 
-    fn is_below(&self, server: &ServerName, above: &ServerName) -> bool {
+    pub(super) fn is_below(&self, server: &ServerName, above: &ServerName) -> bool {
         let mut at = server;
         for _ in 0..=self.tuning.depth_max {
             let Some(met) = self.state.met.get(at) else { return false };

@@ -25,6 +25,7 @@ use crate::model::refusal::Refusal;
 use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::row::RowKey;
 use crate::model::time::Timestamp;
+use crate::model::tuning::Tuning;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far the parent is with one stream.
@@ -354,7 +355,7 @@ impl Engine {
         }
         let way = self.links.way_down(&stream.origin);
         let lawful = stream.origin == *child || way == Some(link);
-        if !lawful && way.is_some() {
+        if !lawful && (way.is_some() || stream.origin == *self.state.name()) {
             let origin = &stream.origin;
             let refusal = Refusal::new(
                 "LT0429",
@@ -378,12 +379,14 @@ impl Engine {
         batch: ReportBatch,
         now: Timestamp,
     ) {
-        if !self.may_report(link, child, &batch.stream, now) || !rows_fit(&batch) {
+        if !self.may_report(link, child, &batch.stream, now) {
             return;
         }
-        // More than one site may have: the rest waits until rows are gone.
-        let rows = self.state.mirrors.get(&batch.stream).map_or(0, Mirror::row_count);
-        if rows + batch.rows.len() > self.tuning.devices_max + self.tuning.report_rows_max {
+        if !rows_fit(&batch) {
+            let what = "sends rows that fit neither its table nor its numbers";
+            return self.refuse_word("rows.refused", link, &batch.stream.origin, what, now);
+        }
+        if !self.has_room_for_rows(&batch.stream, batch.rows.len()) {
             return;
         }
         if self.state.is_primary() {
@@ -398,6 +401,17 @@ impl Engine {
             Merged::Refused => return self.ack(&batch.stream),
         }
         self.stir(batch.stream);
+    }
+
+    /// More than one site may have: the rest waits until rows are gone.
+    pub(super) fn has_room_for_rows(&self, stream: &StreamId, more: usize) -> bool {
+        let Tuning { devices_max, products_max, report_rows_max, .. } = self.tuning;
+        let max = match stream.table {
+            Table::Figures => products_max,
+            Table::Nodes => devices_max,
+        };
+        let rows = self.state.mirrors.get(stream).map_or(0, Mirror::row_count);
+        rows + more <= max + report_rows_max
     }
 
     /// What the primary has of these rows is said soon, and what is here together with it: half as

@@ -222,8 +222,12 @@ impl Engine {
 
     /// License files that are registered at a relay.
     pub(super) fn registered_there(&mut self, by: &ServerName, serials: Vec<Serial>) {
+        let recovers = self.state.server.recovery.is_some();
         for serial in serials.into_iter().take(SERIALS_PER_LETTER_MAX) {
-            self.claim_stands(by.clone(), serial);
+            match recovers {
+                true => self.claim_stands(by.clone(), serial),
+                false => self.answer_claim(&serial, by),
+            }
         }
     }
 

@@ -17,9 +17,10 @@ use super::{Deed, Engine, ledger::Balance};
 use crate::model::command::Command;
 use crate::model::edge::{AttachId, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
-use crate::model::letter::{Address, Body};
+use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::{EdgeRow, HoldingRow, RowKey};
+use crate::model::time::Timestamp;
 use crate::model::tuning::Mutant;
 
 impl Engine {
@@ -28,7 +29,8 @@ impl Engine {
         let ledger = self.state.ledgers.get(product);
         let (registered, given) = ledger.map_or((0, 0), |l| (l.registered, l.given));
         let received = self.state.holdings.get(product).map_or(0, |h| h.granted_seen - h.returned);
-        Balance::of(registered + received, given)
+        // What was received is the word of the server above.
+        Balance::of(registered.saturating_add(received), given)
     }
 
     pub fn used(&self, product: &ProductName) -> u64 {
@@ -44,6 +46,26 @@ impl Engine {
     pub(super) fn levels(&self, relay: &ServerName) -> Vec<(ProductName, Level)> {
         let edges = self.state.edges.iter().filter(|((_, name), _)| name == relay);
         edges.map(|((product, _), edge)| (product.clone(), edge.level)).collect()
+    }
+
+    /// Primary: a relay says how its edge is. Under the attachment in force it knows what it was
+    /// given; what cannot be is not booked (R7).
+    pub(super) fn edge_report_came(
+        &mut self,
+        link: LinkId,
+        relay: ServerName,
+        attach: AttachId,
+        (product, report): (ProductName, EdgeReport),
+        now: Timestamp,
+    ) {
+        let in_force = self.state.met.get(&relay).and_then(|met| met.attach) == Some(attach);
+        let edge = self.state.edges.get(&(product.clone(), relay.clone()));
+        let level = edge.map_or(Level::default(), |edge| edge.level);
+        if in_force && !is_possible(&level, &report) {
+            let what = format!("claims counts of {product} that were never given (R7)");
+            return self.refuse_word("edge.refused", link, &relay, &what, now);
+        }
+        self.propose(Command::BookEdge { relay, attach, product, report });
     }
 
     /// Primary: what a relay says of an edge under its attachment.
@@ -76,12 +98,8 @@ impl Engine {
         let Some(edge) = self.state.edges.get_mut(&key) else { return false };
         let was_settled = Engine::edge_is_settled(edge);
         let level = &mut edge.level;
-        if report.granted_seen > level.granted
-            || report.returned > report.granted_seen
-            || report.version > level.version
-        {
-            let text = format!("{relay} claims counts of {product} that were never given (R7)");
-            self.note("edge.refused", text);
+        // Its author was named when it came.
+        if !is_possible(level, report) {
             return false;
         }
         let came = report.returned > level.returned_seen;
@@ -114,7 +132,7 @@ impl Engine {
         let behind =
             report.granted_seen < edge.level.granted || report.version < edge.level.version;
         if let Some(text) = booked {
-            self.note("holding.booked", text);
+            self.note_sparingly("holding.booked", &format!("{relay} "), text);
         }
         came || topped || behind || declined
     }
@@ -286,6 +304,13 @@ impl Engine {
         self.deeds.push(Deed::Propose(command));
         self.proposed += 1;
     }
+}
+
+/// Whether a relay can say this of what it was given (I4).
+fn is_possible(level: &Level, report: &EdgeReport) -> bool {
+    report.returned <= report.granted_seen
+        && report.granted_seen <= level.granted
+        && report.version <= level.version
 }
 
 /// What both ends agree on now.

@@ -4,6 +4,7 @@
 //! teaches every server it passes the way down. Asks go up until somebody answers; nothing goes
 //! sideways.
 
+use super::belief::{impossible, is_possible_below};
 use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::edge::DataSet;
@@ -12,7 +13,6 @@ use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::RecoveryWord;
-use crate::model::refusal::Refusal;
 use crate::model::report::Table;
 use crate::model::row::Standing;
 use crate::model::time::{Timestamp, duration_ms};
@@ -94,7 +94,7 @@ impl Links {
         self.downlinks.get(&link)
     }
 
-    fn is_child(&self, name: &ServerName) -> bool {
+    pub(super) fn is_child(&self, name: &ServerName) -> bool {
         self.downlinks.values().any(|child| child == name)
     }
 
@@ -227,7 +227,9 @@ impl Engine {
             route.push(self.state.name().clone());
             (route, Presence { kept_ms, ..heard.presence.clone() })
         };
-        let below: Vec<(Vec<ServerName>, Presence)> = fresh.map(kept).collect();
+        let mut below: Vec<(Vec<ServerName>, Presence)> = fresh.map(kept).collect();
+        // A server is heard before those below it (`belief`).
+        below.sort_by_key(|(route, _)| route.len());
         for (route, presence) in below {
             self.send_on(Letter { to: Address::Primary, route, body: Body::Presence(presence) });
         }
@@ -254,42 +256,6 @@ impl Engine {
     pub fn see(&mut self, link: LinkId, address: String) {
         if self.links.downlinks.contains_key(&link) {
             self.links.seen.insert(link, address);
-        }
-    }
-
-    /// Whether a letter that goes up comes from where its author is.
-    ///
-    /// A server speaks for those below it and for nobody else: whoever is a child here, or was
-    /// heard through another child a moment ago, is not below this one (I7). One that moved is
-    /// believed when its old place has been silent for two of its intervals.
-    fn is_in_its_place(&mut self, link: LinkId, letter: &Letter, now: Timestamp) -> bool {
-        let Some(author) = letter.route.first() else { return false };
-        if letter.route.contains(self.state.name()) {
-            self.refuse_link(link, "a letter that has passed this server already");
-            return false;
-        }
-        if let Body::Presence(presence) = &letter.body {
-            let parent = letter.route.get(1).unwrap_or(self.state.name());
-            if presence.name != *author || presence.parent != *parent {
-                let (name, claimed) = (&presence.name, &presence.parent);
-                let refusal = Refusal::new(
-                    "LT0426",
-                    format!("{author} below {parent} claims to be {name} below {claimed}"),
-                    format!("look at the server {author}; it lies or is damaged"),
-                );
-                self.note_refusal("place.refused", &refusal, now);
-                self.refuse_link(link, "a presence that is not of the server it came from");
-                return false;
-            }
-        }
-        match self.links.way_down(author) {
-            Some(way) if way != link => {
-                let moved = !self.links.is_child(author) && !self.is_online(author, now);
-                moved && matches!(letter.body, Body::Presence(_))
-            }
-            Some(_) => true,
-            // The first word of a server is that it is there.
-            None => matches!(letter.body, Body::Presence(_)),
         }
     }
 
@@ -326,25 +292,18 @@ impl Engine {
         if known || !self.state.is_primary() {
             return true;
         }
+        // Else the primary itself would be above both, and their figures in its range.
+        if self.is_below(parent, name) {
+            let what = format!("says that it is below {parent}, which was below it a moment ago");
+            self.refuse_word("place.refused", link, name, &what, now);
+            return false;
+        }
         let Err(refusal) = self.tree_limits_check(name, parent) else { return true };
         self.note_refusal("place.refused", &refusal, now);
         if self.links.child(link) == Some(name) {
             self.refuse_link(link, &refusal.to_string());
         }
         false
-    }
-
-    fn note_too_deep(&mut self, letter: &Letter, now: Timestamp) {
-        let (Some(author), Some(parent)) = (letter.route.first(), letter.route.get(1)) else {
-            return;
-        };
-        let (found, max) = (letter.route.len() + 1, self.tuning.depth_max);
-        let refusal = Refusal::new(
-            "LT0412",
-            format!("{author} below {parent} is on level {found}; {max} are allowed"),
-            "choose another parent, or raise depth_max in [limits]",
-        );
-        self.note_refusal("place.refused", &refusal, now);
     }
 
     /// What a child was told may not have come: the letter was lost, or came when it could not take
@@ -410,7 +369,7 @@ impl Engine {
                 }
                 if letter.route.len() >= self.tuning.depth_max {
                     // Those it came through are where they may be, and stay.
-                    return self.note_too_deep(&letter, now);
+                    return self.note_too_deep(link, &letter, now);
                 }
                 if !self.is_in_its_place(link, &letter, now) {
                     return;
@@ -487,6 +446,9 @@ impl Engine {
 
     /// From above, for this relay.
     fn receive_down(&mut self, link: LinkId, body: Body, now: Timestamp) {
+        if !is_possible_below(&body) {
+            return self.refuse_word_down(now);
+        }
         match body {
             Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
             Body::Attached { nonce, attach, levels } if self.state.server.fenced == Some(nonce) => {
@@ -520,24 +482,12 @@ impl Engine {
         }
     }
 
-    /// Whether what a server below speaks of is known here, or may still become known: names that
-    /// others make up must not fill this server.
-    fn has_room_for(&self, author: &ServerName, body: &Body) -> bool {
-        let (product, wishes) = match body {
-            Body::Wishes { product, wishes, .. } => (product, wishes.len()),
-            Body::TakeOver { product, .. } => (product, 0),
-            _ => return true,
-        };
-        let Some(ledger) = self.state.ledgers.get(product) else {
-            return self.state.ledgers.len() < self.tuning.products_max;
-        };
-        // Twice what a site may have: answers it does not ask for any more are forgotten.
-        ledger.entries_of(author) + wishes <= 2 * self.tuning.devices_max
-    }
-
     /// From below, for this server.
     fn receive_up(&mut self, link: LinkId, route: Vec<ServerName>, body: Body, now: Timestamp) {
         let Some(author) = route.first().cloned() else { return };
+        if let Some(what) = impossible(&author, &body) {
+            return self.refuse_word("word.refused", link, &author, &what, now);
+        }
         if !self.has_room_for(&author, &body) {
             return;
         }
@@ -551,7 +501,7 @@ impl Engine {
                 self.attach_asked(author, nonce, data, &versions, edges);
             }
             Body::EdgeReport { attach, product, report } => {
-                self.propose(Command::BookEdge { relay: author, attach, product, report });
+                self.edge_report_came(link, author, attach, (product, report), now);
             }
             // Its counts are not the primary's: another data set of its name may use them.
             Body::Wishes { .. } | Body::TakeOver { .. } | Body::Yield(_)

@@ -253,7 +253,8 @@ impl Engine {
             let have = self.state.mirrors.get(&stream).map_or(0, |mirror| mirror.have);
             version.saturating_sub(have)
         };
-        presence.versions.iter().map(lag).sum()
+        // As much as fits where a server says absurd numbers.
+        presence.versions.iter().map(lag).fold(0, u64::saturating_add)
     }
 
     fn holdings_of(&self, server: &ServerName) -> Vec<HoldingView> {

@@ -30,14 +30,14 @@ fn product() -> ProductName {
     "inventory".parse().unwrap()
 }
 
-fn noting(config: std::path::PathBuf) -> std::path::PathBuf {
+pub fn noting(config: std::path::PathBuf) -> std::path::PathBuf {
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{text}{NOTED}")).unwrap();
     config
 }
 
 #[track_caller]
-fn told(server: &Process, code: &str, what: &str) {
+pub fn told(server: &Process, code: &str, what: &str) {
     eventually(
         &format!("an event with {code} and {what:?}"),
         || Ok(events(server)),
@@ -120,12 +120,12 @@ pub fn greeting(of: &str) -> Vec<u8> {
 }
 
 /// A server `west` that says what it likes, on one connection.
-struct Liar {
+pub struct Liar {
     connection: Connection,
 }
 
 impl Liar {
-    async fn greeted(site: &Site, hq: &Process) -> Liar {
+    pub async fn greeted(site: &Site, hq: &Process) -> Liar {
         let connection = connected(&site.identity("west"), hq.address()).await;
         connection.sender.try_send(greeting("west")).unwrap();
         let liar = Liar { connection };
@@ -133,12 +133,12 @@ impl Liar {
         liar
     }
 
-    fn say(&self, letter: Letter) {
+    pub fn say(&self, letter: Letter) {
         self.connection.sender.try_send(encode_letter(&letter)).unwrap();
     }
 
     /// Waits until all before was taken in, or the connection has ended; then its last word.
-    async fn heard(mut self) -> Option<String> {
+    pub async fn heard(mut self) -> Option<String> {
         let stream = StreamId { origin: name("west"), table: Table::Figures };
         self.say(neighbour(Body::ReportOffer {
             stream: stream.clone(),
@@ -376,7 +376,7 @@ fn a_relay_cannot_end_the_uses_of_another() {
 }
 
 /// north below hq: 10 of 20 licenses are there, three of its devices use one each.
-fn with_uses(site: &Site, hq: &Process) -> Process {
+pub fn with_uses(site: &Site, hq: &Process) -> Process {
     run(hq.client().register_license(site.license("S-1", 20))).unwrap();
     let north = Process::start(&site.relay("north", "hq", hq.address()));
     online(hq, &["north"]);

@@ -173,6 +173,7 @@ impl<'a> Judge<'a> {
             truths: &truths,
             apart: &none,
             uses_are_known: true,
+            counts_are_known: true,
             gone: &none,
         }
         .check(&mut out);

@@ -42,6 +42,12 @@ pub struct Tree {
     foundings: BTreeMap<ServerName, Founding>,
     /// How often each server was started.
     starts: BTreeMap<ServerName, u64>,
+    /// A script speaks for this one from now on: what the server itself says, and hears, is lost.
+    pub(crate) rogue: Option<ServerName>,
+    /// What was said to the rogue.
+    pub(crate) told: Vec<Letter>,
+    /// Connections that a server ended, and why.
+    pub(crate) closed: Vec<(ServerName, String)>,
     /// All sums that `a` showed, at any moment, of what is held and in transit.
     sums: BTreeSet<u64>,
     tuning: Tuning,
@@ -212,6 +218,10 @@ impl Tree {
 
     /// Looks at what the primary shows in the middle of everything.
     fn note_sum(&mut self) {
+        // What a rogue says is shown too, and adds up to nothing.
+        if self.rogue.is_some() {
+            return;
+        }
         let (now, primary) = (self.now(), "a".parse::<ServerName>().unwrap());
         let server = self.servers.get_mut(&primary).filter(|server| server.is_ready());
         let Some(server) = server else { return };
@@ -229,11 +239,15 @@ impl Tree {
                 self.disks.append(name, &batch)?;
                 self.post(name, Input::Persisted { number: batch.number })
             }
+            Effect::Send { .. } if self.rogue.as_ref() == Some(name) => {}
             Effect::Send { link, letter } => {
                 let end = self.links.get(&(name.clone(), link)).cloned();
                 let lost =
                     |to: &ServerName| self.deaf.contains(to) && self.parents.get(to) == Some(name);
-                if let Some((to, link)) = end.filter(|(to, _)| !lost(to)) {
+                let rogue = end.as_ref().map(|(to, _)| to) == self.rogue.as_ref();
+                if rogue && self.rogue.is_some() {
+                    self.told.push(letter);
+                } else if let Some((to, link)) = end.filter(|(to, _)| !lost(to)) {
                     self.post(&to, Input::Letter { link, letter });
                 }
             }
@@ -243,7 +257,16 @@ impl Tree {
                 self.post(name, Input::Checkpointed { at: save.at })
             }
             Effect::CutLog(position) => self.disks.cut_log(name, position),
-            Effect::Close { why, .. } => panic!("{name} closed a link: {why}"),
+            Effect::Close { why, .. } if self.rogue.is_none() => {
+                panic!("{name} closed a link: {why}")
+            }
+            Effect::Close { link, why } => {
+                self.closed.push((name.clone(), why));
+                let end = self.links.get(&(name.clone(), link)).cloned();
+                if let Some((other, _)) = end {
+                    self.part(|one, two| one == name && *two == other);
+                }
+            }
             Effect::Certify { ticket, job } => {
                 let result = authority::certify(&job, self.tuning.certificate_life, self.now());
                 self.post(name, Input::Certified { ticket, result })
@@ -273,12 +296,17 @@ impl Tree {
 
     /// A letter arrives, whoever wrote it.
     pub fn deliver(&mut self, from: &str, to: &str, letter: Letter) {
+        self.deliver_all(from, to, vec![letter]);
+    }
+
+    /// The same of many, in one go.
+    pub fn deliver_all(&mut self, from: &str, to: &str, letters: Vec<Letter>) {
         let (from, to): (ServerName, ServerName) = (from.parse().unwrap(), to.parse().unwrap());
         let ends = |(here, there): &(&(ServerName, LinkId), &(ServerName, LinkId))| {
             here.0 == to && there.0 == from
         };
         let link = self.links.iter().find(ends).map(|(here, _)| here.1).unwrap();
-        self.post(&to, Input::Letter { link, letter });
+        letters.into_iter().for_each(|letter| self.post(&to, Input::Letter { link, letter }));
         self.settle();
     }
 
