@@ -161,3 +161,8 @@ fn who_falls_silent_below_a_relay_is_offline_in_time() {
 fn two_folders_of_one_server() {
     check("twins.txt");
 }
+
+#[test]
+fn a_primary_on_an_older_copy() {
+    check("restored.txt");
+}

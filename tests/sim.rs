@@ -3,7 +3,7 @@
 //!
 //! Environment: `LICTREE_SEED` (one seed, for `one_seed`), `LICTREE_FIRST_SEED` and
 //! `LICTREE_SEEDS` (which seeds and how many, for `thousand_seeds`), `LICTREE_SEED_S` (virtual
-//! seconds of each), `LICTREE_PRIMARY` (the primary's disk is put back in it).
+//! seconds of each), `LICTREE_SET_BACKS` (`primary` or `all`: whose disks are put back in it).
 
 #[path = "sim/mutants.rs"]
 mod mutants;

@@ -259,6 +259,11 @@ impl Engine {
                 return Err(set_back(relay, &why));
             }
         }
+        let counts = edges.iter().any(|(_, report)| report.granted_seen > 0);
+        let is_former = met.is_some_and(|met| met.formers.contains(&data.incarnation));
+        if another && counts && is_former {
+            return Err(set_back(relay, "its data set is one from before"));
+        }
         for (product, report) in edges {
             let granted = self.state.edges.get(&(product.clone(), relay.clone()));
             let granted = granted.map_or(0, |edge| edge.level.granted);

@@ -203,9 +203,11 @@ pub(super) fn impossible(author: &ServerName, body: &Body) -> Option<String> {
         | Body::CertificateAsk { .. }
         | Body::Claim { .. }
         | Body::MoveAsk(_)
-        | Body::Recovery(RecoveryWord::RowsAsk { .. } | RecoveryWord::BelowAsk { .. }) => {
-            return None;
-        }
+        | Body::Recovery(
+            RecoveryWord::RowsAsk { .. }
+            | RecoveryWord::BelowAsk { .. }
+            | RecoveryWord::Registered { .. },
+        ) => return None,
         _ => return Some("says what goes down and never up".to_string()),
     };
     let PackPart { part, parts, piece } = part;

@@ -157,6 +157,8 @@ pub struct Engine {
     /// Licenses registered here of which the primary, which was set back, has not said that it
     /// knows them.
     reclaiming: BTreeSet<Serial>,
+    /// Roll calls for which uses are taken over in a new turn.
+    turned: BTreeSet<u64>,
     /// Relay: why the primary does not take it.
     attach_refusal: Option<Refusal>,
     attach_drawn: u64,
@@ -236,6 +238,7 @@ impl Engine {
             roll_calls_changed: false,
             statements: statement::Statements::new(),
             reclaiming: BTreeSet::new(),
+            turned: BTreeSet::new(),
             attach_refusal: None,
             attach_drawn: 0,
             attach_ways: BTreeMap::new(),

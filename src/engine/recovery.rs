@@ -46,8 +46,8 @@ pub struct Recovering {
     listing: Option<BTreeSet<ServerName>>,
     /// The number of the newest statement that was booked.
     pub(super) stated: BTreeMap<(ProductName, ServerName), u64>,
-    /// Who took its uses over since it began: what it said before that of its turn is old.
-    pub(super) handed: BTreeSet<(ProductName, ServerName)>,
+    /// Who took its uses over since it began, in which turn: what it says of one before is old.
+    pub(super) handed: BTreeMap<(ProductName, ServerName), u64>,
     /// The end is proposed.
     ending: bool,
 }
@@ -512,6 +512,13 @@ impl Engine {
     }
 
     fn recovery_ends(&mut self, missing: &[ServerName]) {
+        // A turn may have begun since the end was proposed: what is used comes with it.
+        let turns = self.state.holdings.values();
+        let mut turns = turns.filter(|row| matches!(row.phase, Phase::Taking | Phase::Yielding));
+        if missing.is_empty() && turns.next().is_some() {
+            self.recovering.ending = false;
+            return;
+        }
         let Some(recovery) = self.state.server.recovery.as_mut() else { return };
         let was_forced = std::mem::replace(&mut recovery.forced, !missing.is_empty());
         if missing.is_empty() {

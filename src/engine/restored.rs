@@ -26,7 +26,7 @@ use crate::model::command::Command;
 use crate::model::count::COUNT_MAX;
 use crate::model::edge::{DataSet, EdgeReport};
 use crate::model::enrolment::Credentials;
-use crate::model::holding::{HoldingOption, Phase};
+use crate::model::holding::HoldingOption;
 use crate::model::letter::{Address, Body, Presence};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
@@ -233,14 +233,8 @@ impl Engine {
 
     // === The relay's end ===
 
-    /// The primary was set back: it hears once more which license files are registered here. Uses
-    /// that were on their way from it may be lost with what it forgot, so whoever waits for some
-    /// asks those below itself.
-    pub(super) fn primary_calls(&mut self) {
-        let taking = self.state.holdings.values().any(|row| row.phase == Phase::Taking);
-        if taking && self.state.server.recovery.is_none() {
-            self.begin("the primary was set back while uses were on their way here", 0);
-        }
+    /// The primary was set back: it hears once more which license files are registered here.
+    pub(super) fn claim_again(&mut self) {
         self.reclaiming = self.state.licenses.keys().cloned().collect();
         self.repeat_reclaims();
     }

@@ -46,19 +46,40 @@ impl Engine {
     pub(super) fn roll_called(&mut self, calls: Vec<RollCall>) {
         let calls: Vec<RollCall> = calls.into_iter().take(self.tuning.depth_max).collect();
         if calls != self.roll_calls {
+            self.turn_anew(&calls);
             let of_primary =
                 |calls: &[RollCall]| calls.iter().find(|c| c.licenses).map(|c| c.number);
             let before = of_primary(&self.roll_calls);
             self.roll_calls = calls;
             match of_primary(&self.roll_calls) {
                 None => self.reclaiming.clear(),
-                now if now != before => self.primary_calls(),
+                now if now != before => self.claim_again(),
                 _ => {}
             }
             let calls = &self.roll_calls;
             let is_open = |call: u64| call == NO_CALL || calls.iter().any(|c| c.number == call);
             self.statements.retain(|(call, _), _| is_open(*call));
             self.roll_calls_changed = true;
+        }
+    }
+
+    /// Uses that were on their way here from whoever calls may be lost with what it forgot, and a
+    /// holder between may believe that they are here: this server asks those below itself, and
+    /// takes them over in a new turn. Once for each call.
+    fn turn_anew(&mut self, calls: &[RollCall]) {
+        if !calls.is_empty() {
+            self.turned.retain(|number| calls.iter().any(|call| call.number == *number));
+        }
+        let taking = self.state.holdings.iter().filter(|(_, row)| row.phase == Phase::Taking);
+        let taking: Vec<&ProductName> = taking.map(|(product, _)| product).collect();
+        let concerns = |call: &&RollCall| {
+            taking.iter().any(|product| call.licenses || call.products.contains(product))
+        };
+        let concerned = calls.iter().filter(concerns).map(|call| call.number);
+        let new: Vec<u64> = concerned.filter(|number| !self.turned.contains(number)).collect();
+        if !new.is_empty() {
+            self.turned.extend(new);
+            self.begin("a server above was set back while uses were on their way here", 0);
         }
     }
 
@@ -257,8 +278,11 @@ impl Engine {
     /// stands now.
     fn is_of_an_old_turn(&self, pack: &Pack) -> bool {
         let Pack { product, below, .. } = pack;
-        let handed = |said: &Below| (product.clone(), said.relay.clone());
-        below.iter().any(|said| !said.out && self.recovering.handed.contains(&handed(said)))
+        let handed = |said: &Below| {
+            let key = (product.clone(), said.relay.clone());
+            self.recovering.handed.get(&key).is_some_and(|turn| *turn > said.cycle)
+        };
+        below.iter().any(handed)
     }
 
     /// Whether a server on the way held before this one was set back, and has not said yet whether

@@ -6,6 +6,7 @@
 
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Answer, Request, RequestId};
+use crate::model::time::Timestamp;
 use crate::simulator::enrolments::{Census, Enrolments};
 use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
@@ -126,7 +127,7 @@ impl Oracle {
         self.apart.recovering.insert(place);
         self.apart.set_back.insert(place);
         let before = std::mem::replace(&mut self.truths[place], world.truth(place));
-        self.apart.unbegun.insert(place, self.truths[place].incarnation);
+        self.apart.unbegun.insert(place, world.clock_of(place));
         // Packs that were on their way from it still come.
         self.apart.gone.push(before);
         self.promises.begins_anew(place);
@@ -203,7 +204,8 @@ impl Oracle {
         self.stale = true;
         let (name, after) = (world.topology.name(place), &self.truths[place]);
         self.enrolments.check_step(world, place, after, out);
-        let unbegun = self.apart.unbegun.get(&place) == Some(&after.incarnation);
+        let set_back_at = self.apart.unbegun.get(&place).copied();
+        let unbegun = set_back_at.is_some_and(|at| after.recovers_since.is_none_or(|s| s < at));
         if after.recovers {
             self.apart.recovering.insert(place);
         } else if before.recovers && !unbegun {
@@ -327,8 +329,8 @@ struct Apart {
     edges: BTreeSet<usize>,
     /// Places that were set back and do not know yet what is used.
     recovering: BTreeSet<usize>,
-    /// Places that were set back and have not begun to recover, with the incarnation of the copy.
-    unbegun: BTreeMap<usize, u64>,
+    /// Places that were set back and have not begun to recover since, and when by their clocks.
+    unbegun: BTreeMap<usize, Timestamp>,
     /// Places that were set back at some time.
     set_back: BTreeSet<usize>,
     given_up: BTreeSet<usize>,

@@ -116,7 +116,7 @@ impl Run {
         let set_backs = SetBacks::drawn(seed, settings.set_backs);
         let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
         let joiners = match settings.set_backs {
-            Whose::Primarys => joiners.at_rest(),
+            Whose::Primarys | Whose::All => joiners.at_rest(),
             Whose::Nobodys | Whose::Relays => joiners,
         };
         let making = Making {

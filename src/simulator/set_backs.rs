@@ -14,11 +14,13 @@ pub enum Whose {
     Relays,
     /// In every run; nobody joins or is removed in it.
     Primarys,
+    /// The same, and those of relays too.
+    All,
 }
 
 pub struct SetBacks {
     entropy: Entropy,
-    of_primary: bool,
+    whose: Whose,
     gap_ms: u64,
     next_at: Moment,
 }
@@ -28,13 +30,16 @@ impl SetBacks {
     pub fn drawn(seed: u64, whose: Whose) -> SetBacks {
         let mut entropy = Entropy::new(seed ^ 0x5e7_bac4);
         let gap_ms = entropy.between(2_000, 20_000);
-        let of_primary = whose == Whose::Primarys;
-        let some = of_primary || (whose == Whose::Relays && entropy.chance(350));
+        let some = match whose {
+            Whose::Nobodys => false,
+            Whose::Relays => entropy.chance(350),
+            Whose::Primarys | Whose::All => true,
+        };
         let next_at = match some {
             true => Moment::of_ms(entropy.between(500, 15_000)),
             false => Moment(u64::MAX),
         };
-        SetBacks { entropy, of_primary, gap_ms, next_at }
+        SetBacks { entropy, whose, gap_ms, next_at }
     }
 
     pub fn next_at(&self) -> Moment {
@@ -44,9 +49,10 @@ impl SetBacks {
     /// A copy is made of some relay's disk, or put in its place.
     pub fn strike(&mut self, world: &mut World) {
         self.next_at = world.now().after_ms(self.entropy.between(self.gap_ms / 4, self.gap_ms));
-        let place = match self.of_primary {
-            true => PRIMARY,
-            false => 1 + self.entropy.index(world.topology.len() - 1),
+        let place = match self.whose {
+            Whose::Primarys => PRIMARY,
+            Whose::All => self.entropy.index(world.topology.len()),
+            Whose::Relays | Whose::Nobodys => 1 + self.entropy.index(world.topology.len() - 1),
         };
         match world.has_backup(place) && self.entropy.chance(600) {
             true => world.set_back(place, self.entropy.between(10, 5_000)),

@@ -37,7 +37,7 @@ pub struct Site {
     /// A copy of the disk as it was once.
     pub backup: Option<Disk>,
     /// Its disk was put back from a copy, and it has not started since.
-    pub set_back: bool,
+    pub set_back: Option<u64>,
     /// License files that the copy knows.
     pub backup_serials: BTreeSet<Serial>,
     /// What its disk said when it went down; in force until it has gone through its log again.
@@ -60,7 +60,7 @@ impl Site {
             ahead_ms,
             disk_free_at: Moment::default(),
             backup: None,
-            set_back: false,
+            set_back: None,
             backup_serials: BTreeSet::new(),
             remembered: Some(Truth::default()),
         }
@@ -73,7 +73,13 @@ impl Site {
     /// Starts from what the disk has.
     pub fn boot(&mut self, tuning: &Tuning, entropy: u64, now: Moment) -> Result<(), StartError> {
         self.start += 1;
-        let proven = !std::mem::take(&mut self.set_back);
+        // The witness follows the log once it is durable that the server recovers.
+        if let Some(copy) = self.set_back
+            && self.truth_on_disk(tuning, now)?.incarnation != copy
+        {
+            self.set_back = None;
+        }
+        let proven = self.set_back.is_none();
         let found = self.found_on_disk(tuning, entropy, now);
         self.server = Some(Server::start(Start { proven, ..found })?);
         Ok(())
@@ -121,7 +127,7 @@ impl Site {
         self.founding = founding;
         self.disk = Disk::default();
         self.backup = None;
-        self.set_back = false;
+        self.set_back = None;
         self.remembered = Some(Truth::default());
     }
 
@@ -129,8 +135,9 @@ impl Site {
     pub fn set_back(&mut self, tuning: &Tuning, now: Moment) -> Result<(), StartError> {
         if let Some(backup) = self.backup.as_ref().filter(|backup| !backup.is_empty()) {
             self.disk = backup.copy();
-            self.set_back = true;
-            self.remembered = Some(self.truth_on_disk(tuning, now)?);
+            let truth = self.truth_on_disk(tuning, now)?;
+            self.set_back = Some(truth.incarnation);
+            self.remembered = Some(truth);
         }
         Ok(())
     }

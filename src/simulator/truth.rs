@@ -44,6 +44,8 @@ pub struct Truth {
     pub attached: Option<AttachId>,
     /// Another one begins with every recovery of one that was set back.
     pub incarnation: u64,
+    /// Since when it recovers, also where that was ended by force.
+    pub recovers_since: Option<Timestamp>,
     /// It was set back, and does not know yet what is used.
     pub recovers: bool,
     /// Its recovery was ended without some who may still say what they use.
@@ -243,6 +245,7 @@ pub fn truth_of(server: &Server) -> Truth {
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
         attached: state.server.attach,
         incarnation: state.server.founding.incarnation,
+        recovers_since: state.server.recovery.as_ref().map(|recovery| recovery.since),
         recovers: server.engine().recovers(),
         forced: state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced),
         trust_version: state.trust.trust.version,

@@ -119,7 +119,12 @@ impl Whole<'_> {
         counted.sort_unstable();
         afloat.sort_unstable();
         afloat.dedup();
-        for pair in counted.windows(2).filter(|pair| pair[0] == pair[1]) {
+        // Of whoever is out of the tree a server that was set back counts what it last knew.
+        let is_gone = |origin| {
+            let place = self.topology.place_of(origin);
+            place.is_some_and(|place| self.gone.contains(&place))
+        };
+        for pair in counted.windows(2).filter(|pair| pair[0] == pair[1] && !is_gone(pair[0].0)) {
             let (origin, device) = pair[0];
             let ledgers = self.ledgers_with(product, origin, device);
             out.add("I12", format!("{origin}:{device} uses {product} in the ledgers of {ledgers}"));

@@ -13,6 +13,7 @@
 use crate::model::letter::Letter;
 use crate::model::log::LogBatch;
 use crate::model::request::{Answer, Request, RequestId};
+use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 use crate::server::Server;
 use crate::server::effect::Effect;
@@ -248,6 +249,10 @@ impl World {
         self.trace.note(self.now, format!("{:>3} crashes", self.topology.name(place)));
         self.go_down(place);
         self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    pub fn clock_of(&self, place: usize) -> Timestamp {
+        self.sites[place].clock(self.now)
     }
 
     /// A copy is made of the disk, as a backup.

@@ -1,16 +1,45 @@
 //! Two data folders of one server: a copy of its machine, or a folder that was replaced.
 
-use crate::tree::Tree;
+use crate::tree::{Tree, refused};
 use lictree::model::name::ServerName;
+use lictree::model::request::{Answer, Doing, Request};
 
 impl Tree {
     pub fn run_twins(&mut self, words: &[&str]) -> Option<String> {
         match words {
             ["aside", server] => self.aside(&server.parse().unwrap()),
             ["swap", server] => self.swap(&server.parse().unwrap()),
+            ["recovery", server] => return Some(self.recovery(server)),
+            ["begin", server] => return Some(self.done(server, Request::BeginRecovery)),
+            ["end", server] => {
+                return Some(self.done(server, Request::EndRecovery { doing: Doing::Do }));
+            }
+            ["end", server, "force"] => {
+                return Some(self.done(server, Request::EndRecovery { doing: Doing::Force }));
+            }
             _ => return None,
         }
         Some(String::new())
+    }
+
+    fn done(&mut self, server: &str, request: Request) -> String {
+        match self.ask(server, request) {
+            Answer::Done => "done".to_string(),
+            other => refused(other),
+        }
+    }
+
+    /// What a recovery waits for.
+    fn recovery(&mut self, server: &str) -> String {
+        let Answer::Recovery(view) = self.ask(server, Request::Recovery) else { panic!("no view") };
+        let Some(state) = view.recovery else { return "none".to_string() };
+        let mut text = if state.forced { "forced" } else { "open" }.to_string();
+        for awaited in state.awaits {
+            let product = awaited.product.map_or(String::new(), |product| format!(" {product}"));
+            let server = awaited.server.map_or(String::new(), |server| format!(" of {server}"));
+            text += &format!("\n{}{product}{server}", awaited.what);
+        }
+        text
     }
 
     /// The server is stopped and kept, and its oldest copy, with nothing in it, takes its place.

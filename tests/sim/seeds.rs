@@ -17,8 +17,12 @@ fn variable(name: &str, otherwise: u64) -> u64 {
 
 fn settings() -> Settings {
     let virtual_ms = 1_000 * variable("LICTREE_SEED_S", 180);
-    let primary = std::env::var_os("LICTREE_PRIMARY").is_some();
-    let set_backs = if primary { Whose::Primarys } else { Whose::Relays };
+    let set_backs = match std::env::var("LICTREE_SET_BACKS").as_deref() {
+        Ok("primary") => Whose::Primarys,
+        Ok("all") => Whose::All,
+        Ok(other) => panic!("LICTREE_SET_BACKS={other} is neither primary nor all"),
+        Err(_) => Whose::Relays,
+    };
     Settings { virtual_ms, set_backs, ..Settings::default() }
 }
 
@@ -74,7 +78,11 @@ fn thousand_seeds() {
 #[test]
 fn seeds_with_the_primary_put_back() {
     let count = variable("LICTREE_SEEDS", 200);
-    let settings = Settings { set_backs: Whose::Primarys, ..settings() };
+    let set_backs = match settings().set_backs {
+        Whose::All => Whose::All,
+        _ => Whose::Primarys,
+    };
+    let settings = Settings { set_backs, ..settings() };
     let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
