@@ -4,9 +4,11 @@ use lictree::simulator::figures::Figures;
 use lictree::simulator::outcome::Outcome;
 use lictree::simulator::run::{Settings, run};
 use lictree::simulator::set_backs::Whose;
+use serde_json::json;
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn variable(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
@@ -51,12 +53,50 @@ pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figur
     came.into_inner().unwrap()
 }
 
+/// What many seeds did, as a line of JSON in the file that `LICTREE_SIM_OUT` names.
+fn write_out(kind: &str, seeds: u64, took: Duration, did: &(Figures, Vec<Outcome>)) {
+    let Some(path) = std::env::var_os("LICTREE_SIM_OUT") else { return };
+    let (figures, failed) = did;
+    let violations: usize = failed.iter().map(|outcome| outcome.violations.len()).sum();
+    let json = json!({
+        "kind": kind,
+        "seeds": seeds,
+        "failed_seeds": failed.len(),
+        "violations": violations,
+        "seconds": took.as_secs_f64(),
+        "virtual_s": figures.virtual_ms / 1_000,
+        "inputs": figures.inputs,
+        "checks": figures.checks,
+        "letters": figures.letters,
+        "letters_lost": figures.letters_lost,
+        "connections": figures.connections,
+        "cuts": figures.cuts,
+        "crashes": figures.crashes,
+        "pauses": figures.pauses,
+        "set_back": figures.set_back,
+        "joins": figures.joins,
+        "removals": figures.removals,
+        "renewals": figures.renewals,
+        "rotations": figures.rotations,
+        "refused_handshakes": figures.refused_handshakes,
+        "holding_changes": figures.holding_changes,
+        "moves": figures.moves,
+        "grants": figures.grants,
+        "denials": figures.denials,
+        "probes": figures.probes,
+    });
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(|mut file| writeln!(file, "{json}")).unwrap();
+}
+
 /// In a third of these runs disks of relays are put back.
 #[test]
 fn thousand_seeds() {
     let began = Instant::now();
     let count = variable("LICTREE_SEEDS", 1_000);
-    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    write_out("ordinary", count, began.elapsed(), &did);
+    let (figures, failed) = did;
     println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
     for outcome in &failed {
         println!("\n{outcome}");
@@ -73,9 +113,11 @@ fn thousand_seeds() {
 /// Every primary is put back, more than once.
 #[test]
 fn seeds_with_the_primary_put_back() {
-    let count = variable("LICTREE_SEEDS", 200);
+    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
     let settings = Settings { set_backs: Whose::Primarys, ..settings() };
-    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    write_out("primary put back", count, began.elapsed(), &did);
+    let (figures, failed) = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
