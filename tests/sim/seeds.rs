@@ -27,42 +27,54 @@ fn settings() -> Settings {
 /// Failures shown before a run of many seeds gives up.
 const FAILURES_MAX: usize = 30;
 
+/// What many seeds did.
+#[derive(Default)]
+pub struct Did {
+    pub seeds: u64,
+    pub figures: Figures,
+    pub failed: Vec<Outcome>,
+}
+
 /// Runs seeds on all threads until they are through or too many failed.
-pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figures, Vec<Outcome>) {
+pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> Did {
     let next = AtomicU64::new(first);
-    let came = Mutex::new((Figures::default(), Vec::new()));
+    let did = Mutex::new(Did::default());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough = came.lock().unwrap().1.len() >= FAILURES_MAX;
+                    let enough = did.lock().unwrap().failed.len() >= FAILURES_MAX;
                     if seed >= first + count || enough {
                         break;
                     }
                     let outcome = run(seed, settings);
-                    let mut came = came.lock().unwrap();
-                    came.0 = came.0.with(outcome.figures);
+                    let mut did = did.lock().unwrap();
+                    did.seeds += 1;
+                    did.figures = did.figures.with(outcome.figures);
                     if !outcome.violations.is_empty() {
-                        came.1.push(outcome);
+                        did.failed.push(outcome);
                     }
                 }
             });
         }
     });
-    came.into_inner().unwrap()
+    did.into_inner().unwrap()
 }
 
-/// What many seeds did, as a line of JSON in the file that `LICTREE_SIM_OUT` names.
-fn write_out(kind: &str, seeds: u64, took: Duration, did: &(Figures, Vec<Outcome>)) {
+/// The figures as a line of JSON in the file that `LICTREE_SIM_OUT` names.
+fn write_out(kind: &str, took: Duration, did: &Did) {
     let Some(path) = std::env::var_os("LICTREE_SIM_OUT") else { return };
-    let (figures, failed) = did;
-    let violations: usize = failed.iter().map(|outcome| outcome.violations.len()).sum();
+    let Did { seeds, figures, failed } = did;
+    let violations = || failed.iter().flat_map(|outcome| &outcome.violations);
+    // L1 and L2 say that something comes; all others, that something never is.
+    let late = violations().filter(|violation| violation.rule.starts_with('L')).count();
     let json = json!({
         "kind": kind,
         "seeds": seeds,
         "failed_seeds": failed.len(),
-        "violations": violations,
+        "violations": violations().count() - late,
+        "violations_of_liveness": late,
         "seconds": took.as_secs_f64(),
         "virtual_s": figures.virtual_ms / 1_000,
         "inputs": figures.inputs,
@@ -95,8 +107,8 @@ fn thousand_seeds() {
     let began = Instant::now();
     let count = variable("LICTREE_SEEDS", 1_000);
     let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
-    write_out("ordinary", count, began.elapsed(), &did);
-    let (figures, failed) = did;
+    write_out("ordinary", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
     println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
     for outcome in &failed {
         println!("\n{outcome}");
@@ -116,8 +128,8 @@ fn seeds_with_the_primary_put_back() {
     let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
     let settings = Settings { set_backs: Whose::Primarys, ..settings() };
     let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
-    write_out("primary put back", count, began.elapsed(), &did);
-    let (figures, failed) = did;
+    write_out("primary put back", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
