@@ -1,0 +1,123 @@
+//! The first table: what ran, how much of it, and what came of it.
+
+use crate::runs::{Run, Runs, grouped};
+use serde_json::Value;
+
+const HEAD: &str = "| what ran | how much | result | when (UTC) | machine |\n|---|---|---|---|---|";
+
+pub fn table(runs: &Runs) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
+    let mut text = format!("{HEAD}\n");
+    for run in &runs.0 {
+        let (much, result) = match run.test {
+            "model" => (states(run), broken(run)),
+            "sim" if run.sum("seeds").is_some() => (seeds(run), simulated(run)),
+            "sim" => (format!("{} rules", run.passed), "each seen broken".to_string()),
+            "crash" => crash(run),
+            "hostile" => lies(run),
+            "fuzz" => (
+                listed(run, &[("readers", "readers"), ("readings", "readings")]),
+                listed(run, &[("failures", "failures"), ("slow", "that took over 100 ms")]),
+            ),
+            _ => (format!("tests: {}", run.passed), "all pass".to_string()),
+        };
+        let Run { what, test, at, seconds, .. } = run;
+        let result = if run.good { result } else { format!("**FAILED**; {result}") };
+        text += &format!("| {what} (`{test}`) | {much} | {result} | {at} | {cores} cores, ");
+        text += &format!("{seconds:.0} s |\n");
+    }
+    text
+}
+
+fn listed(run: &Run, figures: &[(&str, &str)]) -> String {
+    let words = figures.iter().map(|(figure, words)| format!("{} {words}", run.said(figure)));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+pub fn states(model: &Run) -> String {
+    let models: Vec<&Value> = model.lines.iter().filter(|line| line["kind"] == "model").collect();
+    let sum = |figure: &str| models.iter().filter_map(|line| line[figure].as_u64()).sum();
+    let exhausted = models.iter().filter(|line| line["exhausted"] == true).count();
+    let (models, states, steps) =
+        (models.len(), grouped(sum("states")), grouped(sum("transitions")));
+    format!("{models} models, {exhausted} of them exhausted: {states} states, {steps} steps")
+}
+
+pub fn broken(model: &Run) -> String {
+    let (whole, broken): (Vec<&Value>, _) =
+        model.lines.iter().partition(|line| line["kind"] == "model");
+    let is_seen = |line: &&&Value| line["violation"].is_string();
+    let violations = whole.iter().filter(is_seen).count();
+    let seen: Vec<_> = broken.iter().filter(is_seen).collect();
+    let steps = seen.iter().filter_map(|line| line["steps"].as_u64()).max().unwrap_or(0);
+    let (seen, broken) = (seen.len(), broken.len());
+    format!(
+        "{violations} violations; {seen} of {broken} broken rules seen, in at most {steps} steps"
+    )
+}
+
+pub fn virtual_hours(sim: &Run) -> f64 {
+    sim.sum("virtual_s").unwrap_or(0) as f64 / 3_600.0
+}
+
+/// Virtual time for each second of the run.
+pub fn speed(sim: &Run) -> String {
+    let seconds: f64 = sim.lines.iter().filter_map(|line| line["seconds"].as_f64()).sum();
+    grouped((sim.sum("virtual_s").unwrap_or(0) as f64 / seconds).round() as u64)
+}
+
+fn seeds(sim: &Run) -> String {
+    let figures = [
+        ("letters", "letters"),
+        ("letters_lost", "of them lost"),
+        ("cuts", "cuts"),
+        ("crashes", "crashes"),
+        ("pauses", "pauses"),
+        ("set_back", "disks put back"),
+        ("joins", "joins"),
+        ("removals", "removals"),
+        ("renewals", "renewals"),
+        ("rotations", "steps of a new authority"),
+        ("holding_changes", "changes of holding"),
+        ("moves", "devices moved"),
+    ];
+    let (seeds, hours) = (sim.said("seeds"), virtual_hours(sim));
+    format!("{seeds} seeds, {hours:.1} virtual hours: {}", listed(sim, &figures))
+}
+
+/// Also where it failed: how often.
+fn simulated(sim: &Run) -> String {
+    let figures = [
+        ("violations", "violations of safety"),
+        ("violations_of_liveness", "of liveness"),
+        ("failed_seeds", "seeds that failed"),
+        ("checks", "looks at the whole tree"),
+    ];
+    format!("{}, {} times real time", listed(sim, &figures), speed(sim))
+}
+
+fn crash(run: &Run) -> (String, String) {
+    let did = [
+        ("operations", "operations"),
+        ("boundaries", "writes and syncs"),
+        ("cuts", "power cuts at them"),
+        ("failed_syncs", "failed syncs"),
+        ("failed_writes", "failed writes"),
+        ("torn_bytes", "torn bytes"),
+        ("flips", "flipped bits"),
+    ];
+    let refused = [("torn_files_refused", "torn files"), ("flips_refused", "flipped bits")];
+    let refused = listed(run, &refused);
+    (listed(run, &did), format!("nothing that was said is lost; refused: {refused}"))
+}
+
+fn lies(run: &Run) -> (String, String) {
+    let came = [
+        ("named", "named or cut off"),
+        ("ignored", "ignored"),
+        ("own", "of its own only"),
+        ("ranges_unchanged", "with others' ranges unchanged"),
+    ];
+    let lies = run.said("lies");
+    (format!("{lies} lies to two parents; floods, lies to a child"), listed(run, &came))
+}
