@@ -64,7 +64,8 @@ fn disks(runs: &Runs) -> String {
          | failed sync | of five databases none is sufficient | {syncs} | `crash` |\n\
          | lost node disk | TigerBeetle had no way to replace it | not built | - |\n\
          | backup restore | etcd: by hand; ours noticed always, I1 holds \
-         | {back} disks put back, {found} violations of safety, {late} of liveness; share noticed and both ends at once not \
+         | {back} disks put back, {found} violations of safety, {late} of \
+         liveness; share noticed and both ends at once not \
          measured | `sim`, `cluster restored` |\n\
          | single slow node | TigerBeetle: latencies rise | not built (members) | - |\n\
          | requests fail definitely | TigerBeetle retried for ever | not measured | - |\n\
@@ -94,7 +95,8 @@ fn peers(runs: &Runs) -> String {
          | `hosts way` |\n\
          | parser safety | 150 million readings a target with instruments, 0 crashes \
          | {readings} readings, {failures} failures; with instruments not measured | `fuzz` |\n\
-         | unauthenticated surface | RLM: rated 9.8 of 10; ours 0 bytes | {port} | `hosts ports` |\n\
+         | unauthenticated surface | RLM: rated 9.8 of 10; ours 0 bytes | {port} \
+         | `hosts ports` |\n\
          | default credentials, guessed logins | RLM: admin/admin; NIST: 100 failures \
          | not built: there is no login | - |\n\
          | audit tamper evidence | 3 KB a proof, 10,500 events a second | not built | - |\n\
