@@ -13,7 +13,8 @@
 //!
 //! Environment: `LICTREE_FUZZ` (times as many random inputs), `LICTREE_SEED` (other ones),
 //! `LICTREE_FUZZ_TARGET` (only that one), `LICTREE_FUZZ_SEEDS=write` (writes the inputs that are
-//! made of the golden files). See the table: `cargo test --test fuzz -- --nocapture`.
+//! made of the golden files), `LICTREE_FUZZ_OUT` (a file to which the figures of all readers are
+//! added as a line of JSON). See the table: `cargo test --test fuzz -- --nocapture`.
 
 #[path = "fuzz/corpus.rs"]
 mod corpus;
@@ -32,11 +33,29 @@ mod shake;
 
 use decoders::TARGETS;
 use feeding::{Fed, feed};
+use serde_json::json;
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+/// All readers together, as a line of JSON in the file that `LICTREE_FUZZ_OUT` names.
+fn write_out(all: &[Fed]) {
+    let Some(path) = std::env::var_os("LICTREE_FUZZ_OUT") else { return };
+    let sum = |figure: fn(&Fed) -> usize| all.iter().map(figure).sum::<usize>();
+    let json = json!({
+        "readers": all.len(),
+        "readings": sum(|fed| fed.run),
+        "taken": sum(|fed| fed.taken),
+        "slow": sum(|fed| fed.slow),
+        "failures": sum(|fed| fed.failed.len()),
+        "most_bytes": all.iter().map(|fed| fed.most_bytes).max(),
+    });
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(|mut file| writeln!(file, "{json}")).unwrap();
 }
 
 #[test]
@@ -60,6 +79,7 @@ fn every_reader_holds() {
     all.sort_by_key(|fed| TARGETS.iter().position(|target| target.name == fed.name));
     println!("{}", Fed::HEAD);
     all.iter().for_each(|fed| println!("{fed}"));
+    write_out(&all);
     assert_eq!(all.len(), chosen.len());
     let failed: Vec<&str> = all.iter().flat_map(|fed| &fed.failed).map(String::as_str).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));

@@ -1,4 +1,4 @@
-//! Figures written between the marks of their section in docs/internals/performance.md.
+//! Figures written between the marks of their section in a page of docs/internals.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,20 @@ use std::path::Path;
 const FILE: &str = "docs/internals/performance.md";
 const END: &str = "<!-- figures: end -->";
 
-/// Puts the text of one bench between the marks of the page.
+/// Puts the text of one bench between its marks in docs/internals/performance.md.
 pub fn write(bench: &str, text: &str) {
+    write_into(FILE, bench, text);
+}
+
+/// The same in another page.
+pub fn write_into(file: &str, bench: &str, text: &str) {
     let begin = format!("<!-- figures: written by `cargo bench --bench {bench}` -->");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let page = fs::read_to_string(&path).expect("the page is part of the project");
     let (before, rest) = page.split_once(&begin).expect("the page has the mark of the beginning");
     let (_, after) = rest.split_once(END).expect("the page has the mark of the end");
     fs::write(&path, format!("{before}{begin}\n\n{text}\n{END}{after}")).unwrap();
-    println!("written to {FILE}");
+    println!("written to {file}");
 }
 
 /// A table of goals.

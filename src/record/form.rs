@@ -67,12 +67,16 @@ pub fn read_list<F: Form>(
 ) -> Result<Vec<F::Value>, RecordError> {
     let count = items(F::WHAT, bytes).try_fold(0, |count, item| item.map(|_| count + 1))?;
     room.take(part, count)?;
-    let mut values = Vec::with_capacity(count);
+    // No more is set aside than what has proved to be values.
+    let mut values = Vec::with_capacity(count.min(AHEAD_MAX));
     for item in items(F::WHAT, bytes) {
         values.push(read::<F>(item?, room)?);
     }
     Ok(values)
 }
+
+/// Values for which there is room before they are read.
+const AHEAD_MAX: usize = 64;
 
 /// The items of a list where they lie; other fields are left out.
 pub fn items<'a>(

@@ -7,7 +7,7 @@ use crate::model::time::Timestamp;
 use crate::record::account::{PackForm, PackPartForm};
 use crate::record::enrolment::{EnrolmentForm, or_default, unless_default};
 use crate::record::error::RecordError;
-use crate::record::form::{Form, list, need, read_list};
+use crate::record::form::{Form, items, list, need, read, read_list};
 use crate::record::name::{name, route, route_text};
 use crate::record::outside::{serial, serial_text};
 use crate::record::report::ReportRowForm;
@@ -59,9 +59,23 @@ impl<N: FromStr<Err = NameError> + ToString> Names<N> {
     }
 
     fn read(bytes: &[u8], part: Part, room: &mut Room) -> Result<Vec<N>, RecordError> {
-        let texts = read_list::<NameForm>(bytes, part, room)?;
-        texts.iter().map(|text| name(NameForm::WHAT, text)).collect()
+        read_names(bytes, part, room, |text| name(NameForm::WHAT, text))
     }
+}
+
+/// Each name is judged before the next one is read: a list of nothing costs nothing.
+fn read_names<V>(
+    bytes: &[u8],
+    part: Part,
+    room: &mut Room,
+    judged: impl Fn(&str) -> Result<V, RecordError>,
+) -> Result<Vec<V>, RecordError> {
+    let mut names = Vec::new();
+    for item in items(NameForm::WHAT, bytes) {
+        room.take(part, 1)?;
+        names.push(judged(&read::<NameForm>(item?, room)?)?);
+    }
+    Ok(names)
 }
 
 fn texts(all: impl Iterator<Item = String>) -> Vec<u8> {
@@ -419,8 +433,7 @@ impl Form for RecoveryWordForm {
             },
             WordKind::YouHold(product) => RecoveryWord::YouHold { product: name(what, &product)? },
             WordKind::Registered(serials) => {
-                let texts = read_list::<NameForm>(&serials, Part::Names, room)?;
-                let serials = texts.iter().map(|text| serial(text)).collect::<Result<_, _>>()?;
+                let serials = read_names(&serials, Part::Names, room, serial)?;
                 RecoveryWord::Registered { serials }
             }
             WordKind::RowsAsk(form) => {

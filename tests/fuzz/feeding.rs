@@ -29,8 +29,8 @@ pub struct Fed {
     pub corpus: usize,
     pub run: usize,
     pub taken: usize,
-    slow: usize,
-    most_bytes: usize,
+    pub slow: usize,
+    pub most_bytes: usize,
     took: Duration,
     pub failed: Vec<String>,
 }

@@ -9,7 +9,7 @@ use lictree::simulator::run::Settings;
 fn must_be_seen(mutant: Mutant, seeds: u64) {
     let tuning = Tuning { mutant: Some(mutant), ..Tuning::default() };
     let settings = Settings { tuning, ..Settings::default() };
-    let (_, failed) = many(1, seeds, 2, &settings);
+    let failed = many(1, seeds, 2, &settings).failed;
     let first = failed.iter().min_by_key(|outcome| outcome.seed);
     let outcome = first.unwrap_or_else(|| panic!("{mutant:?} was not seen in {seeds} seeds"));
     println!("{mutant:?} seen with seed {}: {}", outcome.seed, outcome.violations[0]);

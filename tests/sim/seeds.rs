@@ -4,9 +4,11 @@ use lictree::simulator::figures::Figures;
 use lictree::simulator::outcome::Outcome;
 use lictree::simulator::run::{Settings, run};
 use lictree::simulator::set_backs::Whose;
+use serde_json::json;
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn variable(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
@@ -29,30 +31,78 @@ fn settings() -> Settings {
 /// Failures shown before a run of many seeds gives up.
 const FAILURES_MAX: usize = 30;
 
+/// What many seeds did.
+#[derive(Default)]
+pub struct Did {
+    pub seeds: u64,
+    pub figures: Figures,
+    pub failed: Vec<Outcome>,
+}
+
 /// Runs seeds on all threads until they are through or too many failed.
-pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figures, Vec<Outcome>) {
+pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> Did {
     let next = AtomicU64::new(first);
-    let came = Mutex::new((Figures::default(), Vec::new()));
+    let did = Mutex::new(Did::default());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough = came.lock().unwrap().1.len() >= FAILURES_MAX;
+                    let enough = did.lock().unwrap().failed.len() >= FAILURES_MAX;
                     if seed >= first + count || enough {
                         break;
                     }
                     let outcome = run(seed, settings);
-                    let mut came = came.lock().unwrap();
-                    came.0 = came.0.with(outcome.figures);
+                    let mut did = did.lock().unwrap();
+                    did.seeds += 1;
+                    did.figures = did.figures.with(outcome.figures);
                     if !outcome.violations.is_empty() {
-                        came.1.push(outcome);
+                        did.failed.push(outcome);
                     }
                 }
             });
         }
     });
-    came.into_inner().unwrap()
+    did.into_inner().unwrap()
+}
+
+/// The figures as a line of JSON in the file that `LICTREE_SIM_OUT` names.
+fn write_out(kind: &str, took: Duration, did: &Did) {
+    let Some(path) = std::env::var_os("LICTREE_SIM_OUT") else { return };
+    let Did { seeds, figures, failed } = did;
+    let violations = || failed.iter().flat_map(|outcome| &outcome.violations);
+    // L1 and L2 say that something comes; all others, that something never is.
+    let late = violations().filter(|violation| violation.rule.starts_with('L')).count();
+    let json = json!({
+        "kind": kind,
+        "seeds": seeds,
+        "failed_seeds": failed.len(),
+        "violations": violations().count() - late,
+        "violations_of_liveness": late,
+        "seconds": took.as_secs_f64(),
+        "virtual_s": figures.virtual_ms / 1_000,
+        "inputs": figures.inputs,
+        "checks": figures.checks,
+        "letters": figures.letters,
+        "letters_lost": figures.letters_lost,
+        "connections": figures.connections,
+        "cuts": figures.cuts,
+        "crashes": figures.crashes,
+        "pauses": figures.pauses,
+        "set_back": figures.set_back,
+        "joins": figures.joins,
+        "removals": figures.removals,
+        "renewals": figures.renewals,
+        "rotations": figures.rotations,
+        "refused_handshakes": figures.refused_handshakes,
+        "holding_changes": figures.holding_changes,
+        "moves": figures.moves,
+        "grants": figures.grants,
+        "denials": figures.denials,
+        "probes": figures.probes,
+    });
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(|mut file| writeln!(file, "{json}")).unwrap();
 }
 
 /// In a third of these runs disks of relays are put back.
@@ -60,7 +110,9 @@ pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> (Figur
 fn thousand_seeds() {
     let began = Instant::now();
     let count = variable("LICTREE_SEEDS", 1_000);
-    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    write_out("ordinary", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
     println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
     for outcome in &failed {
         println!("\n{outcome}");
@@ -77,13 +129,15 @@ fn thousand_seeds() {
 /// Every primary is put back, more than once.
 #[test]
 fn seeds_with_the_primary_put_back() {
-    let count = variable("LICTREE_SEEDS", 200);
+    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
     let set_backs = match settings().set_backs {
         Whose::All => Whose::All,
         _ => Whose::Primarys,
     };
     let settings = Settings { set_backs, ..settings() };
-    let (figures, failed) = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    write_out("primary put back", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
