@@ -4,11 +4,17 @@ use crate::old_attachments::{after_an_old_grant, after_an_old_return};
 use crate::seeds::many;
 use lictree::model::tuning::{Mutant, Tuning};
 use lictree::simulator::run::Settings;
+use lictree::simulator::set_backs::Whose;
 
 /// Runs seeds until one breaks a rule; which, and after how many seeds at most.
 fn must_be_seen(mutant: Mutant, seeds: u64) {
+    must_be_seen_where(Whose::Relays, mutant, seeds);
+}
+
+/// The same, where disks of these are put back.
+fn must_be_seen_where(set_backs: Whose, mutant: Mutant, seeds: u64) {
     let tuning = Tuning { mutant: Some(mutant), ..Tuning::default() };
-    let settings = Settings { tuning, ..Settings::default() };
+    let settings = Settings { tuning, set_backs, ..Settings::default() };
     let failed = many(1, seeds, 2, &settings).failed;
     let first = failed.iter().min_by_key(|outcome| outcome.seed);
     let outcome = first.unwrap_or_else(|| panic!("{mutant:?} was not seen in {seeds} seeds"));
@@ -86,6 +92,16 @@ fn a_recovery_that_waits_for_nobody_below() {
 #[test]
 fn a_recovery_with_the_counts_of_the_copy() {
     must_be_seen(Mutant::CountsOfTheCopy, 100);
+}
+
+#[test]
+fn a_primary_set_back_that_goes_on() {
+    must_be_seen_where(Whose::Primarys, Mutant::NoRecovery, 100);
+}
+
+#[test]
+fn a_recovery_of_the_primary_that_waits_for_no_statement() {
+    must_be_seen_where(Whose::Primarys, Mutant::EndsUnstated, 100);
 }
 
 #[test]
