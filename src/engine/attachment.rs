@@ -18,7 +18,7 @@ use crate::model::letter::{Address, Body, Versions};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
-use crate::model::row::{FORMERS_MAX, RowKey};
+use crate::model::row::RowKey;
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 
@@ -173,15 +173,8 @@ impl Engine {
             return self.begin_anew(relay, data);
         }
         let Some(met) = self.state.met.get_mut(relay) else { return };
-        let known = std::mem::replace(&mut met.incarnation, data.incarnation);
-        let before = [data.former, known];
-        for former in before.into_iter().filter(|former| ![0, data.incarnation].contains(former)) {
-            if !met.formers.contains(&former) {
-                met.formers.push(former);
-            }
-        }
-        let more = met.formers.len().saturating_sub(FORMERS_MAX);
-        met.formers.drain(..more);
+        let known = met.incarnation;
+        met.go_on_as(data);
         self.state.touch(RowKey::Met(relay.clone()));
         if known == data.incarnation {
             return;

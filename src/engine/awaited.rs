@@ -131,7 +131,7 @@ impl Engine {
         };
         let missing: BTreeSet<ServerName> = self.awaited().filter_map(silent).collect();
         if doing != Doing::Force && !(is_primary && missing.is_empty()) {
-            return Err(not_over(&missing));
+            return Err(not_over(&missing, is_primary));
         }
         let missing: Vec<ServerName> = missing.into_iter().collect();
         if is_primary || !missing.is_empty() {
@@ -142,14 +142,20 @@ impl Engine {
     }
 }
 
-fn not_over(missing: &BTreeSet<ServerName>) -> Refusal {
+fn not_over(missing: &BTreeSet<ServerName>, is_primary: bool) -> Refusal {
     let names: Vec<&str> = missing.iter().map(ServerName::as_str).take(20).collect();
     let servers = counted(missing.len() as u64, "server");
+    let (what, when) = match is_primary {
+        true => ("what they hold and use", "end it when they have"),
+        false => ("what they use", "it ends by itself when they have"),
+    };
     Refusal::new(
         "LT0242",
-        format!("{servers} below did not say yet what they use: {}", names.join(", ")),
-        "it ends by itself when they have; without them, if what they use may be granted a second \
-         time: lictree recovery end --force",
+        format!("{servers} below did not say yet {what}: {}", names.join(", ")),
+        format!(
+            "{when}; without them, if what they use may be granted a second time: lictree recovery \
+             end --force"
+        ),
     )
 }
 

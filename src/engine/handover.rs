@@ -103,7 +103,9 @@ impl Engine {
         }
         let known = ledger.below.get(relay).map_or(0, |below| below.cycle);
         if cycle > known {
-            self.recovering.handed.insert((product.clone(), relay.clone()), cycle);
+            if self.state.server.recovery.is_some() {
+                self.recovering.handed.insert((product.clone(), relay.clone()), cycle);
+            }
             self.pack_for(product, relay, route, cycle);
         }
         self.send_pack(product, relay);

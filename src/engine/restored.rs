@@ -32,7 +32,7 @@ use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::{RecoveryCommand, RecoveryWord};
 use crate::model::refusal::Refusal;
-use crate::model::row::{EdgeRow, Enrolment, FORMERS_MAX, MetRow, RowKey, Standing};
+use crate::model::row::{EdgeRow, Enrolment, MetRow, RowKey, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// License files of one letter.
@@ -161,14 +161,7 @@ impl Engine {
     fn take_its_word(&mut self, relay: &ServerName, data: DataSet, knows: bool) {
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.unsaid = !knows;
-        let before = [std::mem::replace(&mut met.incarnation, data.incarnation), data.former];
-        for former in before.into_iter().filter(|former| ![0, data.incarnation].contains(former)) {
-            if !met.formers.contains(&former) {
-                met.formers.push(former);
-            }
-        }
-        let more = met.formers.len().saturating_sub(FORMERS_MAX);
-        met.formers.drain(..more);
+        met.go_on_as(data);
         self.state.touch(RowKey::Met(relay.clone()));
     }
 

@@ -6,7 +6,7 @@
 use super::account::{Account, Below, Entry, Pack};
 use super::command::Founding;
 use super::device::{Device, DeviceNumber, OpenWish};
-use super::edge::{AttachId, Level};
+use super::edge::{AttachId, DataSet, Level};
 use super::enrolment::{Invite, InviteId, KeyPrint, SealedTrust};
 use super::event::Event;
 use super::holding::Phase;
@@ -128,6 +128,20 @@ pub struct MetRow {
     pub formers: Vec<u64>,
     /// This primary was set back, and it has not said since what it holds.
     pub unsaid: bool,
+}
+
+impl MetRow {
+    /// Another data set goes on for the one known here; both that and the one it names are former.
+    pub fn go_on_as(&mut self, data: DataSet) {
+        let known = std::mem::replace(&mut self.incarnation, data.incarnation);
+        for former in [data.former, known] {
+            if ![0, data.incarnation].contains(&former) && !self.formers.contains(&former) {
+                self.formers.push(former);
+            }
+        }
+        let more = self.formers.len().saturating_sub(FORMERS_MAX);
+        self.formers.drain(..more);
+    }
 }
 
 /// Data sets before the present one that are remembered of a server.

@@ -54,6 +54,8 @@ pub const REST_MS: u64 = 55_000;
 /// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
 const AGREE_MS: u64 = 25_000;
 const PROBE_MS: u64 = 10_000;
+/// Lines of the trace that a run which fails is shown with.
+const KEPT_LINES: usize = 60;
 /// How often the operator of a primary looks whether it recovers.
 const RECOVERY_GAP_MS: u64 = 500;
 /// When an operator ends recoveries that wait for servers which cannot come.
@@ -69,13 +71,7 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
     if outcome.violations.is_empty() || settings.keep_lines > 0 {
         return outcome;
     }
-    run_once(
-        seed,
-        &Settings {
-            keep_lines: std::env::var("LT_KEEP").ok().and_then(|t| t.parse().ok()).unwrap_or(60),
-            ..settings.clone()
-        },
-    )
+    run_once(seed, &Settings { keep_lines: KEPT_LINES, ..settings.clone() })
 }
 
 fn run_once(seed: u64, settings: &Settings) -> Outcome {

@@ -25,7 +25,8 @@ fn settings() -> Settings {
         Ok(other) => panic!("LICTREE_SET_BACKS={other} is neither primary nor all"),
         Err(_) => Whose::Relays,
     };
-    Settings { virtual_ms, set_backs, ..Settings::default() }
+    let keep_lines = variable("LICTREE_KEEP_LINES", 0) as usize;
+    Settings { virtual_ms, set_backs, keep_lines, ..Settings::default() }
 }
 
 /// Failures shown before a run of many seeds gives up.
