@@ -2,6 +2,7 @@
 //!
 //! - `site`: a tree in a folder of its own: identities, configurations, processes.
 //! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
+//! - `backup`: servers that come back from one, and what is no backup.
 //! - `doctor`: what is found to be wrong with a server.
 //! - `expiry`: servers whose certificate has ended.
 //! - `joining`: who comes into a tree by a code, in several tries.
@@ -26,6 +27,9 @@ mod site;
 
 #[path = "cluster/access.rs"]
 mod access;
+
+#[path = "cluster/backup.rs"]
+mod backup;
 
 #[path = "cluster/cost.rs"]
 mod cost;

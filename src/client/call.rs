@@ -23,6 +23,12 @@ pub(super) enum Method {
     Post,
 }
 
+/// The head of an answer; its body comes as long as this is kept.
+pub(super) struct Answer {
+    pub(super) response: Response<Incoming>,
+    pub(super) _connection: AbortOnDropHandle<()>,
+}
+
 impl Client {
     /// Sends `body` to `path` and reads the answer, all within `deadline`.
     pub(super) async fn call<T: DeserializeOwned>(
@@ -33,21 +39,21 @@ impl Client {
         deadline: Duration,
     ) -> Result<T, ClientError> {
         let whole = self.exchange(method, path, body);
-        let Ok(answered) = tokio::time::timeout(deadline, whole).await else {
-            let hint = "ask again: what was asked twice is done once; is the machine overloaded?";
-            let why = format!("none came within {} s", deadline.as_secs());
-            return Err(self.unreachable(why, hint));
-        };
-        let (status, bytes) = answered?;
+        let answered = tokio::time::timeout(deadline, whole).await;
+        let (status, bytes) = answered.map_err(|_| self.late(deadline))??;
         if status.is_success() {
             return serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error));
         }
-        let told: ErrorBody =
-            serde_json::from_slice(&bytes).map_err(|error| self.unreadable(error))?;
-        if status.is_server_error() {
-            return Err(ClientError::Unable(told.error));
+        Err(self.told(status, &bytes))
+    }
+
+    /// What an answer says that is no success.
+    pub(super) fn told(&self, status: StatusCode, bytes: &[u8]) -> ClientError {
+        match serde_json::from_slice::<ErrorBody>(bytes) {
+            Ok(told) if status.is_server_error() => ClientError::Unable(told.error),
+            Ok(told) => ClientError::Refused(told.error),
+            Err(error) => self.unreadable(error),
         }
-        Err(ClientError::Refused(told.error))
     }
 
     async fn exchange(
@@ -56,14 +62,24 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
+        // The connection ends with this call.
+        let Answer { response, _connection } = self.send(method, path, body).await?;
+        Ok((response.status(), self.body_of(response).await?))
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Answer, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.deaf(&error))?;
-        let broken = |error: hyper::Error| {
-            self.unreachable(error.to_string(), "look at the server's log, then ask again")
-        };
+        let broken = |error: hyper::Error| self.broken(error.to_string());
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        // Held so that the connection ends with this call.
-        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let connection = tokio::spawn(async move { drop(connection.await) });
+        let connection = AbortOnDropHandle::new(connection);
         let method = match method {
             Method::Get => hyper::Method::GET,
             Method::Post => hyper::Method::POST,
@@ -76,20 +92,29 @@ impl Client {
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.unreadable(error))?;
         let response = sender.send_request(request).await.map_err(broken)?;
-        Ok((response.status(), self.body_of(response).await?))
+        Ok(Answer { response, _connection: connection })
     }
 
-    async fn body_of(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    pub(super) async fn body_of(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
         let bytes_max = self.limits.answer_bytes_max;
         match Limited::new(response.into_body(), bytes_max).collect().await {
             Ok(whole) => Ok(whole.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => {
                 Err(self.unreadable(format!("it has more than {bytes_max} bytes")))
             }
-            Err(error) => {
-                Err(self.unreachable(error.to_string(), "look at the server's log, then ask again"))
-            }
+            Err(error) => Err(self.broken(error.to_string())),
         }
+    }
+
+    /// The answer broke off.
+    pub(super) fn broken(&self, why: String) -> ClientError {
+        self.unreachable(why, "look at the server's log, then ask again")
+    }
+
+    /// There was none in time.
+    pub(super) fn late(&self, deadline: Duration) -> ClientError {
+        let hint = "ask again: what was asked twice is done once; is the machine overloaded?";
+        self.unreachable(format!("none came within {} s", deadline.as_secs()), hint)
     }
 
     fn deaf(&self, error: &std::io::Error) -> ClientError {

@@ -5,17 +5,20 @@
 //!   Client ── HTTP/1.1, JSON, one connection a call ──► DATA/lictree.sock ── edge::api
 //! ```
 //!
+//! - `backup`: a server's state, as it comes.
 //! - `call`: one request and its answer, within a deadline and a size.
 //! - `contract`: the bodies that both sides of the socket speak; `edge::api` answers with them.
 //! - `error`: a refusal by the server, or why there was no answer.
 //!
 //! Invariant: a call ends, with an answer or with a [`ClientError`] that names the next step.
 
+mod backup;
 mod call;
 pub mod contract;
 mod error;
 mod scan;
 
+pub use backup::BackupFailed;
 pub use error::{ClientError, UNREACHABLE, UNREADABLE_ANSWER};
 
 use crate::model::audit::AuditView;
@@ -52,6 +55,8 @@ pub struct ClientLimits {
     pub import_deadline: Duration,
     /// The longest answer. Default 64 MiB.
     pub answer_bytes_max: usize,
+    /// The longest backup, which is not kept in memory. Default 64 GiB.
+    pub backup_bytes_max: u64,
 }
 
 impl Default for ClientLimits {
@@ -60,6 +65,7 @@ impl Default for ClientLimits {
             deadline: Duration::from_secs(30),
             import_deadline: Duration::from_secs(600),
             answer_bytes_max: 64 << 20,
+            backup_bytes_max: 64 << 30,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Owner ─ LogJob ─► queue (bounded) ─► log thread: all that waits, one append, one sync ─┐
-//!         ─ Checkpoint ─► (one place) ─► rows thread: one commit ──────────────────────────┤
+//!         ─ RowsJob ─► (one place) ─► rows thread: one commit ─────────────────────────────┤
 //!         ◄──────────────────────────── watch of Progress: latest only ────────────────────┘
 //! ```
 //!
@@ -12,10 +12,10 @@
 use crate::daemon::DaemonError;
 use crate::daemon::witness::Witness;
 use crate::model::log::{Checkpoint, LogBatch, LogPosition};
-use crate::store::{LogStore, RowStore};
+use crate::store::{LogStore, RowStore, RowsPicture};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// What is durable so far.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +36,16 @@ pub(super) enum LogJob {
     Attest,
 }
 
+/// Rows to save, and who wants to see all of them when they are.
+pub(super) struct RowsJob {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) pictures: Vec<oneshot::Sender<RowsPicture>>,
+}
+
 /// The owner's side of both threads. They end when it is dropped.
 pub(super) struct Disk {
     log: mpsc::Sender<LogJob>,
-    rows: mpsc::Sender<Checkpoint>,
+    rows: mpsc::Sender<RowsJob>,
     progress: watch::Receiver<Progress>,
     threads: [JoinHandle<()>; 2],
 }
@@ -54,12 +60,12 @@ impl Disk {
         let (report, progress) = watch::channel(Progress::default());
         let report = Arc::new(report);
         let (to_log, log_jobs) = mpsc::channel(log_queue_max);
-        let (to_rows, checkpoints) = mpsc::channel(1);
+        let (to_rows, rows_jobs) = mpsc::channel(1);
         let log_thread = spawn("lictree-log", &report, move |report| {
             keep_log((log, witness), log_jobs, log_queue_max, report)
         })?;
         let rows_thread =
-            spawn("lictree-rows", &report, move |report| keep_rows(rows, checkpoints, report))?;
+            spawn("lictree-rows", &report, move |report| keep_rows(rows, rows_jobs, report))?;
         Ok(Disk { log: to_log, rows: to_rows, progress, threads: [log_thread, rows_thread] })
     }
 
@@ -74,8 +80,8 @@ impl Disk {
     }
 
     /// Hands a checkpoint to the rows' thread; waits while one is being saved.
-    pub(super) async fn save_rows(&self, checkpoint: Checkpoint) -> Result<(), DaemonError> {
-        self.rows.send(checkpoint).await.map_err(|_| self.ended())
+    pub(super) async fn save_rows(&self, job: RowsJob) -> Result<(), DaemonError> {
+        self.rows.send(job).await.map_err(|_| self.ended())
     }
 
     /// Waits for further progress. Nothing is lost when this is dropped while it waits.
@@ -168,16 +174,20 @@ fn keep_log(
 
 fn keep_rows(
     mut store: RowStore,
-    mut checkpoints: mpsc::Receiver<Checkpoint>,
+    mut jobs: mpsc::Receiver<RowsJob>,
     report: &watch::Sender<Progress>,
 ) -> Result<(), DaemonError> {
-    while let Some(checkpoint) = checkpoints.blocking_recv() {
+    while let Some(RowsJob { checkpoint, pictures }) = jobs.blocking_recv() {
         // What the rows stand at is agreed; more need not be known to start from them.
         store.checkpoint(&checkpoint, checkpoint.at.index)?;
         report.send_modify(|progress| {
             progress.checkpoints += 1;
             progress.rows_at = checkpoint.at;
         });
+        for asked in pictures {
+            // Reading it is not for this thread. Whoever asked may have left.
+            drop(asked.send(store.picture()?));
+        }
     }
     Ok(())
 }
@@ -215,11 +225,14 @@ mod tests {
             disk.advanced().await;
         }
         let at = LogPosition { index: 20, term: 1 };
-        disk.save_rows(Checkpoint { at, rows: Vec::new() }).await.unwrap();
+        let (asked, picture) = oneshot::channel();
+        let checkpoint = Checkpoint { at, rows: Vec::new() };
+        disk.save_rows(RowsJob { checkpoint, pictures: vec![asked] }).await.unwrap();
         while disk.progress().checkpoints < 1 {
             disk.advanced().await;
         }
         assert_eq!(disk.progress().rows_at, at);
+        assert_eq!(picture.await.unwrap().at(), at);
         assert!(disk.progress().failed.is_none());
         disk.stop();
     }

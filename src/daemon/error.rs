@@ -93,6 +93,7 @@ fn store_code(error: &StoreError) -> &'static str {
         | StoreError::TooLarge { .. }
         | StoreError::Io { .. }
         | StoreError::Write { .. }
+        | StoreError::Closed { .. }
         | StoreError::Failed { .. } => "LT0504",
         StoreError::OutOfOrder { .. } => "LT0506",
     }

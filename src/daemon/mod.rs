@@ -13,6 +13,7 @@
 //! - `owner`: the one task that holds `server::Server`. `port`: how requests reach it.
 //! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
+//! - `backup`: a server's state and files as one file, and a data folder made of it.
 //! - `disk`: the threads of log and rows; `witness`: whether a folder is the newest there
 //!   was. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `pace`: how fast it may be; `links`: all of them; `uplink`,
@@ -26,6 +27,7 @@
 pub mod settings;
 pub mod start;
 
+pub mod backup;
 pub mod keyring;
 pub mod pace;
 pub mod port;

@@ -7,7 +7,7 @@
 
 use crate::daemon::DaemonError;
 use crate::daemon::clock::{Clock, wall};
-use crate::daemon::disk::{Disk, LogJob};
+use crate::daemon::disk::{Disk, LogJob, RowsJob};
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{Links, close_code, farewell};
 use crate::daemon::pace::Paces;
@@ -22,6 +22,7 @@ use crate::net::{FrameSender, Identity};
 use crate::server::Server;
 use crate::server::effect::Effect;
 use crate::server::input::{Input, Side};
+use crate::store::RowsPicture;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(crate) enum Event {
     },
     /// Somebody wants to know how much of the limits is in use.
     Measured(oneshot::Sender<Usage>),
+    /// Somebody wants all rows as they are now, for a backup.
+    Pictured(oneshot::Sender<RowsPicture>),
     /// Somebody wants to know whether the owner still takes in what waits.
     Pinged(oneshot::Sender<()>),
     LinkUp {
@@ -93,6 +96,8 @@ pub(super) struct Owner {
     /// The same for checkpoints, counted.
     checkpoints_begun: u64,
     checkpoints_done: u64,
+    /// Who waits for a checkpoint to be saved, to see all rows as they are then.
+    pictures: Vec<oneshot::Sender<RowsPicture>>,
     /// The witness follows this log, whatever it knew at the start.
     attested: bool,
 }
@@ -112,6 +117,7 @@ impl Owner {
             persisted: 0,
             checkpoints_begun: 0,
             checkpoints_done: 0,
+            pictures: Vec::new(),
             attested: false,
         }
     }
@@ -168,6 +174,12 @@ impl Owner {
                 let id = RequestId(self.request_last);
                 self.asked.insert(id, answer);
                 server.handle(now, Input::Request { id, request: *request });
+            }
+            // The next checkpoint has all that was answered until now.
+            Event::Pictured(answer) => {
+                self.pictures.retain(|waiting| !waiting.is_closed());
+                self.pictures.push(answer);
+                server.handle(now, Input::CheckpointNow);
             }
             Event::Measured(answer) => drop(answer.send(self.usage(now))),
             // Whoever asked may have left.
@@ -255,7 +267,8 @@ impl Owner {
                 }
                 Effect::Checkpoint(checkpoint) => {
                     self.checkpoints_begun += 1;
-                    self.parts.disk.save_rows(checkpoint).await?;
+                    let pictures = std::mem::take(&mut self.pictures);
+                    self.parts.disk.save_rows(RowsJob { checkpoint, pictures }).await?;
                 }
                 Effect::CutLog(position) => self.parts.disk.log(LogJob::Cut(position)).await?,
                 Effect::Certify { ticket, job } => {

@@ -1,7 +1,9 @@
 //! How requests of people reach the owner, from any task.
 
 use crate::daemon::owner::{Event, Usage};
+use crate::model::log::{Checkpoint, LogPosition, RowChange};
 use crate::model::request::{Answer, Request};
+use crate::store::{self, FolderFiles, FolderMeta, LossyDisk, RowStore, RowsPicture, StoreLimits};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,7 +24,11 @@ pub struct Port {
 }
 
 /// The other end of a port where no server stands: for tests of who asks.
-pub struct PortTwin(mpsc::Receiver<Event>);
+pub struct PortTwin {
+    asked: mpsc::Receiver<Event>,
+    /// The rows of the last picture that was given.
+    kept: Option<RowStore>,
+}
 
 impl Port {
     pub(super) fn new(inbox: mpsc::Sender<Event>, patience: Duration) -> Port {
@@ -32,7 +38,7 @@ impl Port {
     /// A port that nobody serves yet, and the end that answers.
     pub fn with_twin(patience: Duration) -> (Port, PortTwin) {
         let (inbox, asked) = mpsc::channel(16);
-        (Port { inbox, patience }, PortTwin(asked))
+        (Port { inbox, patience }, PortTwin { asked, kept: None })
     }
 
     /// How long this port waits for an answer.
@@ -64,6 +70,19 @@ impl Port {
         tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
     }
 
+    /// Everything that the server must remember, as it is now: with all that was answered until
+    /// here. Others decide and write meanwhile; while it is kept, the rows' file grows.
+    pub async fn picture(&self) -> Result<RowsPicture, AskError> {
+        let (answer, answered) = oneshot::channel();
+        let whole = async {
+            let event = Event::Pictured(answer);
+            self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
+            answered.await.map_err(|_| AskError::Stopping)
+        };
+        let late = AskError::TooLate(self.patience);
+        tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
+    }
+
     /// Waits until the owner has taken this in behind everything that came before it, however
     /// long that takes: whoever pings decides what a long wait means.
     pub async fn ping(&self) -> Result<(), AskError> {
@@ -76,7 +95,7 @@ impl Port {
 impl PortTwin {
     /// Answers the next request by `judge`; nothing when no port is left.
     pub async fn answer(&mut self, judge: impl FnOnce(Request) -> Answer) -> Option<()> {
-        match self.0.recv().await? {
+        match self.asked.recv().await? {
             // Whoever asked may have left.
             Event::Asked { request, answer } => drop(answer.send(Box::new(judge(*request)))),
             _ => return None,
@@ -86,16 +105,31 @@ impl PortTwin {
 
     /// Answers the next look at the limits with nothing; nothing when something else came.
     pub async fn measured(&mut self) -> Option<()> {
-        match self.0.recv().await? {
+        match self.asked.recv().await? {
             Event::Measured(answer) => drop(answer.send(Usage::default())),
             _ => return None,
         }
         Some(())
     }
 
+    /// Answers the next look at everything with these rows; nothing when something else came.
+    pub async fn pictured(&mut self, folder: &FolderMeta, rows: Vec<RowChange>) -> Option<()> {
+        let Event::Pictured(answer) = self.asked.recv().await? else { return None };
+        let disk = LossyDisk::new();
+        store::create_on(FolderFiles::on(&disk), folder).ok()?;
+        let files = FolderFiles::on(&disk);
+        let (_, mut kept, _) = store::open_on(files, &StoreLimits::default()).ok()?;
+        let at = LogPosition { index: 1, term: 1 };
+        kept.checkpoint(&Checkpoint { at, rows }, at.index).ok()?;
+        // Whoever asked may have left.
+        drop(answer.send(kept.picture().ok()?));
+        self.kept = Some(kept);
+        Some(())
+    }
+
     /// The next ping, to be answered or not; nothing when something else came.
     pub async fn ping(&mut self) -> Option<oneshot::Sender<()>> {
-        match self.0.recv().await? {
+        match self.asked.recv().await? {
             Event::Pinged(answer) => Some(answer),
             _ => None,
         }

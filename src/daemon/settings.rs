@@ -10,8 +10,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The name of a server's configuration where it lies in its data folder.
+pub const CONFIG_NAME: &str = "lictree.toml";
 /// The folder of identities and the folder of stores in a data folder.
-const IDENTITY: &str = "identity";
+pub(super) const IDENTITY: &str = "identity";
 const STATE: &str = "state";
 
 /// Everything that makes one daemon differ from another.

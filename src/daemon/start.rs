@@ -259,8 +259,8 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), Da
 }
 
 /// Stands in a data folder from the first start on.
-const STATE_MADE: &str = "state.made";
-const MARK_TEXT: &str = "This server has state. If the folder state/ is gone, it was lost: bring\n\
+pub(super) const STATE_MADE: &str = "state.made";
+pub(super) const MARK_TEXT: &str = "This server has state. If the folder state/ is gone, it was lost: bring\n\
     it back from a backup. Remove this file only to begin anew, with nothing.\n";
 
 fn founding(settings: &Settings, recovered: &Recovered) -> Result<Founding, StartError> {

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::daemon::registrar::{AUTHORITY, Registrar};
+pub use crate::daemon::settings::CONFIG_NAME;
 use crate::daemon::settings::identity_dir;
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
@@ -16,8 +17,6 @@ use crate::wire::license_file::VendorPublicKey;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The name of a server's configuration file in its folder.
-pub const CONFIG_NAME: &str = "lictree.toml";
 /// The port that servers listen on when none is named.
 pub const PORT: u16 = 4_747;
 /// How long an identity is valid: two years.

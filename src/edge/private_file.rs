@@ -10,30 +10,65 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Writes a new file (0600), durably. One that is there is never overwritten.
 pub fn create(path: &Path, text: &str) -> Result<(), Error> {
-    let aside = write_aside(path, text)?;
-    // Unlike renaming, linking fails where a file is.
-    let linked = std::fs::hard_link(&aside, path);
-    std::fs::remove_file(&aside)?;
-    linked.and_then(|()| sync_folder(path))
+    let mut file = FileAside::begin(path)?;
+    file.write(text.as_bytes())?;
+    file.keep_new()
 }
 
 /// Writes a file (0600), durably, in the place of the one that may be there.
 pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::rename(write_aside(path, text)?, path).and_then(|()| sync_folder(path))
+    let mut file = FileAside::begin(path)?;
+    file.write(text.as_bytes())?;
+    file.keep()
 }
 
-fn write_aside(path: &Path, text: &str) -> Result<PathBuf, Error> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    let aside = path.with_file_name(name);
-    match std::fs::remove_file(&aside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// A file (0600) that is written beside its place, and removed unless it is kept.
+pub struct FileAside {
+    file: File,
+    aside: PathBuf,
+    path: PathBuf,
+}
+
+impl FileAside {
+    /// What an earlier try left there is removed.
+    pub fn begin(path: &Path) -> Result<FileAside, Error> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".partial");
+        let (aside, path) = (path.with_file_name(name), path.to_path_buf());
+        match std::fs::remove_file(&aside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        Ok(FileAside { file, aside, path })
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    Ok(aside)
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes)
+    }
+
+    /// Puts it in its place, durably. One that is there is never overwritten.
+    pub fn keep_new(self) -> Result<(), Error> {
+        self.file.sync_all()?;
+        // Unlike renaming, linking fails where a file is.
+        std::fs::hard_link(&self.aside, &self.path)?;
+        std::fs::remove_file(&self.aside)?;
+        sync_folder(&self.path)
+    }
+
+    /// The same, in the place of the one that may be there.
+    fn keep(self) -> Result<(), Error> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.aside, &self.path)?;
+        sync_folder(&self.path)
+    }
+}
+
+impl Drop for FileAside {
+    fn drop(&mut self) {
+        // Where it was kept, it is gone.
+        let _ = std::fs::remove_file(&self.aside);
+    }
 }
 
 fn sync_folder(path: &Path) -> Result<(), Error> {
@@ -73,6 +108,10 @@ mod tests {
         assert_eq!(read(&path).unwrap(), "secret");
         replace(&path, "newer").unwrap();
         assert_eq!(read(&path).unwrap(), "newer");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut other = FileAside::begin(&folder.path().join("other")).unwrap();
+        other.write(b"half").unwrap();
+        drop(other);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("chmod 600"));

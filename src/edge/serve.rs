@@ -140,11 +140,13 @@ fn run(
         move |why| Failure::Process { what, why }
     };
     // One thread serves all; others come only to read an import, to look up a user, or the names
-    // of machines that a scan found. Names may hang: they must not take the places of the others.
+    // of machines that a scan found, or to give out a backup. The last two may take long: they must
+    // not take the places of the others.
     let names_at_once = configuration.limits.scan.names_at_once;
+    let backups_at_once = configuration.limits.api.backups_max;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS + names_at_once)
+        .max_blocking_threads(BLOCKING_THREADS + names_at_once + backups_at_once)
         .thread_keep_alive(Duration::from_secs(1))
         .build()
         .map_err(failed("start the runtime"))?;

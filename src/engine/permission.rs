@@ -87,6 +87,7 @@ operations! {
     ShowRecovery    "recovery.show"    Get  "/v1/recovery"        OPERATORS;
     BeginRecovery   "recovery.begin"   Post "/v1/recovery/begin"  OPERATORS;
     EndRecovery     "recovery.end"     Post "/v1/recovery/end"    OPERATORS;
+    CreateBackup    "backup.create"    Post "/v1/backup"          OPERATORS;
     ListLicenses    "license.list"     Get  "/v1/licenses"        OPERATORS;
     RegisterLicense "license.register" Post "/v1/licenses"        OPERATORS;
     SetHolding      "holding.set"      Post "/v1/holdings"        PRIMARY_ONLY;
@@ -211,6 +212,7 @@ mod tests {
         recovery.show yes yes no no
         recovery.begin yes yes no no
         recovery.end yes yes no no
+        backup.create yes yes no no
         license.list yes yes no no
         license.register yes yes no no
         holding.set yes no no no

@@ -121,6 +121,13 @@ impl DurableFile {
             .map_err(|trouble| opened(&self.name, trouble))
     }
 
+    /// A consistent picture that stays as it is while this file is written.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        self.check_usable()?;
+        guarded(|| Ok(self.database()?.begin_read()?))
+            .map_err(|trouble| opened(&self.name, trouble))
+    }
+
     /// Carries out `change` and returns when it is durable; `number` is this commit's number for
     /// the witness. Any error means that this file takes nothing more.
     pub(crate) fn commit<T>(
@@ -218,7 +225,7 @@ pub(crate) fn write_state(transaction: &WriteTransaction, state: &[u8]) -> Resul
     Ok(())
 }
 
-fn guarded<T>(call: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
@@ -227,7 +234,7 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
 }
 
 /// What a trouble while opening or reading means.
-fn opened(name: &str, trouble: Trouble) -> StoreError {
+pub(crate) fn opened(name: &str, trouble: Trouble) -> StoreError {
     const DAMAGE: [ErrorKind; 3] =
         [ErrorKind::InvalidData, ErrorKind::UnexpectedEof, ErrorKind::InvalidInput];
     match trouble {
@@ -235,6 +242,7 @@ fn opened(name: &str, trouble: Trouble) -> StoreError {
         Trouble::Redb(redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) => {
             StoreError::AlreadyServed { file: name.to_string() }
         }
+        Trouble::Redb(redb::Error::DatabaseClosed) => StoreError::Closed { file: name.to_string() },
         Trouble::Redb(redb::Error::Io(error)) if !DAMAGE.contains(&error.kind()) => {
             StoreError::io(name, "reading", error)
         }

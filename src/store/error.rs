@@ -66,6 +66,9 @@ pub enum StoreError {
          then start again"
     )]
     Write { file: String, found: String },
+    /// Only of a picture that is kept longer than its store.
+    #[error("{file} was closed while it was read: the server stops")]
+    Closed { file: String },
     /// Every call after the first failed write.
     #[error("{file} takes nothing more since a write to it failed; stop, and start again")]
     Failed { file: String },

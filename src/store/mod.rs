@@ -6,6 +6,7 @@
 //!   engine ─Checkpoint► RowStore ──► rows.redb  rows, the position they stand at (another)
 //!                           │            └─ rows.witness
 //!   start:  open(dir) ──► LogStore, RowStore, Recovered (rows, the log above them, hard state)
+//!   backup: RowStore ──RowsPicture──► the rows of one moment ──► backup: frames of one file
 //! ```
 //!
 //! Invariants:
@@ -19,11 +20,14 @@
 //! Rows are opaque bytes here; `record` gives them meaning. Both stores block; each belongs to
 //! one thread. [`LossyDisk`] stands in for the disk in tests and loses what was not synced.
 
+pub mod backup;
+
 mod backend;
 mod durable;
 mod error;
 mod folder;
 mod log;
+mod picture;
 mod rows;
 mod value;
 mod witness;
@@ -37,4 +41,5 @@ pub use folder::{
     FolderFiles, FolderMeta, Recovered, StoreLimits, create, create_on, open, open_on,
 };
 pub use log::LogStore;
+pub use picture::RowsPicture;
 pub use rows::RowStore;

@@ -8,19 +8,21 @@ use crate::model::log::{Checkpoint, LogPosition, RowChange};
 use crate::store::durable::{DurableFile, Trouble, write_state};
 use crate::store::error::StoreError;
 use crate::store::folder::{FolderMeta, StoreLimits};
+use crate::store::picture::RowsPicture;
 use crate::store::value::{bytes_of, carried_sum, numbers, place, seal, unseal};
-use redb::{ReadableTable, StorageBackend, Table, TableDefinition};
+use redb::{ReadTransaction, ReadableTable, StorageBackend, Table, TableDefinition};
+use std::ops::ControlFlow;
 
 /// Key: the row's table number, then its own key.
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 
 /// What the rows file says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct RowsState {
-    at: LogPosition,
+pub(crate) struct RowsState {
+    pub(crate) at: LogPosition,
     /// The highest entry known as agreed when the checkpoint was written.
     commit: u64,
-    rows: u64,
+    pub(crate) rows: u64,
     /// All rows' checksums, added up and wrapped.
     sum: u64,
     commits: u64,
@@ -116,27 +118,20 @@ impl RowStore {
     /// consistent picture, and returns the position they stand at. Every row is checked; what
     /// `take` got is worth something only after an `Ok`.
     pub fn load(&self, mut take: impl FnMut(u8, &[u8], &[u8])) -> Result<LogPosition, StoreError> {
-        self.file.read(|transaction| {
-            let (mut rows, mut sum) = (0, 0_u64);
-            for item in transaction.open_table(ROWS)?.iter()? {
-                let (key, value) = item?;
-                let (key, value) = (key.value(), value.value());
-                let (Some((table, own_key)), Some(body)) =
-                    (key.split_first(), unseal(place::ROWS, key, value))
-                else {
-                    return Err(self.file.refusal(format!("the checksum of row {rows} is wrong")));
-                };
-                rows += 1;
-                sum = sum.wrapping_add(carried_sum(value));
-                take(*table, own_key, body);
-            }
-            if (rows, sum) != (self.state.rows, self.state.sum) {
-                let should = self.state.rows;
-                let shown = format!("it holds {rows} rows, not the {should} that were written");
-                return Err(self.file.refusal(shown));
-            }
-            Ok(self.state.at)
-        })
+        let all = |table: u8, key: &[u8], value: &[u8]| {
+            take(table, key, value);
+            ControlFlow::Continue(())
+        };
+        let loaded = self.file.read(|transaction| {
+            let refused = |found| self.file.refusal(found);
+            read_rows(transaction, &self.state, all).map_err(|wrong| wrong.or(refused))
+        });
+        loaded.map(|_| self.state.at)
+    }
+
+    /// The rows as they are now, for a thread that reads them while this one goes on writing.
+    pub fn picture(&self) -> Result<RowsPicture, StoreError> {
+        RowsPicture::of(&self.file, self.state)
     }
 
     /// All rows at once, as a checkpoint that leads from nothing to them.
@@ -209,6 +204,57 @@ impl RowStore {
         }
         Ok(())
     }
+}
+
+/// What is wrong with rows that are read.
+pub(crate) enum Wrong {
+    Trouble(Trouble),
+    Found(String),
+}
+
+impl Wrong {
+    /// As a trouble; `refused` names the file.
+    pub(crate) fn or(self, refused: impl FnOnce(String) -> Trouble) -> Trouble {
+        match self {
+            Wrong::Trouble(trouble) => trouble,
+            Wrong::Found(found) => refused(found),
+        }
+    }
+}
+
+impl<E: Into<redb::Error>> From<E> for Wrong {
+    fn from(error: E) -> Wrong {
+        Wrong::Trouble(error.into().into())
+    }
+}
+
+/// Reads rows until `take` has enough of them; when it took all, they are what `state` says.
+pub(crate) fn read_rows(
+    transaction: &ReadTransaction,
+    state: &RowsState,
+    mut take: impl FnMut(u8, &[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Wrong> {
+    let (mut rows, mut sum) = (0, 0_u64);
+    for item in transaction.open_table(ROWS)?.iter()? {
+        let (key, value) = item?;
+        let (key, value) = (key.value(), value.value());
+        let (Some((table, own_key)), Some(body)) =
+            (key.split_first(), unseal(place::ROWS, key, value))
+        else {
+            return Err(Wrong::Found(format!("the checksum of row {rows} is wrong")));
+        };
+        rows += 1;
+        sum = sum.wrapping_add(carried_sum(value));
+        if take(*table, own_key, body).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    if (rows, sum) != (state.rows, state.sum) {
+        let should = state.rows;
+        let shown = format!("it holds {rows} rows, not the {should} that were written");
+        return Err(Wrong::Found(shown));
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Writes or removes one row and keeps number and sum right.

@@ -10,7 +10,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-const CHECKSUM_LEN: usize = 8;
+pub(crate) const CHECKSUM_LEN: usize = 8;
 
 /// What the checksum calls the tables; the numbers are part of the format.
 pub(crate) mod place {
@@ -18,6 +18,8 @@ pub(crate) mod place {
     pub(crate) const ENTRIES: u8 = 2;
     pub(crate) const ROWS: u8 = 3;
     pub(crate) const WITNESS: u8 = 4;
+    /// A frame of a backup.
+    pub(crate) const BACKUP: u8 = 5;
 }
 
 fn checksum(place: u8, key: &[u8], body: &[u8]) -> [u8; CHECKSUM_LEN] {

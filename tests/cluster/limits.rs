@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::Path;
 
 /// The limits that are levels of the whole server.
-const LEVELS: [&str; 27] = [
+const LEVELS: [&str; 28] = [
+    "api.backups_max",
     "api.connections_max",
     "api.imports_max",
     "api.surveys_max",

@@ -13,6 +13,7 @@
 //!   where it can.
 //! - A check answers whether the bytes were taken, and panics where the reader is wrong.
 
+mod backups;
 mod certificates;
 mod configuration;
 mod imports;
@@ -57,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "row", check: records::row, shape: Shape::Keyed },
     Target { name: "key", check: records::key, shape: Shape::Bytes },
     Target { name: "meta", check: records::meta, shape: Shape::Bytes },
+    Target { name: "backup", check: backups::whole, shape: Shape::Bytes },
+    Target { name: "backup_part", check: backups::part, shape: Shape::Message(1) },
     Target { name: "license", check: secrets::license, shape: Shape::Text },
     Target { name: "vendor_key", check: secrets::vendor_key, shape: Shape::Text },
     Target { name: "join_code", check: secrets::join_code, shape: Shape::Text },

@@ -1,9 +1,13 @@
 //! Where inputs lie, and those that are made of golden files and of this project's own writers.
 
 use lictree::model::enrolment::{CertificateAnswer, Grant, InviteId};
+use lictree::model::holding::Role;
+use lictree::model::log::LogPosition;
 use lictree::model::name::TreeName;
 use lictree::model::refusal::Refusal;
+use lictree::model::time::Timestamp;
 use lictree::store::FolderMeta;
+use lictree::store::backup::{BackupHead, BackupWriter, KeptFile, RowsPiece};
 use lictree::wire::join::{JoinCode, JoinRequest, encode_join_reply, encode_join_request};
 use std::path::{Path, PathBuf};
 
@@ -83,7 +87,8 @@ pub fn seeds() -> Vec<(PathBuf, Vec<u8>)> {
             seeds.push((target, format!("golden-{name}"), bytes));
         }
     }
-    seeds.extend(written().map(|(target, name, bytes)| (target, name.to_string(), bytes)));
+    let written = written().chain(backups());
+    seeds.extend(written.map(|(target, name, bytes)| (target, name.to_string(), bytes)));
     let path = |(target, name, bytes)| (root().join(target).join(name), bytes);
     seeds.into_iter().map(path).collect()
 }
@@ -114,6 +119,38 @@ fn written() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
         ("join_reply", "waiting", encode_join_reply(&CertificateAnswer::Waiting)),
         ("join_reply", "refused", encode_join_reply(&refused)),
         ("frame", "three", frames),
+    ]
+    .into_iter()
+}
+
+/// A backup, and each of its parts.
+fn backups() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
+    let (tree, server) = ("acme".parse().unwrap(), "hq".parse().unwrap());
+    let head = BackupHead {
+        folder: FolderMeta { tree, server, incarnation: 7 },
+        role: Role::Primary,
+        taken_at: Timestamp(1_800_000_000_000),
+        at: LogPosition { index: 412, term: 3 },
+        rows: 2,
+        software: "lictree 0.1.0".to_string(),
+    };
+    let mut piece = RowsPiece::default();
+    piece.put(1, b"key", b"value");
+    piece.put(2, b"other", b"");
+    let file = KeptFile::new("identity/identity.pem", b"a certificate".to_vec()).unwrap();
+    let (mut writer, beginning) = BackupWriter::begin(&head);
+    let parts = [beginning, writer.rows(&piece), writer.file(&file), writer.end()];
+    let whole = parts.concat();
+    let magic = b"lictree backup\n".len();
+    // Kind and body, without length and checksum.
+    let bare = |frame: &[u8]| [&frame[..1], &frame[13..]].concat();
+    let [head, rows, file, end] = parts;
+    [
+        ("backup", "primary", whole),
+        ("backup_part", "head", bare(&head[magic..])),
+        ("backup_part", "rows", bare(&rows)),
+        ("backup_part", "file", bare(&file)),
+        ("backup_part", "end", bare(&end)),
     ]
     .into_iter()
 }

@@ -31,6 +31,8 @@ pub(super) enum Failure {
     TooLate(Duration),
     /// As many imports as may be are under way.
     ImportBusy,
+    /// The same of backups.
+    BackupBusy,
     /// The server answered another question: a fault of the program.
     Unexpected,
 }
@@ -53,7 +55,7 @@ impl Failure {
             Failure::NotAdmitted => StatusCode::FORBIDDEN,
             Failure::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-            Failure::ImportBusy => StatusCode::TOO_MANY_REQUESTS,
+            Failure::ImportBusy | Failure::BackupBusy => StatusCode::TOO_MANY_REQUESTS,
             Failure::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Failure::TooLate(_) => StatusCode::GATEWAY_TIMEOUT,
             Failure::Unexpected => StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,6 +103,11 @@ impl Failure {
                 codes::IMPORT_BUSY,
                 "another import is under way",
                 "wait until it is done, then import again",
+            ),
+            Failure::BackupBusy => Refusal::new(
+                codes::BACKUP_BUSY,
+                "another backup of this server is being made",
+                "wait until it is done, then begin again",
             ),
             Failure::Unexpected => Refusal::new(
                 codes::UNEXPECTED_ANSWER,

@@ -49,9 +49,15 @@ fn at_the_door(api: &Api) -> Vec<(&'static str, usize)> {
     ]
 }
 
-fn at_the_socket(api: &Api) -> [(&'static str, usize); 3] {
+fn at_the_socket(api: &Api) -> [(&'static str, usize); 4] {
     let imports = api.0.limits.imports_max.saturating_sub(api.0.imports.available_permits());
     let connections = api.0.connections.load(Ordering::Relaxed);
     let surveys = api.0.limits.surveys_max.saturating_sub(api.0.surveys.available_permits());
-    [("connections_max", connections), ("imports_max", imports), ("surveys_max", surveys)]
+    let backups = api.0.limits.backups_max.saturating_sub(api.0.backups.available_permits());
+    [
+        ("connections_max", connections),
+        ("imports_max", imports),
+        ("surveys_max", surveys),
+        ("backups_max", backups),
+    ]
 }

@@ -16,6 +16,7 @@
 //! | `GET /v1/recovery` | | `RecoveryView` |
 //! | `POST /v1/recovery/begin` | | `{}` |
 //! | `POST /v1/recovery/end` | `DoingBody` | `{}` |
+//! | `POST /v1/backup` | | head and rows of a backup, as `store::backup` has them |
 //! | `GET` `POST /v1/licenses` | POST: a license file | `{"licenses":[…]}`, `LicenseView` |
 //! | `POST /v1/holdings` | `HoldingBody` | `HoldingOutcome` |
 //! | `GET /v1/servers`, `/v1/servers/NAME` | | `ServersView`, `ServerView` |
@@ -43,6 +44,7 @@
 //! Invariant: whatever comes, in whatever size or speed, costs bounded memory and time.
 
 mod access;
+mod backups;
 mod duplicates;
 mod enrolment;
 mod failure;
@@ -96,6 +98,10 @@ pub struct ApiLimits {
     pub imports_max: usize,
     /// Looks at all nodes at once (`range lacking`, `node duplicates`); further ones wait. 1.
     pub surveys_max: usize,
+    /// Backups at once; each holds back what the rows' file could give free, and a thread. 1.
+    pub backups_max: usize,
+    /// How long one backup may take; then it is broken off. 1 h.
+    pub backup_timeout: Duration,
     /// Machines handed to the server in one piece. 1,000.
     pub import_batch_max: usize,
     /// From a connection, or the answer before, to the end of a request's head. 10 s.
@@ -114,6 +120,8 @@ impl Default for ApiLimits {
             body_bytes_max: 1 << 20,
             imports_max: 1,
             surveys_max: 1,
+            backups_max: 1,
+            backup_timeout: Duration::from_secs(3_600),
             import_batch_max: 1_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
@@ -139,6 +147,8 @@ struct Inner {
     connections: AtomicUsize,
     imports: Semaphore,
     surveys: Semaphore,
+    /// Held by the thread that reads, however its reader left.
+    backups: Arc<Semaphore>,
 }
 
 /// What an API is made of.
@@ -163,6 +173,7 @@ impl Api {
             parts;
         let imports = Semaphore::new(limits.imports_max);
         let surveys = Semaphore::new(limits.surveys_max);
+        let backups = Arc::new(Semaphore::new(limits.backups_max));
         Api(Arc::new(Inner {
             port,
             vendor_keys,
@@ -175,6 +186,7 @@ impl Api {
             connections: AtomicUsize::new(0),
             imports,
             surveys,
+            backups,
         }))
     }
 

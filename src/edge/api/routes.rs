@@ -3,8 +3,8 @@
 //! There is no other way to a route, so none is without a row that says who may ask.
 
 use crate::edge::api::{
-    Api, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits, moves,
-    nodes, scans, views,
+    Api, backups, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits,
+    moves, nodes, scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
@@ -29,6 +29,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::ShowRecovery => on(by, views::recovery),
         Operation::BeginRecovery => on(by, enrolment::begin_recovery),
         Operation::EndRecovery => on(by, enrolment::end_recovery),
+        Operation::CreateBackup => on(by, backups::create),
         Operation::ListLicenses => on(by, licenses::list),
         Operation::RegisterLicense => on(by, licenses::register),
         Operation::SetHolding => on(by, holdings::set),

@@ -1,7 +1,8 @@
 //! Client and API over a real socket; a twin stands where the server would.
 
 use crate::client::contract::ImportFormat;
-use crate::client::{Client, ClientError, SOCKET_NAME};
+use crate::client::{BackupFailed, Client, ClientError, SOCKET_NAME};
+use crate::daemon::backup::{BackupReader, FolderMeta, Part};
 use crate::daemon::port::{Port, PortTwin};
 use crate::edge::api::{Access, Api, ApiLimits, ApiParts, ApiSocket};
 use crate::edge::import::ImportLimits;
@@ -9,6 +10,7 @@ use crate::engine::permission::{self, Method, Operation, TABLE};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceState;
 use crate::model::holding::Role;
+use crate::model::log::RowChange;
 use crate::model::node_query::{NodeFilter, NodeQuery, NodeSort};
 use crate::model::node_rows::NodeRows;
 use crate::model::refusal::Refusal;
@@ -26,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Stage {
     folder: tempfile::TempDir,
     socket: ApiSocket,
+    api: Api,
     twin: PortTwin,
     client: Client,
     vendor: VendorKey,
@@ -48,9 +51,10 @@ fn stage(limits: ApiLimits, patience: Duration) -> Stage {
         limits,
         import: ImportLimits::default(),
     });
-    let socket = ApiSocket::open(&folder.path().join(SOCKET_NAME), api, Access::new(None)).unwrap();
+    let path = folder.path().join(SOCKET_NAME);
+    let socket = ApiSocket::open(&path, api.clone(), Access::new(None)).unwrap();
     let client = Client::of_data_dir(folder.path());
-    Stage { folder, socket, twin, client, vendor, retired }
+    Stage { folder, socket, api, twin, client, vendor, retired }
 }
 
 fn usual() -> Stage {
@@ -443,6 +447,7 @@ async fn every_row_of_the_table_is_a_route() {
                 Operation::RemoveServer
                 | Operation::RotateAuthority
                 | Operation::BeginRecovery
+                | Operation::CreateBackup
                 | Operation::EndRecovery,
             ) => ("POST", "{}"),
             (Method::Post, Operation::EntitleServer) => ("POST", r#"{"title":"x"}"#),
@@ -477,6 +482,8 @@ async fn every_row_of_the_table_is_a_route() {
         let first = match row.operation {
             Operation::ShowLacking => Operation::ListRanges,
             Operation::ListDuplicates => Operation::ListNodes,
+            // Whose it is; then the rows, which are no request.
+            Operation::CreateBackup => Operation::ShowStatus,
             other => other,
         };
         assert_eq!(asked, Some(first), "{}: {answer}", row.name);
@@ -485,6 +492,70 @@ async fn every_row_of_the_table_is_a_route() {
         let code = if license { "LT0210" } else { "LT0999" };
         assert!(answer.contains(code), "{}: {answer}", row.name);
     }
+}
+
+fn folder() -> FolderMeta {
+    FolderMeta { tree: "acme".parse().unwrap(), server: "hq".parse().unwrap(), incarnation: 7 }
+}
+
+fn row(number: u64, bytes: usize) -> RowChange {
+    RowChange { table: 9, key: number.to_be_bytes().to_vec(), value: Some(vec![7; bytes]) }
+}
+
+/// What comes of a backup of these rows, read to its end.
+async fn backed_up(stage: &mut Stage, rows: Vec<RowChange>) -> (u64, Result<(), String>) {
+    let (mut reader, mut found) = (BackupReader::new(), 0);
+    let asked = stage.client.backup(|bytes| {
+        reader.feed(bytes);
+        while let Some(part) = reader.next_part().map_err(|error| error.to_string())? {
+            if let Part::Rows(rows) = part {
+                found += rows.len() as u64;
+            }
+        }
+        Ok::<(), String>(())
+    });
+    let (answer, ()) = tokio::join!(asked, async {
+        stage.twin.answer(|_| Answer::Status(status("hq"))).await.unwrap();
+        stage.twin.pictured(&folder(), rows).await.unwrap();
+    });
+    let answer = answer.map_err(|failed| match failed {
+        BackupFailed::Client(error) => error.to_string(),
+        BackupFailed::Taker(error) => error,
+    });
+    (found, answer)
+}
+
+#[tokio::test]
+async fn a_backup_comes_whole_however_long_it_is() {
+    let mut stage = usual();
+    let rows: Vec<RowChange> = (0..6_000).map(|number| row(number, 1_000)).collect();
+    assert_eq!(backed_up(&mut stage, rows).await, (6_000, Ok(())));
+    let (found, nothing) = backed_up(&mut stage, Vec::new()).await;
+    assert!(found == 0 && nothing.unwrap_err().contains("LT0510"));
+}
+
+/// Whoever asked and does not read holds the place; when the time is over, it gets no end.
+#[tokio::test]
+async fn a_backup_that_nobody_fetches_makes_room_for_the_next_one() {
+    let quick = Duration::from_millis(300);
+    let mut stage = stage(ApiLimits { backup_timeout: quick, ..ApiLimits::default() }, PATIENCE);
+    // More than all that waits between a reader and a writer.
+    let rows: Vec<RowChange> = (0..40).map(|number| row(number, 1 << 20)).collect();
+    let mut idle = UnixStream::connect(stage.client.socket()).await.unwrap();
+    let request = "POST /v1/backup HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    idle.write_all(request.as_bytes()).await.unwrap();
+    stage.twin.answer(|_| Answer::Status(status("hq"))).await.unwrap();
+    stage.twin.pictured(&folder(), rows).await.unwrap();
+    let busy = stage.client.backup(|_| Ok::<(), ()>(())).await.unwrap_err();
+    let BackupFailed::Client(ClientError::Refused(refusal)) = busy else { panic!("{busy:?}") };
+    assert_eq!(refusal.code, "LT0512");
+    // Its thread ends by itself, whatever the reader does.
+    drop(stage.api.0.backups.acquire().await.unwrap());
+    let mut all = Vec::new();
+    // Broken off, so the last chunk is missing.
+    let _ = idle.read_to_end(&mut all).await;
+    assert!(all.starts_with(b"HTTP/1.1 200 ") && !all.ends_with(b"0\r\n\r\n"));
+    assert_eq!(backed_up(&mut stage, vec![row(1, 1)]).await, (1, Ok(())));
 }
 
 /// What the table does not know cannot be put beside it.

@@ -9,6 +9,7 @@
 //! It exits with 0 done, 1 refused, 2 usage, 3 unreachable, 64 bad configuration.
 
 mod audit;
+mod backup;
 mod cert;
 mod completion;
 mod doctor;
@@ -93,6 +94,9 @@ enum Noun {
     /// A server whose data may not be its newest: what it waits for.
     #[command(subcommand)]
     Recovery(recovery::Verb),
+    /// A server as one file: made while it runs, looked at, and a data folder made of it.
+    #[command(subcommand)]
+    Backup(backup::Verb),
     /// What a code means, and what to do.
     Explain {
         /// As it stands behind a message: `LT0203`, or only `203`.
@@ -176,6 +180,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Status => online(status::run(terminal)),
         Noun::Audit => online(audit::run(terminal)),
         Noun::Recovery(verb) => online(recovery::run(verb, terminal)),
+        Noun::Backup(verb) => backup::run(verb, terminal),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -202,6 +202,7 @@ fn api_limits(section: &mut Section<'_>, api: &mut ApiLimits) {
     section.number("body_bytes_max", &mut api.body_bytes_max, KIB..=64 * MIB);
     section.number("imports_max", &mut api.imports_max, 1..=16);
     section.number("surveys_max", &mut api.surveys_max, 1..=16);
+    section.number("backups_max", &mut api.backups_max, 1..=4);
     section.number("import_batch_max", &mut api.import_batch_max, 1..=10_000);
 }
 
