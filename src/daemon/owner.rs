@@ -98,6 +98,8 @@ pub(super) struct Owner {
     checkpoints_done: u64,
     /// Who waits for a checkpoint to be saved, to see all rows as they are then.
     pictures: Vec<oneshot::Sender<RowsPicture>>,
+    /// The data set as it was found at the start. A recovery that begins draws another one.
+    data_set: u64,
     /// The witness follows this log, whatever it knew at the start.
     attested: bool,
 }
@@ -106,9 +108,11 @@ impl Owner {
     pub(super) fn new(parts: Parts) -> Owner {
         let identity_changes = parts.keyring.changes();
         let done = vec![credentials(&parts.keyring)];
+        let data_set = parts.server.engine().state().server.founding.incarnation;
         Owner {
             parts,
             done,
+            data_set,
             identity_changes,
             asked: BTreeMap::new(),
             request_last: 0,
@@ -248,7 +252,10 @@ impl Owner {
         if let Some(why) = self.parts.server.fatal() {
             return Err(DaemonError::Broken(why.to_string()));
         }
-        if !self.attested && self.parts.server.engine().state().server.recovery.is_some() {
+        // Not by a recovery that stood in the rows: they may be a copy of what went on elsewhere.
+        if !self.attested
+            && self.parts.server.engine().state().server.founding.incarnation != self.data_set
+        {
             self.attested = true;
             self.parts.disk.log(LogJob::Attest).await?;
         }

@@ -260,8 +260,8 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), Da
 
 /// Stands in a data folder from the first start on.
 pub(super) const STATE_MADE: &str = "state.made";
-pub(super) const MARK_TEXT: &str = "This server has state. If the folder state/ is gone, it was lost: bring\n\
-    it back from a backup. Remove this file only to begin anew, with nothing.\n";
+pub(super) const MARK_TEXT: &str = "This server has state. If the folder state/ is gone,\n\
+    bring it back from a backup. Remove this file only to begin anew, with nothing.\n";
 
 fn founding(settings: &Settings, recovered: &Recovered) -> Result<Founding, StartError> {
     let FolderMeta { tree, server: name, incarnation } = recovered.folder.clone();

@@ -152,6 +152,10 @@ fn a_relay_comes_back_from_a_backup_and_recovers_by_itself() {
     let back = backup(&["restore", text(&file), "--at", text(&data)]);
     let config = PathBuf::from(back["config"].as_str().unwrap());
     assert_eq!(config, data.join("lictree.toml"));
+    for path in ["state/rows.redb", "state/log.redb", "identity/identity.key", "lictree.toml"] {
+        let mode = fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{path}");
+    }
 
     let west = Process::start(&config);
     told(&west, "recovery.begun");

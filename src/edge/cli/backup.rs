@@ -27,6 +27,8 @@ use crate::edge::terminal::{Form, Terminal};
 use crate::model::count::counted;
 use crate::model::holding::Role;
 use clap::Subcommand;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Read};
@@ -183,6 +185,8 @@ fn bring_back(path: &Path, at: &Path, terminal: &Terminal) -> Result<(), Failure
         let hint = "stop it for good first, and move its folder away; or name another folder";
         return Err(Failure::new(Exit::Refused, codes::RESTORE_PLACE, message, hint));
     }
+    // As `serve` does: what is made is for this user only.
+    umask(Mode::RWXG | Mode::RWXO);
     let (input, mut progress) = (open(path)?, Progress::begin(terminal));
     let restored = restore(input, at, |bytes| progress.tell(bytes));
     progress.end();
@@ -223,22 +227,20 @@ fn next_steps(head: &BackupHead, at: &Path, config: Option<&Path>) -> String {
 
 /// What is to be changed in the configuration first.
 fn config_note(config: &Path, at: &Path) -> String {
-    match config::load(config) {
-        Ok((configuration, _)) => {
-            let real = |path: &Path| path.canonicalize().ok();
-            let named = &configuration.data_dir;
-            if real(named).is_some() && real(named) == real(at) {
-                return String::new();
-            }
+    let (configuration, problems) = config::read(config);
+    if let Some(configuration) = configuration {
+        let real = |path: &Path| path.canonicalize().ok();
+        let named = &configuration.data_dir;
+        if real(named).is_none() || real(named) != real(at) {
             let (config, named) = (config.display(), named.display());
-            format!("first set data_dir = \".\" in {config}: it names {named}\n")
-        }
-        Err(problems) => {
-            let lines = problems.iter().map(|problem| format!("  {problem}\n"));
-            let lines: String = lines.collect();
-            format!("first correct {}:\n{lines}", config.display())
+            return format!("first set data_dir = \".\" in {config}: it names {named}\n");
         }
     }
+    if problems.is_empty() {
+        return String::new();
+    }
+    let lines: String = problems.iter().map(|problem| format!("  {problem}\n")).collect();
+    format!("first correct {}:\n{lines}", config.display())
 }
 
 fn shown(path: &Path, head: &BackupHead, whole: &Whole, files: &[&str]) -> Value {
