@@ -6,10 +6,10 @@
 //!
 //!   one file ── restore ──► DIR.restoring ── everything written and synced ──► renamed to DIR
 //! ```
-//! Invariant: a folder that was restored recovers when it is started (`docs/operating/recovery.md`),
-//! whatever witness lies beside it. It is made with an incarnation of its own, drawn anew, so a
-//! witness that was written before is of another folder, and one of it there is only once a server
-//! that was started on it has durably begun to recover.
+//! Invariant: a folder that was restored recovers when it is started
+//! (`docs/operating/recovery.md`), whatever witness lies beside it. It is made with an incarnation
+//! of its own, drawn anew, so a witness that was written before is of another folder, and one of it
+//! there is only once a server that was started on it has durably begun to recover.
 
 mod kept;
 mod pour;

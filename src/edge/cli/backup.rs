@@ -278,12 +278,12 @@ fn described(head: &BackupHead, whole: &Whole, files: &[&str]) -> String {
 fn secrets(head: &BackupHead) -> &'static str {
     match head.role {
         Role::Primary => {
-            "it holds this server's key and the keys of the tree's authority, unencrypted: who has \
-             the file\ncan be any server of the tree. Keep it as safe as the server, or encrypt it\n"
+            "it holds this server's key and the keys of the tree's authority, unencrypted:\n\
+             who has the file can be any server of the tree. Keep it as safe as the server\n"
         }
         Role::Relay => {
-            "it holds this server's key, unencrypted: who has the file can be this server.\nKeep it \
-             as safe as the server, or encrypt it\n"
+            "it holds this server's key, unencrypted: who has the file can be this server.\n\
+             Keep it as safe as the server\n"
         }
     }
 }
