@@ -125,6 +125,10 @@ pub(super) fn run(arguments: Arguments, terminal: &Terminal) -> Result<(), Failu
     hush_panics();
     let began = Instant::now();
     let runs = simulate(&arguments, &settings, terminal);
+    if runs.is_empty() {
+        let message = "no seed was run: the system gives this process no thread";
+        return Err(Failure::new(Exit::Refused, codes::SYSTEM, message, "try again later"));
+    }
     let again = |seed| arguments.again(seed);
     let report = Report {
         topology: topology.as_ref(),
