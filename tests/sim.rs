@@ -7,6 +7,8 @@
 //! `LICTREE_KEEP_LINES` (how much of its trace a seed that fails is shown with),
 //! `LICTREE_SIM_OUT` (a file to which each run of many seeds adds its figures as a line of JSON).
 
+#[path = "sim/full_size.rs"]
+mod full_size;
 #[path = "sim/mutants.rs"]
 mod mutants;
 #[path = "sim/old_attachments.rs"]

@@ -8,6 +8,7 @@
 //! - `kills`: servers killed at each step of the start.
 //! - `moving`: nodes that go to another server.
 //! - `nodes`: nodes that are merged, and forgotten. `lacking`: listed, and what ranges lack.
+//! - `simulate`: trees in virtual time, as people and programs see them.
 //! - `refusals`: what is refused, with which code and which exit.
 
 #[path = "patience/mod.rs"]
@@ -48,3 +49,6 @@ mod kills;
 
 #[path = "up/refusals.rs"]
 mod refusals;
+
+#[path = "up/simulate.rs"]
+mod simulate;

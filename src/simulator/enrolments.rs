@@ -12,6 +12,11 @@ use crate::simulator::truth::Truth;
 use crate::simulator::violation::Findings;
 use crate::simulator::world::World;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A code may end that much before its life is over after its answer was heard: it was answered
+/// late, and clocks differ.
+const LATE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
 enum Asked {
@@ -37,8 +42,8 @@ pub struct Enrolments {
     /// The newest enrolment of each name that was answered, and that the primary ever had.
     joined: BTreeMap<ServerName, u64>,
     highest: BTreeMap<ServerName, u64>,
-    /// Invitations that were answered and not yet touched again.
-    invited: BTreeMap<ServerName, InviteId>,
+    /// Invitations that were answered and not yet touched again, and since when that is known.
+    invited: BTreeMap<ServerName, (InviteId, Option<Moment>)>,
     touched: BTreeMap<ServerName, RequestId>,
     /// Removals that were answered, and up to which enrolment each denied.
     removed: BTreeMap<ServerName, Option<u64>>,
@@ -98,7 +103,7 @@ impl Enrolments {
             (Some(Asked::Invite { name, invite }), Answer::Invited(_))
                 if self.touched.get(&name) == Some(&id) =>
             {
-                self.invited.insert(name, invite);
+                self.invited.insert(name, (invite, None));
             }
             (Some(Asked::Remove { name }), Answer::Done) => {
                 self.removed.insert(name, None);
@@ -153,7 +158,7 @@ impl Enrolments {
     }
 
     /// What was answered against what the primary knows.
-    pub fn check(&mut self, primary: &Truth, out: &mut Findings) {
+    pub fn check(&mut self, now: Moment, primary: &Truth, out: &mut Findings) {
         self.found.drain(..).for_each(|text| out.add("code", text));
         let denied = |name: &ServerName| primary.denied.get(name).copied();
         for (name, enrolment) in &self.joined {
@@ -163,8 +168,11 @@ impl Enrolments {
                 format!("{name} joined as {enrolment}; the primary knows {known:?}")
             });
         }
-        for (name, invite) in &self.invited {
-            out.hold(primary.invites.contains(invite), "I6", || {
+        for (name, (invite, since)) in &mut self.invited {
+            let since = *since.get_or_insert(now);
+            let life_ms = LIFE.saturating_sub(LATE).as_millis() as u64;
+            let is_over = now >= since.after_ms(life_ms);
+            out.hold(is_over || primary.invites.contains(invite), "I6", || {
                 format!("the invitation {invite} of {name} was answered and is gone")
             });
         }

@@ -59,6 +59,16 @@ impl Faults {
         Faults { kinds, entropy, gap_ms, next_at }
     }
 
+    /// Of these kinds, all of them.
+    pub fn of(kinds: Vec<Fault>, mut entropy: Entropy) -> Faults {
+        if kinds.is_empty() {
+            return Faults::none();
+        }
+        let gap_ms = entropy.between(1_000, 9_000);
+        let next_at = Moment::of_ms(entropy.between(0, 10_000));
+        Faults { kinds, entropy, gap_ms, next_at }
+    }
+
     /// No faults at all.
     pub fn none() -> Faults {
         let next_at = Moment(u64::MAX);

@@ -24,12 +24,16 @@ pub struct Figures {
     pub checks: u64,
     /// Licenses missing at the worst moment of any ledger.
     pub shortage_max: u64,
+    /// Devices managed beyond all licenses, shortages and uses on their way, at the worst moment.
+    pub overshoot_max: u64,
     /// Ledgers seen full, once a look.
     pub full: u64,
     /// Packs of uses seen on their way, once a look.
     pub packs: u64,
     /// Uses asked for at the end where a license was free.
     pub probes: u64,
+    /// Those of them that were not granted.
+    pub probes_denied: u64,
     /// Devices that were given up because another server manages them.
     pub moves: u64,
     /// Servers that started with a certificate they were granted, and certificates renewed.
@@ -63,9 +67,11 @@ impl Figures {
             set_back: self.set_back + other.set_back,
             checks: self.checks + other.checks,
             shortage_max: self.shortage_max.max(other.shortage_max),
+            overshoot_max: self.overshoot_max.max(other.overshoot_max),
             full: self.full + other.full,
             packs: self.packs + other.packs,
             probes: self.probes + other.probes,
+            probes_denied: self.probes_denied + other.probes_denied,
             moves: self.moves + other.moves,
             joins: self.joins + other.joins,
             renewals: self.renewals + other.renewals,

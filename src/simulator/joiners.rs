@@ -123,6 +123,22 @@ impl Joiners {
         Joiners { operator_at: Moment(u64::MAX), ..self }
     }
 
+    /// Only so far, and all of that.
+    pub fn doing(mut self, joins: bool, removes: bool, rotates: bool) -> Joiners {
+        if !(joins || removes || rotates) {
+            return self.at_rest();
+        }
+        let some = |does, weight| if does { weight } else { 0 };
+        self.deeds = [some(joins, 60), some(joins, 20), some(removes, 35), some(rotates, 30)];
+        self
+    }
+
+    /// Whether servers join, are removed, and the authority is exchanged.
+    pub fn does(&self) -> [bool; 3] {
+        let goes_on = self.operator_at != Moment(u64::MAX);
+        [0, 2, 3].map(|deed| goes_on && self.deeds[deed] > 0)
+    }
+
     pub fn next_at(&self) -> Moment {
         let comings = self.comings.values().map(|coming| coming.next_at);
         comings.fold(self.operator_at, Moment::min)

@@ -5,7 +5,7 @@ use crate::model::device::DeviceNumber;
 use crate::model::name::{ProductName, ServerName};
 use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses};
 use crate::simulator::violation::Findings;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Uses that stand in some outbox of the tree: what may arrive without a grant.
 pub type Afloat = BTreeSet<(ServerName, DeviceNumber)>;
@@ -26,6 +26,17 @@ pub fn afloat(truths: &[Truth], product: &ProductName) -> Afloat {
     let packs = products.flat_map(|known| known.outboxes.iter());
     let uses = packs.flat_map(|pack| pack.uses.iter());
     uses.flat_map(|(origin, devices)| devices.iter().map(|d| (origin.clone(), *d))).collect()
+}
+
+/// Only the packs of a server that is no more as it was; nothing where there are none.
+pub fn packs_of(truth: Truth) -> Option<Truth> {
+    let packs = |(product, known): (ProductName, ProductTruth)| {
+        let outboxes = known.outboxes;
+        let known = ProductTruth { outboxes, ..ProductTruth::default() };
+        (!known.outboxes.is_empty()).then_some((product, known))
+    };
+    let products: BTreeMap<_, _> = truth.products.into_iter().filter_map(packs).collect();
+    (!products.is_empty()).then(|| Truth { products, ..Truth::default() })
 }
 
 /// Everything that must hold of one step of one server. A license that expired lets the balance

@@ -15,8 +15,11 @@ use crate::simulator::moment::Moment;
 use crate::simulator::trace::shown_letter;
 use crate::simulator::world::{Event, World};
 
-/// More letters in one virtual second than any sane tree of this size sends.
+/// More letters in one virtual second than any sane tree of ten servers sends.
 const LETTERS_PER_S_MAX: u64 = 4_000;
+/// Steps up to the primary of ten servers one below the other, all together, and of the lowest.
+const STEPS_OF_TEN: u64 = 45;
+const DEEPEST_OF_TEN: u64 = 9;
 
 impl World {
     pub(super) fn dial(&mut self, child: usize) {
@@ -188,12 +191,23 @@ impl World {
         }
     }
 
+    /// A letter counts at each step up or down, so deeper trees send more; and where each step
+    /// may double it, more still: every copy of a question is answered, and copied on its way back.
+    fn storm_at(&self) -> u64 {
+        let steps = (0..self.topology.len()).map(|place| self.topology.steps(place));
+        let (all, deepest) = steps.fold((0, 0), |(all, deepest), n| (all + n, deepest.max(n)));
+        let doubled = 1_000 + u64::from(self.weather.duplication);
+        let further = 0..2 * deepest.saturating_sub(DEEPEST_OF_TEN);
+        let storm = LETTERS_PER_S_MAX * all.max(STEPS_OF_TEN) / STEPS_OF_TEN;
+        further.fold(storm, |storm, _| storm.saturating_mul(doubled) / 1_000)
+    }
+
     fn count_letter(&mut self, place: usize) {
         self.figures.letters += 1;
         let (second, letters) = self.letters;
         let now = self.now.ms() / 1_000;
         self.letters = if second == now { (now, letters + 1) } else { (now, 0) };
-        if self.letters.1 == LETTERS_PER_S_MAX {
+        if self.letters.1 >= LETTERS_PER_S_MAX && self.letters.1 == self.storm_at() {
             self.breach(place, "is in a storm of letters");
         }
     }

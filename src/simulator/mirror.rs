@@ -64,7 +64,7 @@ impl Mirrors {
 
     /// The end of a quiet time: what the primary has is all there is, and nobody had to be told
     /// again what should never have differed.
-    pub fn check_equal(&mut self, world: &World, census: &Census, out: &mut Findings) {
+    pub fn check_equal(&self, world: &World, census: &Census, out: &mut Findings) {
         for server in (0..world.topology.len()).filter_map(|place| world.server(place)) {
             let events = server.engine().state().events.values();
             for event in events.filter(|event| event.kind == "rows.differed") {

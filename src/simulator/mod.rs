@@ -10,7 +10,8 @@
 //!                 liveness (after the faults) ── reads ──► truth
 //! ```
 //! It stands where the daemon stands: it feeds inputs to `server::Server` and carries out its
-//! effects. A world without faults also serves to show how a tree behaves.
+//! effects. Whose tree it is and what may go wrong is drawn, or a `plan` says it: an `estate`, and
+//! `mishaps` by their names. A world without faults also serves to show how a tree behaves.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -34,10 +35,14 @@ mod coming;
 mod lines;
 
 pub mod carrying;
+pub mod estate;
 pub mod faults;
 pub mod joiners;
+pub mod listing;
+pub mod mishaps;
 pub mod workload;
 
+pub mod agreement;
 pub mod enrolments;
 pub mod ledgers;
 pub mod liveness;
@@ -53,4 +58,5 @@ pub mod whole;
 
 pub mod figures;
 pub mod outcome;
+pub mod plan;
 pub mod run;

@@ -4,6 +4,7 @@
 //! changed a server it checks that server; the whole tree is looked over at most once in
 //! [`LOOK_GAP_MS`] of virtual time, and after every answer.
 
+use crate::model::device::DeviceNumber;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Answer, Request, RequestId};
 use crate::model::time::Timestamp;
@@ -113,7 +114,7 @@ impl Oracle {
                 self.apart.replaced.insert(place);
             }
             let gone = std::mem::take(&mut self.truths[place]);
-            self.apart.gone.push(gone);
+            self.apart.gone.extend(ledgers::packs_of(gone));
             self.promises.begins_anew(place);
             self.moves.begins_anew(place);
             self.enrolments.begins_anew(place);
@@ -127,9 +128,10 @@ impl Oracle {
         self.apart.recovering.insert(place);
         self.apart.set_back.insert(place);
         let before = std::mem::replace(&mut self.truths[place], world.truth(place));
+        self.apart.stated.insert(place, self.truths[place].uses().collect());
         self.apart.unbegun.insert(place, world.clock_of(place));
         // Packs that were on their way from it still come.
-        self.apart.gone.push(before);
+        self.apart.gone.extend(ledgers::packs_of(before));
         self.promises.begins_anew(place);
         self.moves.begins_anew(place);
         self.enrolments.begins_anew(place);
@@ -210,6 +212,10 @@ impl Oracle {
             self.apart.recovering.insert(place);
         } else if before.recovers && !unbegun {
             self.apart.recovering.remove(&place);
+            self.apart.stated.remove(&place);
+        }
+        if self.apart.recovering.contains(&place) {
+            self.apart.stated.entry(place).or_default().extend(after.uses());
         }
         if !unbegun {
             self.apart.unbegun.remove(&place);
@@ -265,12 +271,13 @@ impl Oracle {
         removed.chain(self.apart.given_up.iter().copied()).collect()
     }
 
-    /// What servers that recover use, and state to others.
+    /// What servers that recover use, and state to others; also what they let go since, for it may
+    /// be booked before that is known.
     fn stated(&self, topology: &Topology, product: &ProductName) -> ledgers::Afloat {
-        let recovering = self.apart.recovering.iter();
-        let uses = recovering.flat_map(|place| {
+        let uses = self.apart.stated.iter().flat_map(|(place, uses)| {
             let name = topology.name(*place);
-            self.truths[*place].managed(product).map(|device| (name.clone(), device))
+            let of = uses.iter().filter(|(used, _)| used == product);
+            of.map(|(_, device)| (name.clone(), *device))
         });
         uses.collect()
     }
@@ -287,8 +294,11 @@ impl Oracle {
         };
         let (topology, truths) = (&world.topology, self.truths.as_slice());
         let counts_are_known = !self.apart.recovering.contains(&PRIMARY);
-        Whole { topology, truths, apart, uses_are_known, counts_are_known, gone: &gone }.check(out);
-        self.enrolments.check(&self.truths[PRIMARY], out);
+        let gone = &gone;
+        let whole = Whole { topology, truths, apart, uses_are_known, counts_are_known, gone };
+        let overshoot = whole.check(out);
+        world.figures.overshoot_max = world.figures.overshoot_max.max(overshoot);
+        self.enrolments.check(world.now(), &self.truths[PRIMARY], out);
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }
@@ -309,15 +319,20 @@ impl Oracle {
     pub fn conclude(&mut self, world: &mut World) {
         let mut out = Findings::at(world.now());
         self.look_over(world, &mut out);
-        let census = self.census(world);
-        census.check_rest(world, &self.truths, &mut out);
+        self.census(world).check_rest(world, &self.truths, &mut out);
+        let replaced = self.replaced(&world.topology);
+        self.mirrors.check(world, &replaced, &self.apart.recovering, &mut out);
+        self.check_shown(world, &mut out);
+        self.add(out);
+    }
+
+    /// What the primary has and shows of others is what is so, once all is quiet.
+    pub fn check_shown(&self, world: &World, out: &mut Findings) {
         // Figures of a data set that is gone stay until there are others in their place.
         let replaced = self.replaced(&world.topology);
-        let settled = Census { members: &census.members - &replaced };
-        self.mirrors.check(world, &replaced, &self.apart.recovering, &mut out);
-        self.mirrors.check_equal(world, &settled, &mut out);
-        shown::check_equal(world, &self.truths, &settled, &mut out);
-        self.add(out);
+        let settled = Census { members: &self.census(world).members - &replaced };
+        self.mirrors.check_equal(world, &settled, out);
+        shown::check_equal(world, &self.truths, &settled, out);
     }
 }
 
@@ -329,6 +344,8 @@ struct Apart {
     edges: BTreeSet<usize>,
     /// Places that were set back and do not know yet what is used.
     recovering: BTreeSet<usize>,
+    /// What each of them was seen to use since it recovers.
+    stated: BTreeMap<usize, BTreeSet<(ProductName, DeviceNumber)>>,
     /// Places that were set back and have not begun to recover since, and when by their clocks.
     unbegun: BTreeMap<usize, Timestamp>,
     /// Places that were set back at some time.
@@ -336,7 +353,7 @@ struct Apart {
     given_up: BTreeSet<usize>,
     /// Places whose data set took the place of another one.
     replaced: BTreeSet<usize>,
-    /// What the data sets before knew: their packs may still be on their way.
+    /// Of the data sets before, the packs: they may still be on their way.
     gone: Vec<Truth>,
 }
 

@@ -1,6 +1,8 @@
 //! What came of a run, and how to see it again.
 
+use crate::simulator::agreement::Agreement;
 use crate::simulator::figures::Figures;
+use crate::simulator::mishaps::Mishaps;
 use crate::simulator::violation::Violation;
 use std::fmt;
 
@@ -13,6 +15,9 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     pub trace_hash: u64,
     pub figures: Figures,
+    /// What could go wrong in it.
+    pub mishaps: Mishaps,
+    pub agreement: Agreement,
     /// The last things that happened, if the run was told to keep them.
     pub lines: Vec<String>,
 }

@@ -9,20 +9,23 @@
 
 use crate::model::request::{Answer, Doing, Request, RequestId};
 use crate::model::tuning::Tuning;
+use crate::simulator::agreement::{Agreement, LOOK_MS};
 use crate::simulator::entropy::Entropy;
 use crate::simulator::faults::Faults;
 use crate::simulator::figures::Figures;
 use crate::simulator::joiners::{Joined, Joiners};
 use crate::simulator::liveness::{Probe, Rest};
 use crate::simulator::making::Making;
+use crate::simulator::mishaps::{Mishap, Mishaps};
 use crate::simulator::moment::Moment;
 use crate::simulator::oracle::Oracle;
 use crate::simulator::outcome::Outcome;
+use crate::simulator::plan::Plan;
 use crate::simulator::set_backs::{SetBacks, Whose};
 use crate::simulator::topology::{PRIMARY, Topology};
 use crate::simulator::truth::awaited;
 use crate::simulator::violation::Findings;
-use crate::simulator::workload::{Errand, Habits, Workload};
+use crate::simulator::workload::{Errand, Workload};
 use crate::simulator::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,20 +42,27 @@ pub struct Settings {
     pub keep_lines: usize,
     /// What every server is tuned to; limits of letters and entries are drawn below these.
     pub tuning: Tuning,
+    /// What is not to be drawn.
+    pub plan: Plan,
 }
 
 impl Default for Settings {
     /// Three simulated minutes.
     fn default() -> Settings {
-        let tuning = Tuning::default();
-        Settings { virtual_ms: 180_000, set_backs: Whose::Relays, keep_lines: 0, tuning }
+        Settings {
+            virtual_ms: 180_000,
+            set_backs: Whose::Relays,
+            keep_lines: 0,
+            tuning: Tuning::default(),
+            plan: Plan::default(),
+        }
     }
 }
 
 /// The quiet part at the end of a run.
 pub const REST_MS: u64 = 55_000;
 /// After the faults ended, all must agree within this: twice the slowest repeat, and a little.
-const AGREE_MS: u64 = 25_000;
+pub const AGREE_MS: u64 = 25_000;
 const PROBE_MS: u64 = 10_000;
 /// Lines of the trace that a run which fails is shown with.
 const KEPT_LINES: usize = 60;
@@ -67,16 +77,17 @@ const TRUST_STEPS_MAX: u32 = 4;
 
 /// Runs one seed. A run that fails is run again, to show its last lines.
 pub fn run(seed: u64, settings: &Settings) -> Outcome {
-    let outcome = run_once(seed, settings);
+    let outcome = run_once(seed, settings, &mut |_| {});
     if outcome.violations.is_empty() || settings.keep_lines > 0 {
         return outcome;
     }
-    run_once(seed, &Settings { keep_lines: KEPT_LINES, ..settings.clone() })
+    run_once(seed, &Settings { keep_lines: KEPT_LINES, ..settings.clone() }, &mut |_| {})
 }
 
-fn run_once(seed: u64, settings: &Settings) -> Outcome {
+/// Runs one seed, once. `told` hears again and again how far it is, which changes nothing.
+pub fn run_once(seed: u64, settings: &Settings, told: &mut dyn FnMut(Moment)) -> Outcome {
     let mut run = Run::new(seed, settings);
-    let caught = catch_unwind(AssertUnwindSafe(|| run.go()));
+    let caught = catch_unwind(AssertUnwindSafe(|| run.go(told)));
     if let Err(panic) = caught {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
@@ -94,6 +105,12 @@ struct Run {
     faults: Faults,
     set_backs: SetBacks,
     oracle: Oracle,
+    mishaps: Mishaps,
+    /// People and faults begin at this moment.
+    calm_until: Moment,
+    /// Whether it is measured when all agree.
+    measures: bool,
+    agreement: Agreement,
     recovery_looked_at: Moment,
     heal_at: Moment,
     end_at: Moment,
@@ -103,56 +120,61 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, settings: &Settings) -> Run {
+        let plan = &settings.plan;
         let mut entropy = Entropy::new(seed);
         let room = entropy.between(1, 3) as usize;
-        let topology = Topology::drawn(&mut entropy).with_room(room, &mut entropy);
-        let mut faults = Faults::drawn(entropy.fork());
-        let habits = Habits::drawn(&mut entropy, topology.founders());
-        let workload = Workload::new(&topology, habits, entropy.fork());
-        let set_backs = SetBacks::drawn(seed, settings.set_backs);
+        let drawn = Topology::drawn(&mut entropy);
+        let topology = plan.topology(drawn, room, &mut entropy);
+        let mut faults = plan.faults(entropy.fork());
+        let workload = plan.workload(&topology, settings.virtual_ms, &mut entropy);
+        let whose = plan.whose(settings.set_backs);
+        let set_backs = plan.set_backs(seed, whose);
         let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
-        let joiners = match settings.set_backs {
+        let joiners = match whose {
             Whose::Primarys | Whose::All => joiners.at_rest(),
-            Whose::Nobodys | Whose::Relays => joiners,
+            Whose::Nobodys | Whose::Relays => plan.joiners(joiners),
         };
         let making = Making {
-            tuning: drawn_tuning(&settings.tuning, &mut entropy),
+            tuning: tuning(settings, &mut entropy),
             weather: faults.weather(),
-            ahead_ms_max: if entropy.chance(300) { 20_000 } else { 0 },
+            ahead_ms_max: plan.ahead_ms_max(entropy.chance(300)),
             keep_lines: settings.keep_lines,
             topology,
         };
-        let oracle = Oracle::new(making.topology.len());
-        let heal_at = Moment::of_ms(settings.virtual_ms.saturating_sub(REST_MS));
-        let end_at = Moment::of_ms(settings.virtual_ms);
-        let world = World::new(making, entropy);
-        let (probes, ranges_asked) = (BTreeMap::new(), None);
+        let parts = (&faults, &set_backs, &joiners, &workload);
+        let mishaps = mishaps_of(parts, whose, making.ahead_ms_max > 0);
         Run {
-            world,
+            oracle: Oracle::new(making.topology.len()),
+            world: World::new(making, entropy),
             workload,
             joiners,
             faults,
             set_backs,
-            oracle,
+            mishaps,
+            calm_until: plan.calm_until(),
+            measures: plan.measures,
+            agreement: Agreement::default(),
             recovery_looked_at: Moment::default(),
-            heal_at,
-            end_at,
-            probes,
-            ranges_asked,
+            heal_at: Moment::of_ms(settings.virtual_ms.saturating_sub(REST_MS)),
+            end_at: Moment::of_ms(settings.virtual_ms),
+            probes: BTreeMap::new(),
+            ranges_asked: None,
         }
     }
 
-    fn go(&mut self) {
+    fn go(&mut self, told: &mut dyn FnMut(Moment)) {
         for errand in self.workload.opening() {
             self.post(&errand);
         }
         while self.world.now() < self.heal_at && self.goes_well() {
-            let people = self.workload.next_at().min(self.joiners.next_at());
-            let faults = self.faults.next_at().min(self.set_backs.next_at());
-            self.pass(people.min(faults).min(self.heal_at));
+            let others = self.joiners.next_at().min(self.faults.next_at());
+            let others = others.min(self.set_backs.next_at()).max(self.calm_until);
+            self.pass(self.workload.next_at().min(others).min(self.heal_at));
             self.act();
+            told(self.world.now());
         }
         self.rest();
+        told(self.world.now());
     }
 
     fn act(&mut self) {
@@ -160,10 +182,11 @@ impl Run {
         if now >= self.heal_at {
             return;
         }
-        if now >= self.faults.next_at() {
+        let begun = now >= self.calm_until;
+        if begun && now >= self.faults.next_at() {
             self.faults.strike(&mut self.world);
         }
-        if now >= self.set_backs.next_at() {
+        if begun && now >= self.set_backs.next_at() {
             self.set_backs.strike(&mut self.world);
         }
         if now >= self.recovery_looked_at.after_ms(RECOVERY_GAP_MS) {
@@ -175,7 +198,7 @@ impl Run {
                 self.post(&errand);
             }
         }
-        if now >= self.joiners.next_at() {
+        if begun && now >= self.joiners.next_at() {
             for errand in self.joiners.errands(now) {
                 self.post_request(errand.place, &errand.request, |run, id| {
                     run.joiners.posted(id, &errand);
@@ -187,13 +210,13 @@ impl Run {
     /// Faults end, and what was promised for then must come true.
     fn rest(&mut self) {
         self.world.heal();
-        self.pass(self.heal_at.after_ms(1_000));
+        self.settle(self.heal_at.after_ms(1_000));
         let scans = self.workload.last_scans();
         scans.iter().for_each(|errand| self.post(errand));
-        self.pass(self.heal_at.after_ms(END_MS));
+        self.settle(self.heal_at.after_ms(END_MS));
         self.end_of_primarys();
         self.end_recoveries();
-        self.pass(self.heal_at.after_ms(AGREE_MS));
+        self.settle(self.heal_at.after_ms(AGREE_MS));
         self.look_at_rest();
         self.probe();
         self.pass(self.heal_at.after_ms(AGREE_MS + PROBE_MS));
@@ -203,6 +226,22 @@ impl Run {
         if self.goes_well() {
             self.oracle.conclude(&mut self.world);
         }
+    }
+
+    /// Passes, and measures on the way how far all agree; looking changes nothing.
+    fn settle(&mut self, until: Moment) {
+        while self.measures && self.goes_well() && self.world.now() < until {
+            self.pass(self.world.now().after_ms(LOOK_MS).min(until));
+            let mut counts = Findings::at(self.world.now());
+            self.check_rest(&mut counts);
+            let mut rows = Findings::at(self.world.now());
+            if counts.is_empty() {
+                self.oracle.check_shown(&self.world, &mut rows);
+            }
+            let after_ms = self.world.now().ms().saturating_sub(self.heal_at.ms());
+            self.agreement.seen(after_ms, counts.is_empty(), rows.is_empty());
+        }
+        self.pass(until);
     }
 
     fn goes_well(&self) -> bool {
@@ -279,12 +318,7 @@ impl Run {
             return;
         }
         let mut out = Findings::at(self.world.now());
-        self.no_recovery(&mut out);
-        self.each_product(|rest| rest.check(&mut out));
-        self.oracle.check_rest(&self.world, &mut out);
-        let mut born = (0..self.world.topology.len()).filter(|place| self.world.is_born(*place));
-        let up = born.find(|place| !self.world.has_caught_up(*place));
-        out.hold(up.is_none(), "L2", || format!("server at place {up:?} did not come back"));
+        self.check_rest(&mut out);
         for (id, place) in self.oracle.promises().unanswered() {
             out.add(
                 "L1",
@@ -297,6 +331,15 @@ impl Run {
             self.post_request(PRIMARY, &Request::Ranges, asked);
             self.pass(self.world.now().after_ms(1_000));
         }
+    }
+
+    fn check_rest(&self, out: &mut Findings) {
+        self.no_recovery(out);
+        self.each_product(|rest| rest.check(out));
+        self.oracle.check_rest(&self.world, out);
+        let mut born = (0..self.world.topology.len()).filter(|place| self.world.is_born(*place));
+        let up = born.find(|place| !self.world.has_caught_up(*place));
+        out.hold(up.is_none(), "L2", || format!("server at place {up:?} did not come back"));
     }
 
     /// The operator of a primary that recovers ends it, once all that there are have said what they
@@ -386,6 +429,7 @@ impl Run {
         for probe in self.probes.values() {
             let truth = &self.oracle.truths()[probe.place];
             let managed = truth.managed(&probe.product).any(|n| n == probe.device.number);
+            self.world.figures.probes_denied += u64::from(!managed);
             out.hold(managed, "L1", || {
                 format!("its range had a license free for {} of {}", probe.device, probe.product)
             });
@@ -417,16 +461,46 @@ impl Run {
             violations: self.oracle.violations().to_vec(),
             trace_hash: self.world.trace.hash(),
             figures,
+            mishaps: self.mishaps,
+            agreement: self.agreement,
             lines: self.world.trace.lines().cloned().collect(),
         }
     }
 }
 
-/// Small limits in some runs, so that packs, wishes and reports take many letters.
-fn drawn_tuning(base: &Tuning, entropy: &mut Entropy) -> Tuning {
-    let mut tuning = base.clone();
+/// Everything that can go wrong in a run that is made of these parts.
+fn mishaps_of(
+    (faults, set_backs, joiners, workload): (&Faults, &SetBacks, &Joiners, &Workload),
+    whose: Whose,
+    clocks_differ: bool,
+) -> Mishaps {
+    let habits = workload.habits();
+    let [joins, removes, rotates] = joiners.does();
+    let put_back = set_backs.are_drawn();
+    let others = [
+        (Mishap::SetBack, put_back && matches!(whose, Whose::Relays | Whose::All)),
+        (Mishap::SetBackPrimary, put_back && matches!(whose, Whose::Primarys | Whose::All)),
+        (Mishap::Join, joins),
+        (Mishap::Remove, removes),
+        (Mishap::Rotate, rotates),
+        (Mishap::Clock, clocks_differ),
+        (Mishap::Force, habits.forced > 0),
+        (Mishap::Expire, habits.expiring > 0),
+    ];
+    let others = others.into_iter().filter(|(_, is)| *is).map(|(mishap, _)| mishap);
+    Mishaps::of(faults.kinds().iter().map(|kind| Mishap::Fault(*kind)).chain(others))
+}
+
+/// Small limits in some runs, so that packs, wishes and reports take many letters. A tree that
+/// somebody has keeps the limits it has; only what comes every ten seconds and every five minutes
+/// comes more often, or a run would see too little of it.
+fn tuning(settings: &Settings, entropy: &mut Entropy) -> Tuning {
+    let mut tuning = settings.tuning.clone();
     tuning.reconcile_interval = Duration::from_millis(entropy.between(2_000, 60_000));
     tuning.move_interval = Duration::from_millis(entropy.between(200, 6_000));
+    if settings.plan.estate.is_some() {
+        return tuning;
+    }
     if entropy.chance(400) {
         tuning.moves_per_letter_max = entropy.between(1, 3) as usize;
         tuning.rows_looked_at_max = entropy.between(2, 10) as usize;

@@ -42,6 +42,14 @@ impl SetBacks {
         SetBacks { entropy, whose, gap_ms, next_at }
     }
 
+    /// The same in every run.
+    pub fn for_sure(mut self) -> SetBacks {
+        if !self.are_drawn() {
+            self.next_at = Moment::of_ms(self.entropy.between(500, 15_000));
+        }
+        self
+    }
+
     pub fn next_at(&self) -> Moment {
         self.next_at
     }

@@ -3,11 +3,11 @@
 //! once all is quiet the table is the truth.
 
 use crate::model::name::ProductName;
-use crate::model::report::{RowBody, RowName};
+use crate::model::report::{RowBody, RowName, Table};
 use crate::model::view::RangeView;
 use crate::simulator::enrolments::Census;
 use crate::simulator::topology::PRIMARY;
-use crate::simulator::truth::{Truth, mirrored, shown};
+use crate::simulator::truth::{Truth, mirrored_of, shown};
 use crate::simulator::violation::Findings;
 use crate::simulator::world::World;
 
@@ -20,7 +20,8 @@ pub fn check(world: &World, truths: &[Truth], out: &mut Findings) {
     let audit = primary.engine().audit(world.now().timestamp(0));
     out.hold(audit.adds_up, "audit", || format!("it does not add up: {audit:?}"));
     let ranges = shown(primary, world.now().timestamp(0));
-    let mirrors = mirrored(primary);
+    // Only these name products.
+    let mirrors = mirrored_of(primary, |stream| stream.table == Table::Figures);
     for (product, known) in &truths[PRIMARY].products {
         // More is given than there is left of an expired license: shown as a shortage elsewhere.
         if known.own() < 0 {

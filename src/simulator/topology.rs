@@ -32,6 +32,22 @@ impl Topology {
         Topology { founders: places.len(), places }
     }
 
+    /// Servers with names of their own, the primary first, each with the place of its parent, which
+    /// is before its own. Nothing where this is no such tree.
+    pub fn named(servers: Vec<(ServerName, usize)>) -> Option<Topology> {
+        let parents_first = servers.iter().enumerate().skip(1).all(|(at, (_, up))| *up < at);
+        let mut names: Vec<&ServerName> = servers.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let is_tree = parents_first && names.windows(2).all(|pair| pair[0] != pair[1]);
+        let place = |(at, (name, up)): (usize, (ServerName, usize))| Place {
+            name,
+            parent: (at > 0).then_some(up),
+        };
+        let founders = servers.len();
+        let places = servers.into_iter().enumerate().map(place).collect();
+        (is_tree && founders > 0).then_some(Topology { places, founders })
+    }
+
     /// One below the other.
     pub fn chain(servers: usize) -> Topology {
         Topology::of_parents(&(0..servers.saturating_sub(1)).collect::<Vec<_>>())
@@ -65,9 +81,17 @@ impl Topology {
     pub fn with_room(mut self, more: usize, entropy: &mut Entropy) -> Topology {
         for at in self.len()..self.len() + more {
             let parent = Some(entropy.index(at));
-            self.places.push(Place { name: letter_name(at), parent });
+            let name = self.free_name(at);
+            self.places.push(Place { name, parent });
         }
         self
+    }
+
+    fn free_name(&self, at: usize) -> ServerName {
+        let later = |number| format!("later-{number}").parse().expect("it is a plain name");
+        let mut names = std::iter::once(letter_name(at)).chain((at..).map(later));
+        let free = names.find(|name| self.place_of(name).is_none());
+        free.expect("there are more names than servers")
     }
 
     /// The servers at the places before this one are there from the beginning.
@@ -93,6 +117,11 @@ impl Topology {
 
     pub fn parent(&self, place: usize) -> Option<usize> {
         self.places[place].parent
+    }
+
+    /// How many steps it is from a place to the primary.
+    pub fn steps(&self, place: usize) -> u64 {
+        std::iter::successors(self.parent(place), |up| self.parent(*up)).count() as u64
     }
 
     pub fn place_of(&self, name: &ServerName) -> Option<usize> {
@@ -134,5 +163,21 @@ mod tests {
             }
         }
         assert_eq!(Topology::worked_example().drawing(), "a ─ b, a ─ c, b ─ d, c ─ e");
+    }
+
+    #[test]
+    fn a_tree_with_names_of_its_own_keeps_them() {
+        let named = |servers: &[(&str, usize)]| {
+            let server = |(name, up): &(&str, usize)| (name.parse().unwrap(), *up);
+            Topology::named(servers.iter().map(server).collect())
+        };
+        let tree = named(&[("hq", 0), ("d", 0), ("later-3", 1)]).unwrap();
+        assert_eq!(tree.drawing(), "hq ─ d, d ─ later-3");
+        let tree = tree.with_room(2, &mut Entropy::new(1));
+        assert_eq!((tree.name(3).as_str(), tree.name(4).as_str()), ("later-4", "e"));
+        assert_eq!((tree.founders(), tree.len()), (3, 5));
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&[("hq", 0), ("d", 1)]), None);
+        assert_eq!(named(&[("hq", 0), ("hq", 0)]), None);
     }
 }

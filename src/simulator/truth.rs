@@ -148,6 +148,12 @@ impl Truth {
         self.devices.iter().filter(move |(_, d)| under(d)).map(|(number, _)| *number)
     }
 
+    /// Own devices that are managed, each with its product.
+    pub fn uses(&self) -> impl Iterator<Item = (ProductName, DeviceNumber)> {
+        let managed = self.devices.iter().filter(|(_, d)| d.state == DeviceState::Managed);
+        managed.filter_map(|(number, device)| Some((device.product.clone()?, *number)))
+    }
+
     pub fn product(&self, product: &ProductName) -> ProductTruth {
         self.products.get(product).cloned().unwrap_or_default()
     }
@@ -164,9 +170,17 @@ pub struct RowsTruth {
 
 /// What the primary has of every other server's streams.
 pub fn mirrored(primary: &Server) -> BTreeMap<StreamId, RowsTruth> {
+    mirrored_of(primary, |_| true)
+}
+
+/// The same of some streams.
+pub fn mirrored_of(
+    primary: &Server,
+    which: impl Fn(&StreamId) -> bool,
+) -> BTreeMap<StreamId, RowsTruth> {
     let mirrors = primary.engine().state().mirrors.iter();
     let own = primary.engine().state().name();
-    let foreign = mirrors.filter(|(stream, _)| stream.origin != *own);
+    let foreign = mirrors.filter(|(stream, _)| stream.origin != *own && which(stream));
     // One that refused all that came so far is as good as none.
     let foreign = foreign.filter(|(_, mirror)| mirror.incarnation != 0);
     foreign

@@ -33,6 +33,10 @@ impl Findings {
         self.found.push(Violation { at: self.at, rule, text });
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Adds what `text` says unless the rule holds.
     pub fn hold(&mut self, holds: bool, rule: &'static str, text: impl FnOnce() -> String) {
         if !holds {

@@ -42,16 +42,19 @@ impl Whole<'_> {
         named.filter_map(|(place, truth)| Some((&place.name, truth.products.get(product)?)))
     }
 
-    pub fn check(&self, out: &mut Findings) {
+    /// How many devices are managed of the product that overshoots the most; zero is the rule.
+    pub fn check(&self, out: &mut Findings) -> u64 {
+        let mut overshoot = 0;
         for product in self.products() {
             if self.counts_are_known {
                 self.edges(product, out);
             }
             if self.uses_are_known {
-                self.uses(product, out);
+                overshoot = overshoot.max(self.uses(product, out));
             }
         }
         self.serials(out);
+        overshoot
     }
 
     /// No serial is registered at two servers, nor at a relay that has not claimed it.
@@ -109,7 +112,8 @@ impl Whole<'_> {
         }
     }
 
-    fn uses(&self, product: &ProductName, out: &mut Findings) {
+    /// How many devices are managed beyond what there is for them.
+    fn uses(&self, product: &ProductName, out: &mut Findings) -> u64 {
         let mut counted: Vec<Use<'_>> = Vec::new();
         let mut afloat: Vec<Use<'_>> = Vec::new();
         for (_, known) in self.of(product) {
@@ -134,12 +138,14 @@ impl Whole<'_> {
         let registered: i128 = self.of(product).map(|(_, p)| i128::from(p.registered)).sum();
         let over = |p: &ProductTruth| (i128::from(p.used()) - p.own()).max(0);
         let shortages: i128 = self.of(product).map(|(_, p)| over(p)).sum();
-        out.hold(managed <= registered + shortages + unbooked, "I1", || {
+        let beyond = managed - (registered + shortages + unbooked);
+        out.hold(beyond <= 0, "I1", || {
             format!(
                 "{managed} devices are managed under {product}: {registered} licenses, \
                  {shortages} short, {unbooked} uses on their way"
             )
         });
+        u64::try_from(beyond).unwrap_or(0)
     }
 
     /// How many devices are managed; each must have its use somewhere.
@@ -183,7 +189,9 @@ fn add_uses<'a>(to: &mut Vec<Use<'a>>, uses: &'a Uses) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::device::DeviceState;
     use crate::simulator::moment::Moment;
+    use crate::simulator::truth::DeviceTruth;
 
     /// The rules that servers break which registered and claimed this.
     fn broken(registered: &[&[&str]], claims: &[(&str, usize)]) -> Vec<&'static str> {
@@ -207,6 +215,46 @@ mod tests {
         }
         .check(&mut out);
         out.into_violations().iter().map(|violation| violation.rule).collect()
+    }
+
+    #[test]
+    fn devices_beyond_all_licenses_are_counted() {
+        let product: ProductName = "atlas".parse().unwrap();
+        let managed = |number| {
+            let device = DeviceTruth {
+                state: DeviceState::Managed,
+                product: Some(product.clone()),
+                waits: false,
+                deleted: false,
+                moving: None,
+                macs: Vec::new(),
+            };
+            (DeviceNumber(number), device)
+        };
+        // Three devices and two licenses: one is in no ledger, or in one that is short of it.
+        let topology = Topology::chain(1);
+        let overshoot = |booked: &[u64]| {
+            let devices: Vec<_> = booked.iter().map(|n| DeviceNumber(*n)).collect();
+            let ledger = Uses::from([(topology.name(0).clone(), devices)]);
+            let known = ProductTruth { registered: 2, ledger, ..ProductTruth::default() };
+            let truth = Truth {
+                products: BTreeMap::from([(product.clone(), known)]),
+                devices: (1..=3).map(managed).collect(),
+                ..Truth::default()
+            };
+            let (none, mut out) = (BTreeSet::new(), Findings::at(Moment::default()));
+            let whole = Whole {
+                topology: &topology,
+                truths: &[truth],
+                apart: &none,
+                uses_are_known: true,
+                counts_are_known: true,
+                gone: &none,
+            };
+            (whole.check(&mut out), out.into_violations().len())
+        };
+        assert_eq!(overshoot(&[1, 2]), (1, 2));
+        assert_eq!(overshoot(&[1, 2, 3]), (0, 0));
     }
 
     #[test]

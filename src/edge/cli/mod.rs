@@ -3,6 +3,7 @@
 //! ```text
 //!   arguments ─► one file per noun ─┬─► client ─► a running server     license server range node …
 //!                                   ├─► topology, wire, net            topology vendor init
+//!                                   ├─► simulator                      simulate
 //!                                   └─► up, serve                      servers of this machine
 //!        standard output ◄─ data    standard error ◄─ questions, progress, failures
 //! ```
@@ -27,6 +28,7 @@ mod recovery;
 mod scan;
 mod serve;
 mod server;
+mod simulate;
 mod status;
 mod topology;
 mod up;
@@ -118,6 +120,9 @@ enum Noun {
     Join(join::Arguments),
     /// Run a whole tree on this machine, as a topology folder describes it.
     Up(up::Arguments),
+    /// Run a whole tree in virtual time, with faults, and watch every rule; exits with 1 where
+    /// one is broken.
+    Simulate(simulate::Arguments),
     /// Run one server.
     Serve(serve::Arguments),
     /// Look at everything that a server needs: disk, clock, identity, port, parent, and more.
@@ -164,6 +169,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Topology(verb) => topology::run(verb, terminal),
         Noun::Vendor(verb) => vendor::run(verb, terminal),
         Noun::Init(verb) => init::run(verb, terminal),
+        Noun::Simulate(arguments) => simulate::run(arguments, terminal),
         Noun::Up(arguments) => online(up::run(arguments, terminal)),
         Noun::Manual(arguments) => manual::run(arguments, terminal),
         Noun::Completion(arguments) => completion::run(arguments, terminal),

@@ -101,11 +101,24 @@ pub struct TopologyLicense {
 impl Topology {
     /// Reads and judges `folder/topology.toml` and the discovery tables it names.
     pub fn read(folder: &Path) -> Result<Topology, Vec<Problem>> {
-        let path = folder.join(TOPOLOGY_NAME);
-        let text = match text_of(&path) {
+        Topology::read_file(folder, &folder.join(TOPOLOGY_NAME))
+    }
+
+    /// The same of a folder, or of a file with such a text whatever its name is; the discovery
+    /// tables are looked for beside it.
+    pub fn read_at(path: &Path) -> Result<Topology, Vec<Problem>> {
+        if !path.is_file() {
+            return Topology::read(path);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Topology::read_file(folder.unwrap_or(Path::new(".")), path)
+    }
+
+    fn read_file(folder: &Path, path: &Path) -> Result<Topology, Vec<Problem>> {
+        let text = match text_of(path) {
             Ok(text) => text,
             Err(found) => {
-                let mut complaints = Complaints::new(&path);
+                let mut complaints = Complaints::new(path);
                 complaints.add(
                     codes::TOPOLOGY_FILE,
                     "",
@@ -115,12 +128,16 @@ impl Topology {
                 return Err(complaints.all());
             }
         };
-        Topology::read_text(folder, &text)
+        Topology::judged(folder, path, &text)
     }
 
     /// The same of the text of its file; the discovery tables are looked for in `folder`.
     pub fn read_text(folder: &Path, text: &str) -> Result<Topology, Vec<Problem>> {
-        let mut complaints = Complaints::new(&folder.join(TOPOLOGY_NAME));
+        Topology::judged(folder, &folder.join(TOPOLOGY_NAME), text)
+    }
+
+    fn judged(folder: &Path, path: &Path, text: &str) -> Result<Topology, Vec<Problem>> {
+        let mut complaints = Complaints::new(path);
         let raw = file::read(text, &mut complaints);
         check::judge(folder, raw, complaints)
     }

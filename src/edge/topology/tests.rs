@@ -62,6 +62,22 @@ fn a_good_topology_has_no_problem() {
 }
 
 #[test]
+fn a_topology_is_read_from_a_file_of_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("half.toml");
+    std::fs::write(folder.path().join("arp.txt"), ARP).unwrap();
+    std::fs::write(&file, GOOD).unwrap();
+    let read = Topology::read_at(&file).unwrap();
+    assert_eq!((read.tree.as_str(), read.folder.as_path()), ("small", folder.path()));
+    std::fs::write(&file, GOOD.replace("parent = \"hq\"", "parent = \"no\"")).unwrap();
+    assert_eq!(Topology::read_at(&file).unwrap_err()[0].file, file);
+    let none = Topology::read_at(folder.path()).unwrap_err();
+    assert_eq!((none[0].code, none[0].file.ends_with("topology.toml")), ("LT0120", true));
+    std::fs::write(folder.path().join("topology.toml"), GOOD).unwrap();
+    assert_eq!(Topology::read_at(folder.path()).unwrap(), read);
+}
+
+#[test]
 fn what_makes_no_tree_is_refused() {
     let two = spoilt("name = \"west\"", "name = \"hq\"");
     assert!(two.contains(&"LT0122 server hq: there are two of this name".to_string()), "{two:?}");
