@@ -45,6 +45,8 @@ mod joining;
 
 #[path = "cluster/life.rs"]
 mod life;
+#[path = "cluster/lost.rs"]
+mod lost;
 
 #[path = "cluster/figures.rs"]
 mod figures;

@@ -38,6 +38,9 @@ mod nodes;
 #[path = "engine/turns.rs"]
 mod turns;
 
+#[path = "engine/lost.rs"]
+mod lost;
+
 #[path = "engine/twins.rs"]
 mod twins;
 
@@ -155,6 +158,11 @@ fn relays_that_are_away_or_not_taken() {
 #[test]
 fn who_falls_silent_below_a_relay_is_offline_in_time() {
     check("silence.txt");
+}
+
+#[test]
+fn servers_that_are_lost() {
+    check("lost.txt");
 }
 
 #[test]

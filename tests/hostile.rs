@@ -28,6 +28,8 @@ mod enrolment;
 #[path = "engine/nodes.rs"]
 mod nodes;
 
+#[path = "engine/lost.rs"]
+mod lost;
 #[path = "engine/twins.rs"]
 mod twins;
 

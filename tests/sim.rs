@@ -3,7 +3,8 @@
 //!
 //! Environment: `LICTREE_SEED` (one seed, for `one_seed`), `LICTREE_FIRST_SEED` and
 //! `LICTREE_SEEDS` (which seeds and how many, for `thousand_seeds`), `LICTREE_SEED_S` (virtual
-//! seconds of each), `LICTREE_SET_BACKS` (`primary` or `all`: whose disks are put back in it),
+//! seconds of each), `LICTREE_SET_BACKS` (`primary`, `all` or `lost`: whose disks are put
+//! back in it, or lost),
 //! `LICTREE_KEEP_LINES` (how much of its trace a seed that fails is shown with),
 //! `LICTREE_SIM_OUT` (a file to which each run of many seeds adds its figures as a line of JSON).
 

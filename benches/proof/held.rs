@@ -58,15 +58,21 @@ fn disks(runs: &Runs) -> String {
     let syncs = crash.held(format!("{syncs} failed: stopped, started again, 0 lost"));
     let (back, found) = (both(runs, "set_back"), both(runs, "violations"));
     let late = both(runs, "violations_of_liveness");
+    let without = runs.of("simulator, disks lost and replaced");
+    let (lost, lost_found) = (without.said("set_back"), without.said("violations"));
+    let lost_late = without.said("violations_of_liveness");
     format!(
         "| durability of an answer | SQLite: a crash at each point; TigerBeetle: damage to every \
          replica's files | {cuts}; {flips} | `crash` |\n\
          | failed sync | of five databases none is sufficient | {syncs} | `crash` |\n\
-         | lost node disk | TigerBeetle had no way to replace it | not built | - |\n\
+         | lost node disk | TigerBeetle had no way to replace it; ours 0 counts lost, 60 s \
+         | {lost} disks of relays put back or lost and replaced, {lost_found} violations of \
+         safety, {lost_late} of liveness; seconds, and a member of the primary, not measured \
+         | `sim`, `cluster lost` |\n\
          | backup restore | etcd: by hand; ours noticed always, I1 holds \
          | {back} disks put back, {found} violations of safety, {late} of \
          liveness; share noticed and both ends at once not \
-         measured | `sim`, `cluster restored` |\n\
+         measured | `sim`, `cluster restored`, `cluster backup` |\n\
          | single slow node | TigerBeetle: latencies rise | not built (members) | - |\n\
          | requests fail definitely | TigerBeetle retried for ever | not measured | - |\n\
          | silent clock rollback | 24 h ignored, checked each 10 minutes | not built | - |\n"

@@ -22,10 +22,11 @@ use runs::Runs;
 const PAGE: &str = "docs/internals/proof.md";
 
 /// What it is, the file of its tests, and a text that the names of those that are meant hold.
-const PROOFS: [(&str, &str, &str); 15] = [
+const PROOFS: [(&str, &str, &str); 18] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
+    ("simulator, disks lost and replaced", "sim", "seeds::seeds_with_lost_disks"),
     ("simulator, rules broken one by one", "sim", "mutants::"),
     ("power cuts and damage", "crash", ""),
     ("relays that lie", "hostile", ""),
@@ -33,6 +34,8 @@ const PROOFS: [(&str, &str, &str); 15] = [
     ("a server killed at work", "cluster", "life::many_crashes_in_the_middle_of_work"),
     ("every kind of frame said again", "cluster", "replay::"),
     ("a primary put back", "cluster", "restored::"),
+    ("backups and what comes back", "cluster", "backup::"),
+    ("a disk or a server lost", "cluster", "lost::"),
     ("joins that are wrong or late", "cluster", "joins::"),
     ("codes to join with", "hosts", "codes::"),
     ("renewal and a new authority under load", "hosts", "rotation::"),

@@ -188,6 +188,10 @@ pub struct InviteBody {
     /// Whether an operator must approve before a certificate is given.
     #[serde(default)]
     pub approval: bool,
+    /// Whether it is for a server of the tree whose disk is lost: on an empty one it takes up what
+    /// the tree knows of it.
+    #[serde(default)]
+    pub replaces: bool,
 }
 
 fn hour_s() -> u64 {

@@ -28,8 +28,8 @@ use crate::model::name::{ProductName, ServerName};
 use crate::model::node_query::{NodeFilter, NodeQuery};
 use crate::model::request::{DeviceOutcome, Doing, HoldingChange, HoldingOutcome};
 use crate::model::view::{
-    EventView, LicenseView, LimitsView, NodePage, NodeTotal, NodeView, RangesView, RecoveryView,
-    RotationView, ServerView, ServersView, StatusView,
+    EventView, LicenseView, LimitsView, LostView, NodePage, NodeTotal, NodeView, RangesView,
+    RecoveryView, RotationView, ServerView, ServersView, StatusView,
 };
 use call::{Method, Query};
 use contract::{
@@ -285,6 +285,16 @@ impl Client {
     ) -> Result<Value, ClientError> {
         let body = DoingBody { doing: doing.into() };
         self.post(&format!("/v1/servers/{name}/remove"), &body).await
+    }
+
+    /// Gives a server up as lost; with `Preview` only says what it had.
+    pub async fn lose_server(
+        &self,
+        name: &ServerName,
+        doing: Doing,
+    ) -> Result<LostView, ClientError> {
+        let body = DoingBody { doing: doing.into() };
+        self.post(&format!("/v1/servers/{name}/lost"), &body).await
     }
 
     pub async fn entitle(&self, name: &ServerName, title: &str) -> Result<Value, ClientError> {

@@ -19,12 +19,14 @@ use crate::daemon::witness::{Found, Witness};
 use crate::model::command::Founding;
 use crate::model::enrolment::Trust;
 use crate::model::holding::Role;
+use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Listener, Occupancy};
 use crate::server::{Server, Start, StartError};
 use crate::store::{self, FolderMeta, LogStore, Recovered, RowStore, StoreLimits};
 use crate::wire::Hello;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -240,8 +242,7 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), Da
         if mark.exists() {
             return Err(DaemonError::StateLost { state: dir, mark });
         }
-        let (tree, server) = (settings.tree.clone(), settings.name.clone());
-        store::create(&dir, &FolderMeta { tree, server, incarnation: random_bits()? })?;
+        make_state(&settings.data_dir, &settings.tree, &settings.name, random_bits()?)?;
         tracing::info!(folder = %dir.display(), "a new, empty state was made");
     }
     if !mark.exists() {
@@ -256,6 +257,19 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), Da
     };
     let (log, rows, recovered) = store::open(&dir, &limits)?;
     Ok((log, rows, recovered, is_new))
+}
+
+/// Makes the state of a server that has none. With the incarnation of a data set that is lost it is
+/// a copy of that from before anything was written: no witness proves it, so the first start begins
+/// to recover what the tree knows.
+pub fn make_state(
+    data_dir: &Path,
+    tree: &TreeName,
+    server: &ServerName,
+    incarnation: u64,
+) -> Result<(), DaemonError> {
+    let meta = FolderMeta { tree: tree.clone(), server: server.clone(), incarnation };
+    Ok(store::create(&state_dir(data_dir), &meta)?)
 }
 
 /// Stands in a data folder from the first start on.

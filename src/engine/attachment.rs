@@ -13,12 +13,12 @@ use super::Engine;
 use super::restored::adoption_check;
 use crate::model::command::Command;
 use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
-use crate::model::holding::HoldingOption;
+use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body, Versions};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
-use crate::model::row::RowKey;
+use crate::model::row::{GENERATION_BITS, HoldingRow, RowKey, clock_number};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 
@@ -60,6 +60,9 @@ fn set_back(relay: &ServerName, found: &str) -> Refusal {
         format!("it recovers by itself; see at {relay}: lictree recovery show"),
     )
 }
+
+/// Data sets of one server; the numbers of more would not fit.
+const GENERATION_MAX: u64 = 1 << (63 - GENERATION_BITS);
 
 /// The code of a refusal that says that a relay's data was set back.
 pub(super) const SET_BACK: &str = "LT0233";
@@ -156,6 +159,7 @@ impl Engine {
         }
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
+        let generation = met.generation;
         self.unattached.remove(relay);
         self.state.server.attach_last = self.state.server.attach_last.max(attach.counter);
         self.state.touch(RowKey::Met(relay.clone()));
@@ -163,7 +167,8 @@ impl Engine {
         for (product, report) in edges {
             self.book_report(relay, product, report);
         }
-        let body = Body::Attached { nonce, attach, levels: self.levels(relay) };
+        let levels = self.levels(relay);
+        let body = Body::Attached { nonce, attach, levels, generation };
         self.send_below(relay, body);
     }
 
@@ -189,6 +194,7 @@ impl Engine {
         if met.incarnation == data.incarnation {
             return;
         }
+        met.generation += u64::from(met.incarnation != 0);
         met.incarnation = data.incarnation;
         met.formers.clear();
         met.formers.extend((data.former != 0).then_some(data.former));
@@ -318,15 +324,46 @@ impl Engine {
         known.is_some_and(|known| known.counter < attach.counter)
     }
 
+    /// The moment now, as a number of this data set.
+    pub(super) fn moment(&self) -> u64 {
+        let generation = self.state.server.wish_last >> GENERATION_BITS;
+        (generation << GENERATION_BITS) | clock_number(self.applying_at)
+    }
+
+    /// What it says from now on is newer than all that was said of its data sets before, also of
+    /// one on a disk with another clock.
+    fn grow_up(&mut self, generation: u64) {
+        if generation <= self.state.server.wish_last >> GENERATION_BITS
+            || generation > GENERATION_MAX
+        {
+            return;
+        }
+        let moment = (generation << GENERATION_BITS) | clock_number(self.applying_at);
+        self.state.server.wish_last = moment;
+        let mut changed = Vec::new();
+        // A turn that was taken ends as it began.
+        let open = |row: &HoldingRow| matches!(row.phase, Phase::Sharing | Phase::Taking);
+        for (product, row) in self.state.holdings.iter_mut().filter(|(_, row)| open(row)) {
+            row.cycle = row.cycle.max(moment);
+            changed.push(product.clone());
+        }
+        changed.into_iter().for_each(|product| self.state.touch(RowKey::Holding(product)));
+        let open: Vec<ProductName> = self.state.open.keys().cloned().collect();
+        open.iter().for_each(|product| self.renumber_wishes(product));
+        self.state.touch(RowKey::Server);
+    }
+
     pub(super) fn attached(
         &mut self,
         nonce: u64,
         attach: AttachId,
         levels: &[(ProductName, Level)],
+        generation: u64,
     ) {
         if self.state.server.fenced != Some(nonce) {
             return;
         }
+        self.grow_up(generation);
         self.state.server.fenced = None;
         self.state.server.attach = Some(attach);
         self.attach_refusal = None;

@@ -47,10 +47,7 @@ impl Engine {
         let all = self.state.holdings.iter();
         let turns = all.filter(|(_, row)| matches!(row.phase, Phase::Taking | Phase::Yielding));
         let turns = turns.map(|(product, _)| Awaited::Turn(product));
-        let held = self.state.ledgers.keys().chain(self.state.holdings.keys());
-        let held = held.filter(|product| self.state.phase(product) != Phase::Sharing);
-        let held: BTreeSet<&ProductName> = held.collect();
-        let statements = held.into_iter().flat_map(move |product| {
+        let statements = self.called_products().into_iter().flat_map(move |product| {
             let silent = self.called().filter(move |server| {
                 if self.tuning.breaks(Mutant::EndsUnstated) {
                     return false;
@@ -59,7 +56,7 @@ impl Engine {
             });
             silent.map(move |server| Awaited::Statement(product, server))
         });
-        let sources = self.own_statements_open().map(Awaited::Source);
+        let sources = self.own_statements_open().into_iter().map(Awaited::Source);
         let first = primary.into_iter().chain(rows).chain(edges).chain(turns);
         first.chain(statements).chain(sources)
     }

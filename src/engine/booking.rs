@@ -15,7 +15,8 @@ impl Engine {
     pub(super) fn book_wishes(&mut self, asked: &BookWishes) {
         let BookWishes { product, origin, route, floor, wishes } = asked;
         let holds = self.state.phase(product) == Phase::Holding && !self.recovers();
-        if !holds || self.is_elsewhere(product, route) {
+        let lost = self.state.trust.trust.is_lost(origin);
+        if !holds || lost || self.is_elsewhere(product, route) {
             return;
         }
         let verdicts = self.book(product, origin, route, *floor, wishes);

@@ -216,6 +216,7 @@ impl Engine {
                 Verdict::Granted => self.become_managed(number, product),
                 Verdict::RangeFull => refused += 1,
                 Verdict::Released => {
+                    self.state_less(product);
                     if self.state.devices.get(&number).is_some_and(|row| row.deleted) {
                         self.forget(number);
                     }

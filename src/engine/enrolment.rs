@@ -47,6 +47,7 @@ impl Engine {
                 self.take_authorities(authorities, *issuer);
             }
             EnrolmentCommand::Entitle { name, title } => self.entitle(name, title)?,
+            EnrolmentCommand::Lose { name } => self.lose(name, at)?,
         }
         Ok(())
     }
@@ -59,7 +60,7 @@ impl Engine {
         wish: Invitation,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let Invitation { id: invite, name, parent, proof_key, life, approval } = wish;
+        let Invitation { id: invite, name, parent, proof_key, life, approval, replaces } = wish;
         let invite = Invite {
             id: invite,
             name,
@@ -70,6 +71,7 @@ impl Engine {
             failures: 0,
             key: None,
             certificate: None,
+            replaces,
         };
         self.invite_check(&invite, now)?;
         let answer = Box::new(Answer::Invited(invite_view(&invite, now)));
@@ -90,6 +92,7 @@ impl Engine {
         if parent != self.state.name() && !self.is_member(parent) {
             return Err(unknown_server(parent));
         }
+        self.name_check(invite)?;
         self.tree_limits_check(name, parent)?;
         let open = self.state.invites.values().filter(|i| i.expires > now && i.name != *name);
         if open.count() >= self.tuning.invites_max {
@@ -97,6 +100,27 @@ impl Engine {
                 "LT0427",
                 format!("{} invitations are open, as many as allowed", self.tuning.invites_max),
                 "withdraw some: lictree server invitations; or raise invites_max in [limits]",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A lost name is not used again; and only who was there can be replaced.
+    fn name_check(&self, invite: &Invite) -> Result<(), Refusal> {
+        let name = &invite.name;
+        if self.state.trust.trust.is_lost(name) {
+            return Err(Refusal::new(
+                "LT0441",
+                format!("{name} was given up as lost; its name is not used again"),
+                "choose another name for the new server",
+            ));
+        }
+        let known = self.state.met.get(name).is_some_and(|met| met.incarnation != 0);
+        if invite.replaces && !known {
+            return Err(Refusal::new(
+                "LT0442",
+                format!("{name} cannot be replaced: it was never heard of here"),
+                format!("invite it: lictree server invite {name} --parent SERVER"),
             ));
         }
         Ok(())
@@ -354,7 +378,7 @@ impl Engine {
         if self.tuning.breaks(Mutant::CodeServesTwice) {
             self.enter(&invite, enrolment, issued, at);
             let certificate = issued.certificate.clone();
-            let grant = self.grant(&invite.name, &invite.parent, enrolment, certificate);
+            let grant = self.grant(&invite, enrolment, certificate);
             return self.send_certificate(reply, grant);
         }
         if other_key || invite.failures >= FAILURES_MAX {
@@ -372,7 +396,7 @@ impl Engine {
             None => return self.send_certificate(reply, CertificateAnswer::Waiting),
         };
         let number = self.state.met.get(&invite.name).map_or(enrolment, |m| m.enrolment.number);
-        let grant = self.grant(&invite.name, &invite.parent, number, certificate);
+        let grant = self.grant(&invite, number, certificate);
         self.send_certificate(reply, grant);
     }
 
@@ -395,6 +419,7 @@ impl Engine {
             enrolment: number,
             title: known.map_or(String::new(), |met| met.title.clone()),
             formers: known.map_or(Vec::new(), |met| met.formers.clone()),
+            generation: known.map_or(0, |met| met.generation),
         };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));
@@ -404,21 +429,33 @@ impl Engine {
         }
         self.state.touch(RowKey::Invite(*id));
         self.note("server.joined", format!("{name} has joined below {parent}, key {}", issued.key));
+        if invite.replaces {
+            self.note("server.replaced", self.replaced_in_words(name));
+        }
     }
 
-    fn grant(
-        &self,
-        name: &ServerName,
-        parent: &ServerName,
-        enrolment: u64,
-        certificate: Vec<u8>,
-    ) -> CertificateAnswer {
+    /// What its operator has to do by hand: license files lie on the disk that is lost.
+    fn replaced_in_words(&self, name: &ServerName) -> String {
+        let of_it = self.state.claims.iter().filter(|(_, by)| *by == name);
+        let serials: Vec<&str> = of_it.map(|(serial, _)| serial.as_str()).take(20).collect();
+        let text = format!("{name} begins on an empty disk and takes up what is known of it");
+        match serials.is_empty() {
+            true => text,
+            false => format!("{text}; register there again: {}", serials.join(", ")),
+        }
+    }
+
+    /// To whom an invitation was given.
+    fn grant(&self, to: &Invite, enrolment: u64, certificate: Vec<u8>) -> CertificateAnswer {
+        let Invite { name, parent, replaces, .. } = to;
+        let former = self.state.met.get(name).filter(|_| *replaces);
         CertificateAnswer::Granted(Box::new(Grant {
             tree: self.state.server.founding.tree.clone(),
             name: name.clone(),
             parent: parent.clone(),
             enrolment,
             certificate,
+            former: former.map_or(0, |met| met.incarnation),
         }))
     }
 
@@ -471,7 +508,14 @@ impl Engine {
     ) -> CertificateAnswer {
         // The primary is in no row, and below nobody.
         let parent = self.state.met.get(name).map_or(name, |met| &met.parent);
-        self.grant(name, parent, enrolment, certificate)
+        CertificateAnswer::Granted(Box::new(Grant {
+            tree: self.state.server.founding.tree.clone(),
+            name: name.clone(),
+            parent: parent.clone(),
+            enrolment,
+            certificate,
+            former: 0,
+        }))
     }
 
     /// Whether a server belongs to the tree: it was met or enrolled, and was not removed since.

@@ -34,7 +34,7 @@ impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
     pub(super) fn advance(&mut self, product: &ProductName) {
         let licensed = self.state.ledgers.get(product).is_some_and(|l| l.registered > 0);
-        let recovers = self.recovers();
+        let (recovers, moment) = (self.recovers(), self.moment());
         let Some(row) = self.state.holdings.get_mut(product) else { return };
         let wants = row.level.option != HoldingOption::None;
         row.declined = licensed && row.level.option != HoldingOption::Registered;
@@ -42,8 +42,9 @@ impl Engine {
             Phase::Sharing if wants => {
                 row.phase = Phase::Taking;
                 // A holder above may remember cycles of an earlier data set of this name.
-                row.cycle = row.cycle.max(self.applying_at.0) + 1;
+                row.cycle = row.cycle.max(moment) + 1;
                 let cycle = row.cycle;
+                self.call_anew();
                 self.ask_take_over(product, cycle);
             }
             Phase::Holding if !wants && !row.declined && !recovers => {
@@ -158,6 +159,9 @@ impl Engine {
             self.take_in(pack, lower);
             self.state.touch(RowKey::Holding(product.clone()));
             self.sources_changed = true;
+            if self.state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced) {
+                self.put_own(product);
+            }
             self.settle_own(product);
             self.advance(product);
             self.give_back(product);
@@ -185,8 +189,12 @@ impl Engine {
         }
         let ledger = self.state.ledger(product);
         for below in &pack.below {
-            let entry = Below { route: way(&below.route), ..below.clone() };
-            ledger.below.insert(below.relay.clone(), entry);
+            // One that was set back may have said since where it stands.
+            let known = ledger.below.get(&below.relay).map_or(0, |known| known.cycle);
+            if known <= below.cycle {
+                let entry = Below { route: way(&below.route), ..below.clone() };
+                ledger.below.insert(below.relay.clone(), entry);
+            }
         }
         self.touch_pack(pack);
         self.state.stirred.insert(product.clone());
@@ -195,6 +203,9 @@ impl Engine {
     /// Takes an account into the ledger.
     pub(super) fn put_account(&mut self, product: &ProductName, account: Account) {
         let origin = account.origin.clone();
+        if self.state.trust.trust.is_lost(&origin) {
+            return;
+        }
         let devices: Vec<DeviceNumber> = account.entries.keys().copied().collect();
         let void = self.state.ledger(product).put(account);
         self.state.touch(RowKey::Account(product.clone(), origin.clone()));
@@ -211,7 +222,8 @@ impl Engine {
     ) {
         let ledger = self.state.ledger(product);
         let turn = ledger.below.get(relay).map_or(0, |below| below.cycle);
-        if cycle > turn {
+        // A late copy says nothing of a relay that went over to a ledger between.
+        if cycle > turn && self.state.server.recovery.is_some() {
             self.note_later_turn(product, relay, cycle);
         }
         let ledger = self.state.ledger(product);
@@ -222,7 +234,7 @@ impl Engine {
         }
     }
 
-    /// Giver, set back since: what it does not know that it gave has come, and is there.
+    /// Giver that was set back: what it does not know that it gave has come, and is there.
     fn note_later_turn(&mut self, product: &ProductName, relay: &ServerName, cycle: u64) {
         let ledger = self.state.ledger(product);
         let route = ledger.route_of(relay).map_or(vec![relay.clone()], <[ServerName]>::to_vec);

@@ -35,6 +35,7 @@ pub mod event_log;
 pub mod handover;
 pub mod identities;
 pub mod ledger;
+mod lost;
 pub mod mirror;
 pub mod moving;
 pub mod node_lines;
@@ -72,7 +73,7 @@ use crate::model::recovery::RollCall;
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
 use crate::model::request::{Answer, RequestId};
-use crate::model::row::{MetRow, OwnFiguresRow, RowKey};
+use crate::model::row::{MetRow, OwnFiguresRow, RowKey, clock_number};
 use crate::model::time::Timestamp;
 use crate::model::tuning::{Mutant, Tuning};
 use entropy::Entropy;
@@ -154,6 +155,7 @@ pub struct Engine {
     roll_calls_sent: Vec<RollCall>,
     roll_calls_changed: bool,
     statements: statement::Statements,
+    stating: lost::Stating,
     /// Licenses registered here of which the primary, which was set back, has not said that it
     /// knows them.
     reclaiming: BTreeSet<Serial>,
@@ -237,6 +239,7 @@ impl Engine {
             roll_calls_sent: Vec::new(),
             roll_calls_changed: false,
             statements: statement::Statements::new(),
+            stating: lost::Stating::default(),
             reclaiming: BTreeSet::new(),
             turned: BTreeSet::new(),
             attach_refusal: None,
@@ -338,7 +341,9 @@ impl Engine {
                 self.book_edge(relay, *attach, product, report);
             }
             Command::Fence { nonce } => self.fence(*nonce),
-            Command::Attached { nonce, attach, levels } => self.attached(*nonce, *attach, levels),
+            Command::Attached { nonce, attach, levels, generation } => {
+                self.attached(*nonce, *attach, levels, *generation);
+            }
             Command::TakeLevel { attach, product, level } => {
                 self.take_level(*attach, product, level);
             }
@@ -386,7 +391,7 @@ impl Engine {
     fn found(&mut self, founding: &Founding) {
         self.state.server.founding = founding.clone();
         // Verdicts on wishes of an earlier data set of this name must not fit those of this one.
-        self.state.server.wish_last = self.applying_at.0;
+        self.state.server.wish_last = clock_number(self.applying_at);
         self.state.touch(RowKey::Server);
     }
 
@@ -403,6 +408,7 @@ impl Engine {
             known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
         let attach = known.and_then(|met| met.attach);
         let formers = known.map_or(Vec::new(), |met| met.formers.clone());
+        let generation = known.map_or(0, |met| met.generation);
         // A relay keeps the data set it was met with until it attaches with another: what that one
         // continues is not known before (`take_data_set`).
         let incarnation = match known {
@@ -428,6 +434,7 @@ impl Engine {
             title,
             formers,
             unsaid,
+            generation,
         };
         self.state.met.insert(name, row);
     }
@@ -480,6 +487,7 @@ impl Engine {
     /// Everything that is said after a run of inputs; then what the engine wants done.
     pub fn deeds(&mut self, now: Timestamp) -> Vec<Deed> {
         self.go_on_recovering();
+        self.go_on_stating();
         self.answer_roll_calls();
         self.send_owed();
         self.seal_trust();

@@ -113,6 +113,7 @@ operations! {
     Uninvite        "server.uninvite"  Post "/v1/invitations/{name}/withdraw" PRIMARY_ONLY;
     Approve         "server.approve"   Post "/v1/invitations/{name}/approve"  PRIMARY_ONLY;
     RemoveServer    "server.remove"    Post "/v1/servers/{name}/remove" PRIMARY_ONLY;
+    LoseServer      "server.lost"      Post "/v1/servers/{name}/lost"   PRIMARY_ONLY;
     EntitleServer   "server.rename"    Post "/v1/servers/{name}/title"  PRIMARY_ONLY;
     RotateAuthority "authority.rotate" Post "/v1/authority/rotate" PRIMARY_ONLY;
     RenewCertificate "certificate.renew" Post "/v1/certificate/renew" OPERATORS;
@@ -154,6 +155,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Uninvite(_) => Operation::Uninvite,
         Request::Approve(_) => Operation::Approve,
         Request::Remove { .. } => Operation::RemoveServer,
+        Request::Lose { .. } => Operation::LoseServer,
         Request::Entitle { .. } => Operation::EntitleServer,
         Request::RotateAuthority { .. } => Operation::RotateAuthority,
         // Of somebody who called to join, or of this server itself; judged by its proof.
@@ -238,6 +240,7 @@ mod tests {
         server.uninvite yes no no no
         server.approve yes no no no
         server.remove yes no no no
+        server.lost yes no no no
         server.rename yes no no no
         authority.rotate yes no no no
         certificate.renew yes yes no no

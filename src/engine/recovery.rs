@@ -12,7 +12,7 @@
 //! - Everything but the fact itself is volatile: a start in between calls everybody again.
 
 use super::Engine;
-use crate::model::account::{Account, Entry, Verdict, Want};
+use crate::model::account::{Account, Want};
 use crate::model::command::Command;
 use crate::model::count::counted;
 use crate::model::device::{DeviceNumber, DeviceState};
@@ -25,6 +25,7 @@ use crate::model::refusal::Refusal;
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::request::Request;
 use crate::model::row::{DeviceRow, MetRow, RowKey, Standing};
+use crate::model::time::Timestamp;
 use crate::model::tuning::Mutant;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,22 +137,27 @@ impl Engine {
             RecoveryCommand::Meet { name, parent, incarnation, enrolment } => {
                 self.recovery_meets((name, parent), *incarnation, *enrolment);
             }
+            RecoveryCommand::Stated => self.all_is_stated(),
         }
     }
 
     fn recovery_begins(&mut self, why: &str, incarnation: u64) {
-        let at = self.applying_at;
+        let (at, moment) = (self.applying_at, self.moment());
         let server = &mut self.state.server;
-        let before = server.recovery.take().map_or(0, |recovery| recovery.former);
+        let known = server.recovery.take();
+        let was_forced = known.as_ref().is_some_and(|recovery| recovery.forced);
+        let before = known.map_or(0, |recovery| recovery.former);
         let goes_on = before == 0 && incarnation == 0;
         let known = if before == 0 { server.founding.incarnation } else { before };
         let former = if goes_on { 0 } else { known };
-        server.recovery = Some(Recovery { since: at, why: why.to_string(), former, forced: false });
+        // Who is missing was said of this data set.
+        let forced = incarnation == 0 && was_forced;
+        server.recovery = Some(Recovery { since: at, why: why.to_string(), former, forced });
         if incarnation != 0 {
             server.founding.incarnation = incarnation;
         }
         // Verdicts on wishes that were made since must not fit those to come.
-        server.wish_last = server.wish_last.max(at.0);
+        server.wish_last = server.wish_last.max(moment);
         server.attach = None;
         server.fenced = None;
         // Rows that are no more here go where they are mirrored, even if none is left.
@@ -159,6 +165,8 @@ impl Engine {
         server.nodes_version += 1;
         self.state.touch(RowKey::Server);
         self.attach_refusal = None;
+        // Its claims are heard once those above know which data set speaks.
+        self.presence_due = Timestamp(0);
         self.forget_recovering();
         if self.state.is_primary() {
             self.primary_begins();
@@ -171,7 +179,7 @@ impl Engine {
         for (product, row) in &mut self.state.holdings {
             // Whatever turn the holder above last knew of, this one is later; and uses that went
             // back to it since come here again.
-            row.cycle = row.cycle.max(at.0) + 1;
+            row.cycle = row.cycle.max(moment) + 1;
             if row.phase != Phase::Sharing {
                 row.phase = Phase::Taking;
             }
@@ -189,16 +197,18 @@ impl Engine {
     fn hold_again(&mut self, product: &ProductName) {
         let room = self.state.holdings.len() < self.tuning.products_max;
         let known = self.state.holdings.contains_key(product);
+        let moment = self.moment();
         if !self.recovers() || self.state.phase(product) != Phase::Sharing || !(room || known) {
             return;
         }
         let row = self.state.holdings.entry(product.clone()).or_default();
         row.phase = Phase::Taking;
-        row.cycle = row.cycle.max(self.applying_at.0) + 1;
+        row.cycle = row.cycle.max(moment) + 1;
         let cycle = row.cycle;
         self.state.touch(RowKey::Holding(product.clone()));
         self.state.stirred.insert(product.clone());
         self.sources_changed = true;
+        self.call_anew();
         self.ask_take_over(product, cycle);
     }
 
@@ -245,22 +255,6 @@ impl Engine {
         self.state.touch(RowKey::Server);
     }
 
-    /// What this server uses itself, as of now; older than any wish to come.
-    pub(super) fn stated_account(&self, product: &ProductName, number: u64) -> Account {
-        let managed = |row: &DeviceRow| {
-            row.device.state == DeviceState::Managed && row.device.product.as_ref() == Some(product)
-        };
-        let devices = self.state.devices.iter().filter(|(_, row)| managed(row));
-        let entry = Entry { number, verdict: Verdict::Granted };
-        Account {
-            origin: self.state.name().clone(),
-            route: Vec::new(),
-            floor: number,
-            stated: number,
-            entries: devices.map(|(device, _)| (*device, entry)).collect(),
-        }
-    }
-
     // === What the primary tells ===
 
     /// Attached while it recovers: the counts are the primary's, whatever was known here.
@@ -268,12 +262,17 @@ impl Engine {
         if !self.recovers() {
             return;
         }
+        let moment = self.moment();
         for (product, level) in levels {
             let known = self.state.holdings.contains_key(product);
             if !known && self.state.holdings.len() >= self.tuning.products_max {
                 continue;
             }
             let row = self.state.holdings.entry(product.clone()).or_default();
+            if row.cycle == 0 {
+                // What was on its way to the data set before is void.
+                row.cycle = moment;
+            }
             if self.tuning.breaks(Mutant::CountsOfTheCopy) {
                 continue;
             }
@@ -334,11 +333,8 @@ impl Engine {
     /// Primary: servers below one, in the order of their names.
     pub(super) fn below_asked(&mut self, relay: &ServerName, after: Option<ServerName>) {
         let members = self.state.met.values();
-        // One that was never heard uses nothing.
-        let is_there = |met: &&MetRow| {
-            let was_heard = met.incarnation != 0 || self.heard.contains_key(&met.name);
-            met.enrolment.standing == Standing::Member && was_heard
-        };
+        // Whoever has a certificate may use licenses, though nothing of it was heard here yet.
+        let is_there = |met: &&MetRow| met.enrolment.standing == Standing::Member;
         let members = members.filter(is_there);
         let behind = members.filter(|met| after.as_ref().is_none_or(|after| met.name > *after));
         let below = behind.filter(|met| self.is_below(&met.name, relay));
@@ -539,13 +535,9 @@ impl Engine {
         if was_forced {
             return;
         }
-        let held = self.held_products();
-        for product in &held {
-            self.state.server.wish_last += 1;
-            let account = self.stated_account(product, self.state.server.wish_last);
-            self.put_account(product, account);
-            self.renumber_wishes(product);
-        }
+        let mut held = self.held_products();
+        held.retain(|product| self.state.phase(product) == Phase::Holding);
+        held.iter().for_each(|product| self.put_own(product));
         self.state.stirred.extend(held.iter().cloned());
         for product in &held {
             self.settle_own(product);

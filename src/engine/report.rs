@@ -437,8 +437,20 @@ impl Engine {
         }
     }
 
+    /// Primary: whether rows are of a data set that another one continues: a copy of it was
+    /// started, and does not know that yet. The rows there are, are what it is to get back.
+    fn is_of_a_former(&self, batch: &ReportBatch) -> bool {
+        let met = self.state.met.get(&batch.stream.origin);
+        met.is_some_and(|met| {
+            met.incarnation != batch.incarnation && met.formers.contains(&batch.incarnation)
+        })
+    }
+
     /// Primary: rows from below become durable.
     pub(super) fn merge(&mut self, batch: &ReportBatch, at: Timestamp) {
+        if self.is_of_a_former(batch) {
+            return self.ack(&batch.stream);
+        }
         let known = self.state.mirrors.contains_key(&batch.stream);
         if !known && self.state.mirrors.len() >= 2 * self.tuning.servers_max {
             return;

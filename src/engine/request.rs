@@ -91,11 +91,23 @@ impl Engine {
                 self.ask_certificate(id, ask, now);
                 Ok(None)
             }
-            Request::Remove { name, doing } => self.ask_remove(id, name, doing, now),
-            Request::Entitle { name, title } => self.ask_entitle(id, name, title, now),
             Request::RotateAuthority { doing } => self.ask_rotation(id, doing, now),
             Request::BeginRecovery => self.ask_begin_recovery(id, now),
             Request::EndRecovery { doing } => self.ask_end_recovery(id, doing, now),
+            about => self.ask_about_server(id, about, now),
+        }
+    }
+
+    fn ask_about_server(
+        &mut self,
+        id: RequestId,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, Refusal> {
+        match request {
+            Request::Remove { name, doing } => self.ask_remove(id, name, doing, now),
+            Request::Lose { name, doing } => self.ask_lose(id, name, doing, now),
+            Request::Entitle { name, title } => self.ask_entitle(id, name, title, now),
             read => self.look(read, now).map(Some),
         }
     }

@@ -35,6 +35,8 @@ use crate::model::refusal::Refusal;
 use crate::model::row::{EdgeRow, Enrolment, MetRow, RowKey, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// More data sets than any server begins while one copy of the primary's data lies somewhere.
+const GENERATIONS_FORGOTTEN: u64 = 100;
 /// License files of one letter.
 const SERIALS_PER_LETTER_MAX: usize = 256;
 
@@ -72,6 +74,7 @@ impl Engine {
         for met in members {
             met.unsaid = true;
             met.attach = None;
+            met.generation += GENERATIONS_FORGOTTEN;
             changed.push(RowKey::Met(met.name.clone()));
         }
         let invites = std::mem::take(&mut self.state.invites);
@@ -204,6 +207,7 @@ impl Engine {
             title: known.map_or(String::new(), |met| met.title.clone()),
             formers: known.map_or(Vec::new(), |met| met.formers.clone()),
             unsaid: true,
+            generation: known.map_or(GENERATIONS_FORGOTTEN, |met| met.generation),
         };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));

@@ -79,6 +79,7 @@ impl State {
                 attach_last: 0,
                 recovery: None,
                 was_set_back: false,
+                unstated: false,
             },
             licenses: BTreeMap::new(),
             edges: BTreeMap::new(),

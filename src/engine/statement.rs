@@ -14,14 +14,15 @@
 
 use super::Engine;
 use super::handover;
-use crate::model::account::{Below, Pack, PackPart, WishNumber};
+use crate::model::account::{Account, Below, Entry, Pack, PackPart, Verdict, WishNumber};
 use crate::model::command::Command;
+use crate::model::device::DeviceState;
 use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::{NO_CALL, RecoveryCommand, RecoveryWord, RollCall};
-use crate::model::row::RowKey;
-use std::collections::BTreeMap;
+use crate::model::row::{DeviceRow, RowKey};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements of this server, by roll call and product.
 pub(super) type Statements = BTreeMap<(u64, ProductName), Statement>;
@@ -95,8 +96,8 @@ impl Engine {
             let products = products.into_iter().take(self.tuning.products_max).collect();
             self.make_statements(number, Some(server), products);
         }
-        if self.recovers() {
-            let products = self.shared_products();
+        if self.recovers() || self.state.server.unstated {
+            let products = self.shared_products().into_iter().cloned().collect();
             self.make_statements(NO_CALL, None, products);
         }
     }
@@ -119,21 +120,27 @@ impl Engine {
         }
     }
 
-    /// Products that this server shares, as far as it knows, with a holder that it knows of.
-    fn shared_products(&self) -> Vec<ProductName> {
-        let all = self.sources_above.keys();
-        all.filter(|product| self.state.phase(product) == Phase::Sharing).cloned().collect()
+    /// Products that this server shares: with a holder that it knows of, or, where none is known,
+    /// because it uses them.
+    fn shared_products(&self) -> Vec<&ProductName> {
+        if self.state.is_primary() {
+            return Vec::new();
+        }
+        let used = self.state.own_figures.iter().filter(|(_, row)| row.figures.managed.0 > 0);
+        let all = self.sources_above.keys().chain(used.map(|(product, _)| product));
+        let all: BTreeSet<&ProductName> = all.collect();
+        let shares = |product: &&ProductName| self.state.phase(product) == Phase::Sharing;
+        all.into_iter().filter(shares).collect()
     }
 
     /// Shared products of which the holder above has not booked what is used here.
-    pub(super) fn own_statements_open(&self) -> impl Iterator<Item = &ProductName> {
-        let shared = self.sources_above.keys();
-        let shared = shared.filter(|product| self.state.phase(product) == Phase::Sharing);
+    pub(super) fn own_statements_open(&self) -> Vec<&ProductName> {
         let is_booked = |product: &ProductName| {
             let statement = self.statements.get(&(NO_CALL, product.clone()));
             statement.is_some_and(|statement| statement.booked)
         };
-        shared.filter(move |product| !is_booked(product))
+        let shared = self.shared_products().into_iter();
+        shared.filter(|product| !is_booked(product)).collect()
     }
 
     /// From now on what this server wishes is newer than what it states.
@@ -157,6 +164,30 @@ impl Engine {
             }
             self.resume_wishes(product);
         }
+    }
+
+    /// What this server uses itself, as of now; older than any wish to come.
+    pub(super) fn stated_account(&self, product: &ProductName, number: u64) -> Account {
+        let managed = |row: &DeviceRow| {
+            row.device.state == DeviceState::Managed && row.device.product.as_ref() == Some(product)
+        };
+        let devices = self.state.devices.iter().filter(|(_, row)| managed(row));
+        let entry = Entry { number, verdict: Verdict::Granted };
+        Account {
+            origin: self.state.name().clone(),
+            route: Vec::new(),
+            floor: number,
+            stated: number,
+            entries: devices.map(|(device, _)| (*device, entry)).collect(),
+        }
+    }
+
+    /// What is used here itself is in the ledger here, and nothing that it says is older.
+    pub(super) fn put_own(&mut self, product: &ProductName) {
+        self.state.server.wish_last += 1;
+        let account = self.stated_account(product, self.state.server.wish_last);
+        self.put_account(product, account);
+        self.renumber_wishes(product);
     }
 
     fn say_statement(&mut self, key: &(u64, ProductName)) {
@@ -205,12 +236,34 @@ impl Engine {
 
     // === Who called ===
 
+    /// Products of which a server that recovers asks who uses what: those that it holds, and those
+    /// that it held once. Of these it may have been giving uses to one below, which takes them over
+    /// anew when it hears the call.
+    pub(super) fn called_products(&self) -> BTreeSet<&ProductName> {
+        let recovery = self.state.server.recovery.as_ref();
+        let forgot = recovery.is_some_and(|recovery| recovery.former != 0);
+        let holdings = self.state.holdings.iter();
+        let held_once = holdings.filter(|(_, row)| forgot && row.level.version > 0);
+        let held = self.state.ledgers.keys().chain(self.state.holdings.keys());
+        let held = held.filter(|product| self.state.phase(product) != Phase::Sharing);
+        held.chain(held_once.map(|(product, _)| product)).collect()
+    }
+
+    /// It takes a product over that it shared: what was said of it before was not booked.
+    pub(super) fn call_anew(&mut self) {
+        if self.recovers() {
+            self.recovering.stated.clear();
+            self.recovering.call = NO_CALL;
+        }
+    }
+
     /// The roll calls that are open here and above.
     fn open_roll_calls(&self) -> Vec<RollCall> {
         let mut calls = self.roll_calls.clone();
         let number = self.recovering.call;
         if self.state.server.recovery.is_some() && number != NO_CALL {
-            let (server, products) = (self.state.name().clone(), self.held_products());
+            let server = self.state.name().clone();
+            let products: Vec<ProductName> = self.called_products().into_iter().cloned().collect();
             let licenses = self.state.is_primary();
             if !products.is_empty() || licenses {
                 calls.push(RollCall { server, number, products, licenses });
@@ -303,8 +356,18 @@ impl Engine {
     pub(super) fn book_statement(&mut self, call: u64, pack: &Pack, route: &[ServerName]) {
         let Pack { product, accounts, below, cycle: number, .. } = pack;
         let Some(author) = route.first() else { return };
-        // A ledger that is on its way to another holder takes nothing more in.
-        if matches!(self.state.phase(product), Phase::Sharing | Phase::Yielding) {
+        // A ledger that is on its way to another holder takes nothing more in; and before one is
+        // here, the holder above may have what is stated, and gives it.
+        let takes = match self.state.phase(product) {
+            Phase::Holding => true,
+            Phase::Taking => self.recovers(),
+            Phase::Sharing | Phase::Yielding => false,
+        };
+        let shares = call != NO_CALL && self.state.phase(product) == Phase::Sharing;
+        if shares {
+            return self.note_stated(product, call, author, *number);
+        }
+        if !takes {
             return;
         }
         if call != NO_CALL {
@@ -325,17 +388,31 @@ impl Engine {
             self.touch_account(product, &account);
         }
         for account in accounts.iter().filter(|_| !cut) {
-            let account =
-                crate::model::account::Account { route: route.to_vec(), ..account.clone() };
+            let account = Account { route: route.to_vec(), ..account.clone() };
             self.put_account(product, account);
         }
         self.state.stirred.insert(product.clone());
-        if call != NO_CALL {
-            self.recovering.stated.insert((product.clone(), author.clone()), *number);
-        }
         self.note_shortage(product);
-        let word = RecoveryWord::Stated { product: product.clone(), call, number: *number };
+        self.note_stated(product, call, author, *number);
+    }
+
+    fn note_stated(
+        &mut self,
+        product: &ProductName,
+        call: u64,
+        author: &ServerName,
+        number: WishNumber,
+    ) {
+        if call != NO_CALL {
+            self.recovering.stated.insert((product.clone(), author.clone()), number);
+        }
+        let word = RecoveryWord::Stated { product: product.clone(), call, number };
         self.send_below(author, Body::Recovery(word));
+    }
+
+    /// A use has ended that a statement which is not booked yet may name: it is made anew.
+    pub(super) fn state_less(&mut self, product: &ProductName) {
+        self.statements.retain(|(_, of), statement| of != product || statement.booked);
     }
 
     /// Where a server below stands as a holder.

@@ -451,8 +451,10 @@ impl Engine {
         }
         match body {
             Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
-            Body::Attached { nonce, attach, levels } if self.state.server.fenced == Some(nonce) => {
-                self.propose(Command::Attached { nonce, attach, levels });
+            Body::Attached { nonce, attach, levels, generation }
+                if self.state.server.fenced == Some(nonce) =>
+            {
+                self.propose(Command::Attached { nonce, attach, levels, generation });
             }
             Body::AttachRefused { nonce, refusal } if self.state.server.fenced == Some(nonce) => {
                 self.attach_refused(refusal);

@@ -71,14 +71,11 @@ impl Engine {
         if name == self.state.name() || !self.is_member(name) {
             return Err(unknown_server(name));
         }
-        let below = self.state.met.values();
-        let mut below =
-            below.filter(|m| m.parent == *name && m.enrolment.standing == Standing::Member);
-        if let Some(child) = below.next() {
+        if let Some(child) = self.child_of(name) {
             return Err(Refusal::new(
                 "LT0422",
-                format!("{} is below {name}; a server with servers below stays", child.name),
-                format!("move or remove it first: lictree server remove {}", child.name),
+                format!("{child} is below {name}; a server with servers below stays"),
+                format!("move or remove it first: lictree server remove {child}"),
             ));
         }
         match self.still_has(name) {
@@ -92,6 +89,13 @@ impl Engine {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// A member below a server, if there is any.
+    pub(super) fn child_of(&self, name: &ServerName) -> Option<&ServerName> {
+        let members =
+            self.state.met.values().filter(|met| met.enrolment.standing == Standing::Member);
+        members.filter(|met| met.parent == *name).map(|met| &met.name).next()
     }
 
     /// What a server still has of licenses, as far as is known here.
@@ -124,9 +128,7 @@ impl Engine {
         self.limit_targets(name);
         let number = self.state.met.get(name).map_or(0, |met| met.enrolment.number);
         self.deny(name, number, at);
-        let void: Vec<InviteId> =
-            self.state.invites.values().filter(|i| i.name == *name).map(|i| i.id).collect();
-        void.into_iter().for_each(|id| self.forget_invite(id));
+        self.forget_invites(name);
         match &has {
             Some(what) => {
                 if let Some(met) = self.state.met.get_mut(name) {
@@ -143,6 +145,12 @@ impl Engine {
         self.heard.remove(name);
         self.sources_changed = true;
         Ok(())
+    }
+
+    pub(super) fn forget_invites(&mut self, name: &ServerName) {
+        let void: Vec<InviteId> =
+            self.state.invites.values().filter(|i| i.name == *name).map(|i| i.id).collect();
+        void.into_iter().for_each(|id| self.forget_invite(id));
     }
 
     /// Who was shut out is given no more than it has.
@@ -169,7 +177,7 @@ impl Engine {
 
     /// Nothing of it counts: its rows leave the tables. Where it had an edge, that and its name
     /// stay: should it come again with its data, it must not be told less than it knows.
-    fn forget_server(&mut self, name: &ServerName) {
+    pub(super) fn forget_server(&mut self, name: &ServerName) {
         let has_edge = self.state.edges.keys().any(|(_, relay)| relay == name);
         match self.state.met.get_mut(name) {
             Some(met) if has_edge => met.enrolment.standing = Standing::Removed,
@@ -199,8 +207,20 @@ impl Engine {
         let given = self.state.met.get(name).map_or(at, |met| met.enrolment.expires);
         let before = trust.denied.get(name).map_or(at, |denial| denial.until);
         let until = at.after(life).max(given).after(CLOCKS_DIFFER).max(before);
-        let denial = Denial { upto, until };
+        let lost = trust.is_lost(name);
+        let denial = Denial { upto, until, lost };
         trust.denied.retain(|_, denial| denial.until > at);
+        trust.denied.insert(name.clone(), denial);
+        self.change_trust(trust);
+    }
+
+    /// The same for good: every ledger has to hear of it, also of servers that are long away.
+    pub(super) fn deny_lost(&mut self, name: &ServerName, upto: u64, at: Timestamp) {
+        let mut trust = self.state.trust.trust.clone();
+        trust.denied.retain(|_, denial| denial.until > at);
+        let before = trust.denied.get(name).copied().unwrap_or_default();
+        let until = at.after(READY_MADE_LIFE).after(CLOCKS_DIFFER).max(before.until);
+        let denial = Denial { upto: upto.max(before.upto), until, lost: true };
         trust.denied.insert(name.clone(), denial);
         self.change_trust(trust);
     }
@@ -238,7 +258,9 @@ impl Engine {
             true if sealed.trust == *present => drop(self.hold_trust(sealed)),
             true if news => self.regain_trust(sealed),
             false if news => {
-                let before = self.hold_trust(sealed).denied;
+                let before = self.hold_trust(sealed);
+                self.lose_all(&sealed.trust, &before);
+                let before = before.denied;
                 let news = |(name, denial): &(&ServerName, &Denial)| {
                     before.get(*name).is_none_or(|before| before.upto < denial.upto)
                 };
@@ -262,16 +284,18 @@ impl Engine {
     /// was restored from an older copy. Who was shut out stays so, before the copy and since.
     fn regain_trust(&mut self, sealed: &SealedTrust) {
         let mine = self.hold_trust(sealed);
+        let before = mine.clone();
         self.deeds.push(Deed::Believe(sealed.trust.clone()));
         let mut denied = sealed.trust.denied.clone();
         for (name, denial) in mine.denied {
             let all = denied.entry(name).or_default();
             let (upto, until) = (all.upto.max(denial.upto), all.until.max(denial.until));
-            *all = Denial { upto, until };
+            *all = Denial { upto, until, lost: all.lost || denial.lost };
         }
         for (name, denial) in &denied {
             self.shut_out(name, denial.upto);
         }
+        self.lose_all(&sealed.trust, &before);
         if denied != sealed.trust.denied {
             self.change_trust(Trust { denied, ..sealed.trust.clone() });
         }

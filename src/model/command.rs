@@ -70,6 +70,8 @@ pub enum Command {
         nonce: u64,
         attach: AttachId,
         levels: Vec<(ProductName, Level)>,
+        /// Of its data set, as the primary counts ([`crate::model::row::MetRow::generation`]).
+        generation: u64,
     },
     /// Relay: what the primary says of an edge.
     TakeLevel {

@@ -80,6 +80,8 @@ pub struct Invite {
     pub key: Option<KeyPrint>,
     /// What the code was spent on; said again to that key while the code lives.
     pub certificate: Option<Vec<u8>>,
+    /// It is for a server of the tree whose disk is lost ([`Grant::former`]).
+    pub replaces: bool,
 }
 
 impl fmt::Debug for Invite {
@@ -93,6 +95,7 @@ impl fmt::Debug for Invite {
             .field("approval", &self.approval)
             .field("failures", &self.failures)
             .field("key", &self.key)
+            .field("replaces", &self.replaces)
             .finish_non_exhaustive()
     }
 }
@@ -144,6 +147,9 @@ pub struct Grant {
     pub enrolment: u64,
     /// In DER.
     pub certificate: Vec<u8>,
+    /// The data set that is lost with a disk: an empty folder that begins as a copy of it, from
+    /// before anything was written, recovers what it had. 0 for any other server.
+    pub former: u64,
 }
 
 /// What every server of a tree believes: sealed by an authority it believed before, and handed
@@ -165,6 +171,8 @@ pub struct Denial {
     pub upto: u64,
     /// When the last of their certificates ends; the denial need not be kept longer.
     pub until: Timestamp,
+    /// The server is lost for good: what it used is free, in every ledger.
+    pub lost: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,6 +185,11 @@ pub struct SealedTrust {
 impl Trust {
     pub fn is_denied(&self, name: &ServerName, enrolment: u64) -> bool {
         self.denied.get(name).is_some_and(|denial| enrolment <= denial.upto)
+    }
+
+    /// Whether a server was given up as lost. Its name is not used again meanwhile.
+    pub fn is_lost(&self, name: &ServerName) -> bool {
+        self.denied.get(name).is_some_and(|denial| denial.lost)
     }
 }
 
@@ -236,6 +249,10 @@ pub enum EnrolmentCommand {
     Entitle {
         name: ServerName,
         title: String,
+    },
+    /// It is lost for good: what it held is the primary's again, what it used is free.
+    Lose {
+        name: ServerName,
     },
 }
 

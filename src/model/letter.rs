@@ -100,6 +100,8 @@ pub enum Body {
         nonce: u64,
         attach: AttachId,
         levels: Vec<(ProductName, Level)>,
+        /// How many data sets the relay had before this one, at least.
+        generation: u64,
     },
     /// The relay's word cannot be true; nothing of it was taken.
     AttachRefused {

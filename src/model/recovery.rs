@@ -57,6 +57,8 @@ pub enum RecoveryCommand {
     End { missing: Vec<ServerName> },
     /// Primary: a server is there that joined after the copy, or joined again.
     Meet { name: ServerName, parent: ServerName, incarnation: u64, enrolment: Enrolment },
+    /// A server that shares: since another one was lost, the holders above know what is used here.
+    Stated,
 }
 
 /// Rows of the former data set as the primary has them.

@@ -14,7 +14,7 @@ use super::node_rows::NodeRows;
 use super::refusal::Refusal;
 use super::scan::ScanSummary;
 use super::view::{
-    EventView, InviteView, LicenseView, NodeView, RangesView, RecoveryView, RotationView,
+    EventView, InviteView, LicenseView, LostView, NodeView, RangesView, RecoveryView, RotationView,
     ServerView, ServersView, StatusView,
 };
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,11 @@ pub enum Request {
         name: ServerName,
         doing: Doing,
     },
+    /// A server is lost for good: what it held is the primary's again.
+    Lose {
+        name: ServerName,
+        doing: Doing,
+    },
     /// What people call a server.
     Entitle {
         name: ServerName,
@@ -126,6 +131,8 @@ pub struct Invitation {
     pub proof_key: [u8; PROOF_LEN],
     pub life: Duration,
     pub approval: Approval,
+    /// For a server of the tree whose disk is lost: it takes up what the tree knows of it.
+    pub replaces: bool,
 }
 
 /// `license distribute`, `license withdraw`, `server authorize`, `server deauthorize`.
@@ -192,6 +199,7 @@ pub enum Answer {
     Certificate(CertificateAnswer),
     Done,
     Rotation(RotationView),
+    Lost(LostView),
 }
 
 /// What came of a change of a holding option, or what would.

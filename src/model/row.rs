@@ -89,6 +89,9 @@ pub struct ServerRow {
     pub recovery: Option<Recovery>,
     /// Primary: it was set back once, so relays may hold more than is registered here.
     pub was_set_back: bool,
+    /// The holders above have to hear what is used here: one is lost that counted it, or this
+    /// server was shut out for a while.
+    pub unstated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,12 +131,15 @@ pub struct MetRow {
     pub formers: Vec<u64>,
     /// This primary was set back, and it has not said since what it holds.
     pub unsaid: bool,
+    /// How many data sets it had before this one, at least ([`GENERATION_BITS`]).
+    pub generation: u64,
 }
 
 impl MetRow {
     /// Another data set goes on for the one known here; both that and the one it names are former.
     pub fn go_on_as(&mut self, data: DataSet) {
         let known = std::mem::replace(&mut self.incarnation, data.incarnation);
+        self.generation += u64::from(![0, data.incarnation].contains(&known));
         for former in [data.former, known] {
             if ![0, data.incarnation].contains(&former) && !self.formers.contains(&former) {
                 self.formers.push(former);
@@ -142,6 +148,17 @@ impl MetRow {
         let more = self.formers.len().saturating_sub(FORMERS_MAX);
         self.formers.drain(..more);
     }
+}
+
+/// The numbers of a data set (of wishes, statements and turns) are the time of its clock, in
+/// milliseconds below this bit, and its generation above: whatever clock another disk comes with,
+/// it says nothing that is older than what was said before.
+pub const GENERATION_BITS: u32 = 44;
+
+/// A time as a number below [`GENERATION_BITS`]. A clock of a far future stands still there, and
+/// leaves room for as many numbers as a server ever gives.
+pub fn clock_number(at: Timestamp) -> u64 {
+    at.0.min((1 << GENERATION_BITS) - (1 << (GENERATION_BITS - 4)))
 }
 
 /// Data sets before the present one that are remembered of a server.

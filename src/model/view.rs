@@ -4,6 +4,7 @@ use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState, StateChange};
 use super::discovery::MacAddress;
 use super::holding::{HoldingOption, Phase, Role};
+use super::license::Serial;
 use super::name::{ProductName, ServerName, TreeName};
 use super::node_query::NodeCursor;
 use super::refusal::Refusal;
@@ -112,6 +113,28 @@ pub struct InviteView {
     /// The key that waits or was served, for comparing with what the new server shows.
     pub key: Option<String>,
     pub failures: u32,
+}
+
+/// What a server held and used that is lost: at risk if it should run all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostView {
+    pub name: ServerName,
+    /// Products of which it had anything.
+    pub counts: Vec<LostCount>,
+    /// License files that were registered there; from then on they are nobody's.
+    pub serials: Vec<Serial>,
+}
+
+/// The same of one product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostCount {
+    pub product: ProductName,
+    /// Of the primary's licenses; they are the primary's again.
+    pub held: u64,
+    /// By license files at the server itself; they are gone with it.
+    pub registered: u64,
+    /// Devices with it as managing source.
+    pub managed: u64,
 }
 
 /// How far the tree is on its way to a new authority.

@@ -296,8 +296,8 @@ fn kind(command: &Command) -> Kind {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
         }
         Command::Fence { nonce } => Kind::Fence(*nonce),
-        Command::Attached { nonce, attach, levels } => {
-            Kind::Attached(AttachedForm::of(*nonce, attach, levels))
+        Command::Attached { nonce, attach, levels, generation } => {
+            Kind::Attached(AttachedForm::of(*nonce, attach, levels, *generation))
         }
         Command::TakeLevel { attach, product, level } => {
             Kind::TakeLevel(LevelUnderForm::of(attach, product, level))
@@ -362,8 +362,8 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         Kind::BookEdge(form) => form.value(room)?,
         Kind::Fence(nonce) => Command::Fence { nonce },
         Kind::Attached(form) => {
-            let (nonce, attach, levels) = form.value(room)?;
-            Command::Attached { nonce, attach, levels }
+            let (nonce, attach, levels, generation) = form.value(room)?;
+            Command::Attached { nonce, attach, levels, generation }
         }
         Kind::TakeLevel(form) => {
             let (attach, product, level) = form.value(room)?;

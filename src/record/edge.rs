@@ -185,23 +185,30 @@ pub struct AttachedForm {
     /// A list of [`ProductLevelForm`].
     #[prost(bytes = "vec", tag = "3")]
     levels: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    generation: u64,
 }
 
-/// Nonce, attachment, and a level for each product that has one.
-pub type Attached = (u64, AttachId, Vec<(ProductName, Level)>);
+/// Nonce, attachment, a level for each product that has one, and the generation.
+pub type Attached = (u64, AttachId, Vec<(ProductName, Level)>, u64);
 
 impl AttachedForm {
     const WHAT: &'static str = "an attachment taken";
 
-    pub fn of(nonce: u64, attach: &AttachId, levels: &[(ProductName, Level)]) -> Self {
+    pub fn of(
+        nonce: u64,
+        attach: &AttachId,
+        levels: &[(ProductName, Level)],
+        generation: u64,
+    ) -> Self {
         let attach = Some(AttachIdForm::of(attach));
-        AttachedForm { nonce, attach, levels: list::<ProductLevelForm>(levels) }
+        AttachedForm { nonce, attach, levels: list::<ProductLevelForm>(levels), generation }
     }
 
     pub fn value(self, room: &mut Room) -> Result<Attached, RecordError> {
         let attach = need(Self::WHAT, self.attach, room)?;
         let levels = read_list::<ProductLevelForm>(&self.levels, Part::Products, room)?;
-        Ok((self.nonce, attach, levels))
+        Ok((self.nonce, attach, levels, self.generation))
     }
 }
 

@@ -57,6 +57,8 @@ pub struct InviteForm {
     key: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "9")]
     certificate: Option<Vec<u8>>,
+    #[prost(bool, tag = "10")]
+    replaces: bool,
 }
 
 impl Form for InviteForm {
@@ -74,6 +76,7 @@ impl Form for InviteForm {
             failures: invite.failures,
             key: invite.key.map(|key| key.0.to_vec()),
             certificate: invite.certificate.clone(),
+            replaces: invite.replaces,
         }
     }
 
@@ -88,6 +91,7 @@ impl Form for InviteForm {
             failures: self.failures,
             key: self.key.map(|key| key_print(&key)).transpose()?,
             certificate: self.certificate,
+            replaces: self.replaces,
         })
     }
 }
@@ -195,6 +199,8 @@ struct GrantForm {
     enrolment: u64,
     #[prost(bytes = "vec", tag = "5")]
     certificate: Vec<u8>,
+    #[prost(fixed64, tag = "6")]
+    former: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -219,6 +225,7 @@ impl Form for CertificateAnswerForm {
                 parent: grant.parent.to_string(),
                 enrolment: grant.enrolment,
                 certificate: grant.certificate.clone(),
+                former: grant.former,
             }),
             CertificateAnswer::Waiting => AnswerKind::Waiting(true),
             CertificateAnswer::Refused(refusal) => AnswerKind::Refused(RefusalForm::of(refusal)),
@@ -236,6 +243,7 @@ impl Form for CertificateAnswerForm {
                 parent: name(what, &form.parent)?,
                 enrolment: form.enrolment,
                 certificate: blob("a certificate", form.certificate, room)?,
+                former: form.former,
             })),
             AnswerKind::Waiting(_) => CertificateAnswer::Waiting,
             AnswerKind::Refused(form) => CertificateAnswer::Refused(form.value(room)?),
@@ -294,6 +302,8 @@ struct DenialForm {
     upto: u64,
     #[prost(uint64, tag = "3")]
     until_ms: u64,
+    #[prost(bool, tag = "4")]
+    lost: bool,
 }
 
 /// What a seal is over: equal trusts have equal bytes.
@@ -347,12 +357,13 @@ impl Form for DenialForm {
     const WHAT: &'static str = "a denial";
 
     fn of((name, denial): &(ServerName, Denial)) -> Self {
-        DenialForm { name: name.to_string(), upto: denial.upto, until_ms: denial.until.0 }
+        let Denial { upto, until, lost } = *denial;
+        DenialForm { name: name.to_string(), upto, until_ms: until.0, lost }
     }
 
     fn value(self, _: &mut Room) -> Result<(ServerName, Denial), RecordError> {
-        let until = Timestamp(self.until_ms);
-        Ok((name(Self::WHAT, &self.name)?, Denial { upto: self.upto, until }))
+        let (upto, until, lost) = (self.upto, Timestamp(self.until_ms), self.lost);
+        Ok((name(Self::WHAT, &self.name)?, Denial { upto, until, lost }))
     }
 }
 

@@ -11,7 +11,7 @@ use prost::{Message, Oneof};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct EnrolmentCommandForm {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     kind: Option<Kind>,
 }
 
@@ -40,6 +40,9 @@ enum Kind {
     Authorities(AuthoritiesForm),
     #[prost(message, tag = "11")]
     Entitle(EntitleForm),
+    /// The name of the server.
+    #[prost(string, tag = "12")]
+    Lose(String),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -199,6 +202,7 @@ fn kind(command: &EnrolmentCommand) -> Kind {
         EnrolmentCommand::Entitle { name, title } => {
             Kind::Entitle(EntitleForm { name: name.to_string(), title: title.clone() })
         }
+        EnrolmentCommand::Lose { name } => Kind::Lose(name.to_string()),
     }
 }
 
@@ -237,5 +241,6 @@ fn command(kind: Kind, room: &mut Room) -> Result<EnrolmentCommand, RecordError>
         Kind::Entitle(form) => {
             EnrolmentCommand::Entitle { name: name(what, &form.name)?, title: form.title }
         }
+        Kind::Lose(lost) => EnrolmentCommand::Lose { name: name(what, &lost)? },
     })
 }

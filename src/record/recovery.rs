@@ -135,7 +135,7 @@ impl Form for RowsBackForm {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct RecoveryCommandForm {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     kind: Option<CommandKind>,
 }
 
@@ -157,6 +157,8 @@ enum CommandKind {
     Hold(String),
     #[prost(message, tag = "7")]
     Meet(MeetForm),
+    #[prost(bool, tag = "8")]
+    Stated(bool),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -230,6 +232,7 @@ impl Form for RecoveryCommandForm {
                     enrolment: unless_default(enrolment),
                 })
             }
+            RecoveryCommand::Stated => CommandKind::Stated(true),
         };
         RecoveryCommandForm { kind: Some(kind) }
     }
@@ -262,6 +265,7 @@ impl Form for RecoveryCommandForm {
             CommandKind::End(names) => {
                 RecoveryCommand::End { missing: Names::read(&names, Part::Names, room)? }
             }
+            CommandKind::Stated(_) => RecoveryCommand::Stated,
         })
     }
 }

@@ -123,6 +123,8 @@ struct ServerRowForm {
     recovery: Option<RecoveryForm>,
     #[prost(bool, tag = "12")]
     was_set_back: bool,
+    #[prost(bool, tag = "13")]
+    unstated: bool,
 }
 
 impl Form for ServerRowForm {
@@ -143,6 +145,7 @@ impl Form for ServerRowForm {
             attach_last: row.attach_last,
             recovery: row.recovery.as_ref().map(RecoveryForm::of),
             was_set_back: row.was_set_back,
+            unstated: row.unstated,
         }
     }
 
@@ -160,6 +163,7 @@ impl Form for ServerRowForm {
             attach_last: self.attach_last,
             recovery: perhaps(self.recovery, room)?,
             was_set_back: self.was_set_back,
+            unstated: self.unstated,
         })
     }
 }
@@ -251,6 +255,8 @@ struct MetRowForm {
     formers: Vec<u64>,
     #[prost(bool, tag = "8")]
     unsaid: bool,
+    #[prost(uint64, tag = "9")]
+    generation: u64,
 }
 
 impl Form for MetRowForm {
@@ -267,6 +273,7 @@ impl Form for MetRowForm {
             title: row.title.clone(),
             formers: row.formers.clone(),
             unsaid: row.unsaid,
+            generation: row.generation,
         }
     }
 
@@ -280,6 +287,7 @@ impl Form for MetRowForm {
             title: self.title,
             formers: self.formers,
             unsaid: self.unsaid,
+            generation: self.generation,
         })
     }
 }

@@ -239,6 +239,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain([("attach-recovering", attach_recovering())])
     .chain([("book-edge-lacking", sample_recovery::lacking())])
     .chain(sample_enrolment::commands())
+    .chain(sample_enrolment::lost())
     .collect()
 }
 
@@ -329,7 +330,7 @@ fn book_edge() -> Command {
 
 fn attached() -> Command {
     let levels = vec![(named("cad"), level()), (named("cam"), Level::default())];
-    Command::Attached { nonce: 0xabcd, attach: attach(), levels }
+    Command::Attached { nonce: 0xabcd, attach: attach(), levels, generation: 0 }
 }
 
 fn settle(told: bool) -> Command {
@@ -387,6 +388,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
         ("server-restored", RowKey::Server, Row::Server(sample_recovery::restored(server_row()))),
         ("met-unsaid", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::unsaid(met_row()))),
+        ("server-unstated", RowKey::Server, Row::Server(sample_recovery::unstated(server_row()))),
     ]
 }
 
@@ -404,6 +406,7 @@ fn server_row() -> ServerRow {
         attach_last: 37,
         recovery: None,
         was_set_back: false,
+        unstated: false,
     }
 }
 
@@ -427,6 +430,7 @@ fn met_row() -> MetRow {
         title: String::new(),
         formers: Vec::new(),
         unsaid: false,
+        generation: 0,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The samples of enrolments and trust.
 
 use crate::model::command::Command;
+use crate::model::edge::AttachId;
 use crate::model::enrolment::{
     Approval, CertificateAnswer, CertificateAsk, Credentials, Denial, EnrolmentCommand, Grant,
     Invite, InviteId, Issued, JoinAsk, KeyPrint, RenewAsk, ReplyTo, SealedTrust, Trust,
 };
+use crate::model::recovery::RecoveryCommand;
 use crate::model::refusal::Refusal;
 use crate::model::row::{Enrolment, Standing};
 use crate::model::time::Timestamp;
@@ -23,6 +25,7 @@ pub fn invite() -> Invite {
         failures: 3,
         key: Some(KeyPrint([8; 32])),
         certificate: Some(vec![1, 2, 3]),
+        replaces: false,
     }
 }
 
@@ -32,7 +35,7 @@ pub fn issued() -> Issued {
 }
 
 pub fn trust() -> SealedTrust {
-    let denial = Denial { upto: 3, until: Timestamp(1_795_700_000_000) };
+    let denial = Denial { upto: 3, until: Timestamp(1_795_700_000_000), lost: false };
     let trust = Trust {
         version: 12,
         authorities: vec![vec![1, 1], vec![2, 2, 2]],
@@ -40,6 +43,17 @@ pub fn trust() -> SealedTrust {
         denied: [(named("relay-d"), denial), (named("relay-e"), Denial::default())].into(),
     };
     SealedTrust { trust, seal: vec![0xaa, 0xbb] }
+}
+
+pub fn trust_lost() -> SealedTrust {
+    let mut sealed = trust();
+    sealed.trust.denied.values_mut().for_each(|denial| denial.lost = true);
+    sealed
+}
+
+pub fn replaced() -> CertificateAnswer {
+    let CertificateAnswer::Granted(grant) = granted() else { unreachable!("it is granted") };
+    CertificateAnswer::Granted(Box::new(Grant { former: 0x0102_0304_0506_0708, ..*grant }))
 }
 
 pub fn credentials() -> Credentials {
@@ -77,6 +91,7 @@ pub fn granted() -> CertificateAnswer {
         parent: named("relay-c"),
         enrolment: 2,
         certificate: vec![4, 5, 6],
+        former: 0,
     }))
 }
 
@@ -86,6 +101,25 @@ pub fn refused() -> CertificateAnswer {
 
 fn reply() -> ReplyTo {
     ReplyTo { server: named("relay-c"), ticket: 44 }
+}
+
+/// Servers that are lost, and those that take their place.
+pub fn lost() -> [(&'static str, Command); 5] {
+    let all = [
+        ("lose", EnrolmentCommand::Lose { name: named("relay-w") }),
+        ("invite-replaces", EnrolmentCommand::Invite(Invite { replaces: true, ..invite() })),
+        ("trust-lost", EnrolmentCommand::Trust(trust_lost())),
+    ];
+    let [lose, invite, trust] = all.map(|(name, command)| (name, Command::Enrolment(command)));
+    let attach = AttachId { counter: 9, random: 0x0102_0304_0506_0708 };
+    let attached = Command::Attached { nonce: 0xabcd, attach, levels: vec![], generation: 3 };
+    [
+        lose,
+        invite,
+        trust,
+        ("recovery-stated", Command::Recovery(RecoveryCommand::Stated)),
+        ("attached-again", attached),
+    ]
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {

@@ -33,6 +33,10 @@ pub fn restored(before: ServerRow) -> ServerRow {
     ServerRow { was_set_back: true, ..before }
 }
 
+pub fn unstated(before: ServerRow) -> ServerRow {
+    ServerRow { unstated: true, ..before }
+}
+
 pub fn unsaid(before: MetRow) -> MetRow {
     MetRow { unsaid: true, ..before }
 }

@@ -81,6 +81,7 @@ fn recovery_len(command: &RecoveryCommand) -> usize {
         RecoveryCommand::Begin { why, .. } => why.len() + 16,
         RecoveryCommand::Meet { name, parent, .. } => server_len(name) + server_len(parent) + 128,
         RecoveryCommand::Hold { product } => product_len(product) + 8,
+        RecoveryCommand::Stated => 0,
         RecoveryCommand::TakeBack(back) => 64 + back.rows.iter().map(row_len).sum::<usize>(),
         RecoveryCommand::State { to, products, .. } => {
             let products = products.iter().map(|product| product_len(product) + 8);
@@ -116,9 +117,9 @@ fn enrolment_len(command: &EnrolmentCommand) -> usize {
             issued_len(issued) + server_len(&reply.server) + server_len(name)
         }
         EnrolmentCommand::Await { reply, .. } => server_len(&reply.server) + 64,
-        EnrolmentCommand::Remove { name, .. } => server_len(name),
+        EnrolmentCommand::Remove { name, .. } | EnrolmentCommand::Lose { name } => server_len(name),
         EnrolmentCommand::Trust(SealedTrust { trust, seal }) => {
-            let denied = trust.denied.keys().map(|name| server_len(name) + 48);
+            let denied = trust.denied.keys().map(|name| server_len(name) + 50);
             seal.len() + all_len(&trust.authorities) + denied.sum::<usize>()
         }
         EnrolmentCommand::Authorities { authorities, .. } => all_len(authorities),

@@ -22,6 +22,7 @@ use crate::engine::state::State;
 use crate::engine::{Deed, Engine};
 use crate::group::{Group, GroupStart};
 use crate::model::command::{Command, CommandBatch, Founding};
+use crate::model::holding::Role;
 use crate::model::log::{Checkpoint, HardState, LogEntry, LogPosition, RowChange};
 use crate::model::row::{Row, RowKey};
 use crate::model::time::Timestamp;
@@ -36,6 +37,7 @@ const MEMBER: u64 = 1;
 
 /// Why a server recovers that cannot show that its data is its newest.
 const UNPROVEN: &str = "nothing proves that this data folder is the newest of this server";
+const REPLACES: &str = "this server begins on an empty disk in place of one that is lost";
 
 /// Inputs kept while the server is not ready to decide (one sync at start). Letters beyond are
 /// dropped; they are said again.
@@ -331,15 +333,21 @@ impl Server {
             self.founded = true;
             self.engine.count_proposal();
             self.queue.push_back(Command::Found(self.founding.clone()));
-            self.proven = true;
+            // Nobody knows what a primary had: an empty one is the first of its tree.
+            self.proven |= self.founding.role == Role::Primary;
+            self.begin_without_proof(REPLACES);
         }
-        if !std::mem::replace(&mut self.proven, true) {
-            self.engine.begin_recovery(UNPROVEN);
-        }
+        self.begin_without_proof(UNPROVEN);
         if !self.early.is_empty() {
             for input in std::mem::take(&mut self.early) {
                 self.take(input);
             }
+        }
+    }
+
+    fn begin_without_proof(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.proven, true) {
+            self.engine.begin_recovery(why);
         }
     }
 

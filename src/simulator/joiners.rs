@@ -235,6 +235,7 @@ impl Joiners {
             proof_key: [self.entropy.below(200) as u8; PROOF_LEN],
             life: if late { Duration::from_secs(2) } else { LIFE },
             approval: if awaited { Approval::Awaited } else { Approval::NotNeeded },
+            replaces: false,
         };
         let wait_ms = if late { (3_000, 9_000) } else { (500, 4_000) };
         let coming = Coming {

@@ -42,6 +42,11 @@ impl Moves {
         self.became.retain(|(from, _), (to, _)| *from != place && *to != place);
     }
 
+    /// Its disk is an older one: what was asked of it may be done once more.
+    pub fn set_back(&mut self, place: usize) {
+        self.became.retain(|(from, _), (to, _)| *from != place && *to != place);
+    }
+
     /// A server went from one state of its own to another.
     pub fn check_step(
         &mut self,

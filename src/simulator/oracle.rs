@@ -127,13 +127,15 @@ impl Oracle {
         self.apart.edges.insert(place);
         self.apart.recovering.insert(place);
         self.apart.set_back.insert(place);
+        let out = self.removed(&world.topology);
+        self.apart.unheard.extend(out);
         let before = std::mem::replace(&mut self.truths[place], world.truth(place));
         self.apart.stated.insert(place, self.truths[place].uses().collect());
         self.apart.unbegun.insert(place, world.clock_of(place));
         // Packs that were on their way from it still come.
         self.apart.gone.extend(ledgers::packs_of(before));
         self.promises.begins_anew(place);
-        self.moves.begins_anew(place);
+        self.moves.set_back(place);
         self.enrolments.begins_anew(place);
         if place == PRIMARY {
             self.mirrors = Mirrors::default();
@@ -212,13 +214,17 @@ impl Oracle {
             self.apart.recovering.insert(place);
         } else if before.recovers && !unbegun {
             self.apart.recovering.remove(&place);
-            self.apart.stated.remove(&place);
         }
-        if self.apart.recovering.contains(&place) {
+        if self.apart.recovering.contains(&place) || after.unstated {
             self.apart.stated.entry(place).or_default().extend(after.uses());
+        } else if before.recovers || before.unstated {
+            self.apart.stated.remove(&place);
         }
         if !unbegun {
             self.apart.unbegun.remove(&place);
+        }
+        if before.unstated && !after.unstated {
+            self.apart.unheard.remove(&place);
         }
         let recovers = before.recovers || self.apart.recovering.contains(&place);
         if !recovers {
@@ -248,6 +254,7 @@ impl Oracle {
                     let mut afloat = ledgers::afloat(&self.truths, product);
                     afloat.append(&mut ledgers::afloat(&self.apart.gone, product));
                     afloat.extend(self.stated(&world.topology, product));
+                    afloat.extend(self.taken_back(product));
                     afloat
                 }
             };
@@ -268,7 +275,16 @@ impl Oracle {
     fn removed(&self, topology: &Topology) -> BTreeSet<usize> {
         let met = self.truths[PRIMARY].met.iter().filter(|(_, met)| met.removed);
         let removed = met.filter_map(|(name, _)| topology.place_of(name));
-        removed.chain(self.apart.given_up.iter().copied()).collect()
+        let apart = self.apart.given_up.iter().chain(&self.apart.unheard);
+        removed.chain(apart.copied()).collect()
+    }
+
+    /// What a server that recovers took back from its outbox, and may have come all the same.
+    fn taken_back(&self, product: &ProductName) -> ledgers::Afloat {
+        let recovering = self.apart.recovering.iter().map(|place| &self.truths[*place]);
+        let known = recovering.filter_map(|truth| truth.products.get(product));
+        let uses = known.flat_map(|known| known.ledger.iter());
+        uses.flat_map(|(origin, of)| of.iter().map(|device| (origin.clone(), *device))).collect()
     }
 
     /// What servers that recover use, and state to others; also what they let go since, for it may
@@ -351,6 +367,9 @@ struct Apart {
     /// Places that were set back at some time.
     set_back: BTreeSet<usize>,
     given_up: BTreeSet<usize>,
+    /// Places that were shut out while a disk was lost: who forgot them hears of them again when
+    /// they are back, and say anew what they use.
+    unheard: BTreeSet<usize>,
     /// Places whose data set took the place of another one.
     replaced: BTreeSet<usize>,
     /// Of the data sets before, the packs: they may still be on their way.

@@ -132,7 +132,7 @@ impl Run {
         let joiners = Joiners::drawn(&topology, set_backs.are_drawn(), entropy.fork());
         let joiners = match whose {
             Whose::Primarys | Whose::All => joiners.at_rest(),
-            Whose::Nobodys | Whose::Relays => plan.joiners(joiners),
+            Whose::Nobodys | Whose::Relays | Whose::Lost => plan.joiners(joiners),
         };
         let making = Making {
             tuning: tuning(settings, &mut entropy),
@@ -216,6 +216,11 @@ impl Run {
         self.settle(self.heal_at.after_ms(END_MS));
         self.end_of_primarys();
         self.end_recoveries();
+        // One that waited for another begins to wait for the lost itself.
+        for later_ms in [3_000, 6_000] {
+            self.settle(self.heal_at.after_ms(END_MS + later_ms));
+            self.end_recoveries();
+        }
         self.settle(self.heal_at.after_ms(AGREE_MS));
         self.look_at_rest();
         self.probe();

@@ -1,5 +1,5 @@
-//! Servers whose disk is put back from an older copy, in some runs. Drawn apart from all else, so
-//! that the runs without it are what they were.
+//! Servers whose disk is put back from an older copy, or lost, in some runs. Drawn apart from all
+//! else, so that the runs without it are what they were.
 
 use crate::simulator::entropy::Entropy;
 use crate::simulator::moment::Moment;
@@ -16,6 +16,8 @@ pub enum Whose {
     Primarys,
     /// The same, and those of relays too.
     All,
+    /// Of relays, in every run; and some are lost, and another one takes their place.
+    Lost,
 }
 
 pub struct SetBacks {
@@ -33,7 +35,7 @@ impl SetBacks {
         let some = match whose {
             Whose::Nobodys => false,
             Whose::Relays => entropy.chance(350),
-            Whose::Primarys | Whose::All => true,
+            Whose::Primarys | Whose::All | Whose::Lost => true,
         };
         let next_at = match some {
             true => Moment::of_ms(entropy.between(500, 15_000)),
@@ -60,8 +62,15 @@ impl SetBacks {
         let place = match self.whose {
             Whose::Primarys => PRIMARY,
             Whose::All => self.entropy.index(world.topology.len()),
-            Whose::Relays | Whose::Nobodys => 1 + self.entropy.index(world.topology.len() - 1),
+            Whose::Relays | Whose::Nobodys | Whose::Lost => {
+                1 + self.entropy.index(world.topology.len() - 1)
+            }
         };
+        if self.whose == Whose::Lost && self.entropy.chance(500) {
+            // Another machine has another clock.
+            let ahead_ms = self.entropy.below(2) * self.entropy.between(0, 60_000);
+            return world.lose_disk(place, self.entropy.between(10, 5_000), ahead_ms);
+        }
         match world.has_backup(place) && self.entropy.chance(600) {
             true => world.set_back(place, self.entropy.between(10, 5_000)),
             false => world.back_up(place),

@@ -142,6 +142,18 @@ impl Site {
         Ok(())
     }
 
+    /// Another disk takes the place of one that is lost: a copy of its data set, from before
+    /// anything was written (`server replace`).
+    pub fn lose_disk(&mut self, former: u64, ahead_ms: u64) {
+        self.ahead_ms = ahead_ms;
+        self.founding.incarnation = former;
+        self.disk = Disk::default();
+        self.backup = None;
+        self.backup_serials.clear();
+        self.set_back = Some(former);
+        self.remembered = Some(Truth { incarnation: former, ..Truth::default() });
+    }
+
     /// A start on a copy of the disk that goes through the whole log and is thrown away.
     fn truth_on_disk(&self, tuning: &Tuning, now: Moment) -> Result<Truth, StartError> {
         Ok(truth_of(&self.shadow(tuning, now)?))

@@ -50,6 +50,8 @@ pub struct Truth {
     pub recovers: bool,
     /// Its recovery was ended without some who may still say what they use.
     pub forced: bool,
+    /// The holders above have not all heard what is used here.
+    pub unstated: bool,
     pub trust_version: u64,
     /// Up to which enrolment each name is denied.
     pub denied: BTreeMap<ServerName, u64>,
@@ -262,6 +264,7 @@ pub fn truth_of(server: &Server) -> Truth {
         recovers_since: state.server.recovery.as_ref().map(|recovery| recovery.since),
         recovers: server.engine().recovers(),
         forced: state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced),
+        unstated: state.server.unstated,
         trust_version: state.trust.trust.version,
         denied: state.trust.trust.denied.iter().map(|(name, d)| (name.clone(), d.upto)).collect(),
         authorities: state.trust.trust.authorities.clone(),

@@ -3,6 +3,7 @@
 //! registered at two servers (serial).
 
 use crate::model::device::DeviceNumber;
+use crate::model::holding::Phase;
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::simulator::topology::{PRIMARY, Topology};
@@ -116,8 +117,12 @@ impl Whole<'_> {
     fn uses(&self, product: &ProductName, out: &mut Findings) -> u64 {
         let mut counted: Vec<Use<'_>> = Vec::new();
         let mut afloat: Vec<Use<'_>> = Vec::new();
-        for (_, known) in self.of(product) {
-            add_uses(&mut counted, &known.ledger);
+        for (name, known) in self.of(product) {
+            // What was stated to one that takes over is in the ledger above too, until that comes.
+            let place = self.topology.place_of(name);
+            let forced = place.is_some_and(|place| self.truths[place].forced);
+            let comes = forced && known.phase == Phase::Taking;
+            add_uses(if comes { &mut afloat } else { &mut counted }, &known.ledger);
             known.outboxes.iter().for_each(|pack| add_uses(&mut afloat, &pack.uses));
         }
         counted.sort_unstable();

@@ -278,6 +278,7 @@ impl World {
         if self.sites[place].server.is_none()
             || !self.has_backup(place)
             || self.would_lose_licenses(place)
+            || !self.all_are_known()
         {
             return;
         }
@@ -287,6 +288,31 @@ impl World {
         if let Err(error) = self.sites[place].set_back(&self.tuning, self.now) {
             self.breach(place, &format!("cannot start from the copy of its disk: {error}"));
         }
+        self.set_back.push(place);
+        self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
+    }
+
+    /// Whether the primary knows of every server. One with a ready-made identity that never was
+    /// heard there is known to nobody who could be asked.
+    fn all_are_known(&self) -> bool {
+        let met = self.truth(PRIMARY).met;
+        let mut born = (1..self.topology.len()).filter(|place| self.is_born(*place));
+        born.all(|place| met.contains_key(self.topology.name(place)))
+    }
+
+    /// The disk of a relay is lost, and an empty one takes its place: it is to recover what the
+    /// tree knows of it.
+    pub fn lose_disk(&mut self, place: usize, down_ms: u64, ahead_ms: u64) {
+        let name = self.topology.name(place).clone();
+        let known = self.truth(PRIMARY).met.get(&name).copied();
+        let former = known.filter(|met| !met.removed).map_or(0, |met| met.incarnation);
+        if self.sites[place].server.is_none() || former == 0 || !self.all_are_known() {
+            return;
+        }
+        self.figures.set_back += 1;
+        self.trace.note(self.now, format!("{name:>3} loses its disk"));
+        self.go_down(place);
+        self.sites[place].lose_disk(former, ahead_ms);
         self.set_back.push(place);
         self.queue.push(self.now.after_ms(down_ms), Event::Restart { place });
     }

@@ -271,8 +271,8 @@ impl BodyForm {
                 let data = (*incarnation, *former);
                 BodyForm::AttachRequest(AttachRequestForm::of(*nonce, data, versions, edges))
             }
-            Body::Attached { nonce, attach, levels } => {
-                BodyForm::Attached(AttachedForm::of(*nonce, attach, levels))
+            Body::Attached { nonce, attach, levels, generation } => {
+                BodyForm::Attached(AttachedForm::of(*nonce, attach, levels, *generation))
             }
             Body::AttachRefused { nonce, refusal } => {
                 let refusal = Some(RefusalForm::of(refusal));
@@ -339,8 +339,8 @@ impl BodyForm {
             BodyForm::Challenge(nonce) => Body::Challenge { nonce },
             BodyForm::AttachRequest(form) => form.value(room)?,
             BodyForm::Attached(form) => {
-                let (nonce, attach, levels) = form.value(room)?;
-                Body::Attached { nonce, attach, levels }
+                let (nonce, attach, levels, generation) = form.value(room)?;
+                Body::Attached { nonce, attach, levels, generation }
             }
             BodyForm::AttachRefused(form) => form.value(room)?,
             BodyForm::Level(form) => {

@@ -272,6 +272,7 @@ mod tests {
             parent: "hq".parse().unwrap(),
             enrolment: 3,
             certificate: vec![1],
+            former: 9,
         };
         let answers = [
             CertificateAnswer::Granted(Box::new(grant)),

@@ -17,7 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A configuration that lies in the folder it names, as `lictree init` makes it.
-fn inside(site: &Site, name: &str, config: PathBuf) -> PathBuf {
+pub fn inside(site: &Site, name: &str, config: PathBuf) -> PathBuf {
     let text = fs::read_to_string(&config).unwrap();
     let text = text.replace(&format!("data_dir = \"{name}\""), "data_dir = \".\"");
     let own = site.data_dir(name).join("lictree.toml");
@@ -27,7 +27,7 @@ fn inside(site: &Site, name: &str, config: PathBuf) -> PathBuf {
 }
 
 /// hq, on a port that stays its own, and west below it.
-fn tree(site: &Site) -> (Process, Process) {
+pub fn tree(site: &Site) -> (Process, Process) {
     let config = inside(site, "hq", site.primary("hq"));
     site.authority.save(&site.data_dir("hq").join("authority")).unwrap();
     let hq = Process::start(&config);
@@ -40,7 +40,7 @@ fn tree(site: &Site) -> (Process, Process) {
     (hq, west)
 }
 
-fn distribute(hq: &Process, count: u64) {
+pub fn distribute(hq: &Process, count: u64) {
     let relay: ServerName = "west".parse().unwrap();
     let verb = HoldingVerb::Distribute(LicenseCount(count));
     let change = HoldingChange { product: None, relay, verb, doing: Doing::Do };
@@ -48,7 +48,7 @@ fn distribute(hq: &Process, count: u64) {
 }
 
 /// Waits until the primary shows so many held and used in a range.
-fn range(hq: &Process, source: &str, held: u64, used: u64) {
+pub fn range(hq: &Process, source: &str, held: u64, used: u64) {
     let as_said = |view: &RangesView| {
         view.ranges.iter().any(|range| {
             range.source.as_str() == source
@@ -61,7 +61,7 @@ fn range(hq: &Process, source: &str, held: u64, used: u64) {
 
 /// Finds machines at west and manages them.
 #[track_caller]
-fn find_and_manage(west: &Process, numbers: RangeInclusive<u32>) {
+pub fn find_and_manage(west: &Process, numbers: RangeInclusive<u32>) {
     let line = |n: u32| format!("? (10.0.0.{n}) at 00:04:4b:cc:9c:0{n} [ether] on eth0\n");
     let list: String = numbers.map(line).collect();
     run(west.client().import(ImportFormat::Auto, list.into_bytes())).unwrap();
@@ -74,7 +74,7 @@ fn find_and_manage(west: &Process, numbers: RangeInclusive<u32>) {
 
 /// The same, as the primary sees too.
 #[track_caller]
-fn manage(hq: &Process, west: &Process, numbers: RangeInclusive<u32>, total: u64) {
+pub fn manage(hq: &Process, west: &Process, numbers: RangeInclusive<u32>, total: u64) {
     find_and_manage(west, numbers);
     let query = NodeQuery { limit: 100, ..NodeQuery::default() };
     let known = |page: &NodePage| page.total == Some(total);
@@ -103,14 +103,14 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn recovery(server: &Process) -> impl FnMut() -> Result<RecoveryView, ClientError> {
+pub fn recovery(server: &Process) -> impl FnMut() -> Result<RecoveryView, ClientError> {
     let client = server.client();
     move || run(client.recovery())
 }
 
 /// Waits for a line of the event log; how often it is there.
 #[track_caller]
-fn told(server: &Process, kind: &str) -> usize {
+pub fn told(server: &Process, kind: &str) -> usize {
     let is_it = |event: &EventView| event.kind == kind;
     let events = || run(server.client().events(0, 1_000));
     let events = eventually(kind, events, |events| events.iter().any(is_it));

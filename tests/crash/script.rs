@@ -254,6 +254,7 @@ impl Script {
             proof_key: [self.invites; 32],
             life: Duration::from_secs(3_600),
             approval,
+            replaces: false,
         })
     }
 

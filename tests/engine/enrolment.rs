@@ -63,6 +63,7 @@ impl Tree {
             proof_key,
             life: LIFE,
             approval,
+            replaces: false,
         };
         match self.ask("a", Request::Invite(invitation)) {
             Answer::Invited(view) => {

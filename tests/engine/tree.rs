@@ -32,14 +32,14 @@ pub struct Tree {
     pub(crate) aside: BTreeMap<ServerName, Server>,
     /// Whose next start is on a folder that may be older.
     pub(crate) unproven: BTreeSet<ServerName>,
-    parents: BTreeMap<ServerName, ServerName>,
+    pub(crate) parents: BTreeMap<ServerName, ServerName>,
     /// Where a link leads: (server, link there).
     links: BTreeMap<(ServerName, LinkId), (ServerName, LinkId)>,
     answers: BTreeMap<u64, Answer>,
     waiting: BTreeMap<ServerName, Vec<Input>>,
     /// What their parents say to them is lost.
     deaf: BTreeSet<ServerName>,
-    foundings: BTreeMap<ServerName, Founding>,
+    pub(crate) foundings: BTreeMap<ServerName, Founding>,
     /// How often each server was started.
     starts: BTreeMap<ServerName, u64>,
     /// A script speaks for this one from now on: what the server itself says, and hears, is lost.
@@ -416,7 +416,7 @@ impl Tree {
             }
             words => {
                 let said = self.run_enrolment(words).or_else(|| self.run_nodes(words));
-                let said = said.or_else(|| self.run_twins(words));
+                let said = said.or_else(|| self.run_twins(words)).or_else(|| self.run_lost(words));
                 said.unwrap_or_else(|| panic!("no such command: {command}"))
             }
         }

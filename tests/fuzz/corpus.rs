@@ -106,6 +106,7 @@ fn written() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
         parent: "hq".parse().unwrap(),
         enrolment: 3,
         certificate: vec![1],
+        former: 0,
     };
     let granted = CertificateAnswer::Granted(Box::new(grant));
     let refused = CertificateAnswer::Refused(Refusal::new("LT0415", "a message", "a hint"));

@@ -47,7 +47,7 @@ fn levels(attach: AttachId) -> Vec<Row> {
     let made_up = AttachId { counter: MAX, random: 7 };
     let attached = |nonce, level: Level| {
         let levels = vec![(product("tool"), level)];
-        down(Body::Attached { nonce, attach: made_up, levels })
+        down(Body::Attached { nonce, attach: made_up, levels, generation: 0 })
     };
     let many = (0..100).map(|n| level(attach, &format!("made-up-{n}"), given(1, 1)));
     vec![

@@ -484,7 +484,7 @@ fn downward(cast: &Cast) -> Vec<Row> {
         (
             "the primary is attached",
             WORD,
-            cast.own(Body::Attached { nonce: 1, attach, levels: vec![] }),
+            cast.own(Body::Attached { nonce: 1, attach, levels: vec![], generation: 0 }),
         ),
         (
             "it answers wishes of the primary",

@@ -22,7 +22,8 @@ fn settings() -> Settings {
     let set_backs = match std::env::var("LICTREE_SET_BACKS").as_deref() {
         Ok("primary") => Whose::Primarys,
         Ok("all") => Whose::All,
-        Ok(other) => panic!("LICTREE_SET_BACKS={other} is neither primary nor all"),
+        Ok("lost") => Whose::Lost,
+        Ok(other) => panic!("LICTREE_SET_BACKS={other} is neither primary nor all nor lost"),
         Err(_) => Whose::Relays,
     };
     let keep_lines = variable("LICTREE_KEEP_LINES", 0) as usize;
@@ -138,6 +139,21 @@ fn seeds_with_the_primary_put_back() {
     let settings = Settings { set_backs, ..settings() };
     let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
     write_out("primary put back", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
+    println!("{figures}");
+    failed.iter().for_each(|outcome| println!("\n{outcome}"));
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    assert!(figures.set_back > count, "too little happened: {figures}");
+}
+
+/// Disks of relays are lost, and others take their place.
+#[test]
+fn seeds_with_lost_disks() {
+    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
+    let settings = Settings { set_backs: Whose::Lost, ..settings() };
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
+    write_out("disks lost", began.elapsed(), &did);
     let Did { figures, failed, .. } = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));

@@ -13,7 +13,7 @@ use crate::model::holding::Role;
 use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
 use crate::model::request::{Answer, Doing, Invitation, Request};
-use crate::model::view::{InviteView, RotationView};
+use crate::model::view::{InviteView, LostView, RotationView};
 use crate::net::Identity;
 use crate::wire::join::{JoinCode, SECRET_LEN, proof_key};
 use axum::Json;
@@ -32,7 +32,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<Invited>, Failure> {
-    let InviteBody { name, parent, life_s, approval } = body_of(&api, body).await?;
+    let InviteBody { name, parent, life_s, approval, replaces } = body_of(&api, body).await?;
     let life = Duration::from_secs(life_s);
     let longest = api.0.limits.invite_life_max;
     if life.is_zero() || life > longest {
@@ -51,6 +51,7 @@ pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<In
         proof_key: proof_key(&secret),
         life,
         approval: if approval { Approval::Awaited } else { Approval::NotNeeded },
+        replaces,
     };
     match api.ask(Request::Invite(invitation)).await? {
         Answer::Invited(invitation) => {
@@ -120,6 +121,18 @@ pub(super) async fn remove(
     match is_here(&api, &name).await? {
         true => Err(itself(&name)),
         false => Err(Failure::Refused(refused)),
+    }
+}
+
+pub(super) async fn lose(
+    State(api): State<Api>,
+    Named(name): Named,
+    body: Body,
+) -> Result<Json<LostView>, Failure> {
+    let DoingBody { doing } = body_of(&api, body).await?;
+    match api.ask(Request::Lose { name: read::part(&name)?, doing: doing.into() }).await? {
+        Answer::Lost(view) => Ok(Json(view)),
+        _ => Err(Failure::Unexpected),
     }
 }
 

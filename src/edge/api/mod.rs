@@ -33,6 +33,7 @@
 //! | `GET` `POST /v1/invitations` | POST: `InviteBody` | `InviteList`, `Invited` |
 //! | `POST /v1/invitations/NAME/withdraw`, `/approve` | | `{"done":true}` |
 //! | `POST /v1/servers/NAME/remove`, `/title` | `DoingBody`, `TitleBody` | `{"done":true}` |
+//! | `POST /v1/servers/NAME/lost` | `DoingBody` | `LostView` |
 //! | `POST /v1/authority/rotate` | `DoingBody` | `RotationView` |
 //! | `POST /v1/certificate/renew` | | whether it came, and when it ends |
 //! | `GET` `POST /v1/scans` | POST: `ScanBody` | `ScanList`, `ScanView` |

@@ -55,6 +55,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::Uninvite => on(by, enrolment::uninvite),
         Operation::Approve => on(by, enrolment::approve),
         Operation::RemoveServer => on(by, enrolment::remove),
+        Operation::LoseServer => on(by, enrolment::lose),
         Operation::EntitleServer => on(by, enrolment::entitle),
         Operation::RotateAuthority => on(by, enrolment::rotate),
         Operation::RenewCertificate => on(by, enrolment::renew),

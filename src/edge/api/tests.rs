@@ -445,6 +445,7 @@ async fn every_row_of_the_table_is_a_route() {
             (
                 Method::Post,
                 Operation::RemoveServer
+                | Operation::LoseServer
                 | Operation::RotateAuthority
                 | Operation::BeginRecovery
                 | Operation::CreateBackup

@@ -1,18 +1,20 @@
-//! `lictree server invite|invitations|uninvite|approve|remove|rename`: who is in the tree.
+//! `lictree server invite|replace|invitations|uninvite|approve|remove|lost|rename`: who is in the
+//! tree.
 
 use crate::client::contract::{InviteBody, Invited};
 use crate::edge::cli::value;
+use crate::edge::codes;
 use crate::edge::config;
 use crate::edge::draw::age;
 use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::founding::{CONFIG_NAME, PORT};
 use crate::edge::terminal::Terminal;
-use crate::edge::terminal::failure::Failure;
+use crate::edge::terminal::failure::{Exit, Failure};
 use crate::model::name::ServerName;
 use crate::model::request::Doing;
 use crate::model::time::Timestamp;
-use crate::model::view::InviteView;
+use crate::model::view::{InviteView, LostCount, LostView};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -25,6 +27,21 @@ pub(super) struct Invite {
     /// The server it is to call.
     #[arg(long, value_name = "SERVER")]
     parent: ServerName,
+    #[command(flatten)]
+    code: Code,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replace {
+    /// The server whose disk is lost, as `server list` shows it.
+    name: ServerName,
+    #[command(flatten)]
+    code: Code,
+}
+
+/// How a code is made.
+#[derive(Debug, Args)]
+struct Code {
     /// How long the code lives, in minutes.
     #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = value::minutes)]
     life: u64,
@@ -38,16 +55,39 @@ pub(super) struct Invite {
 }
 
 pub(super) async fn invite(invite: Invite, terminal: &Terminal) -> Result<(), Failure> {
-    let Invite { name, parent, life, approve, address } = invite;
+    let Invite { name, parent, code } = invite;
+    make_code(name, parent, code, false, terminal).await
+}
+
+/// Its place in the tree stays.
+pub(super) async fn replace(replace: Replace, terminal: &Terminal) -> Result<(), Failure> {
+    let Replace { name, code } = replace;
+    let server = terminal.client()?.server(&name).await?;
+    let Some(parent) = server.parent else {
+        let message = format!("{name} is the primary; its place is not taken on an empty disk");
+        let hint = "bring it back from a backup: lictree backup restore";
+        return Err(Failure::new(Exit::Refused, codes::PRIMARY_STAYS, message, hint));
+    };
+    make_code(name, parent, code, true, terminal).await
+}
+
+async fn make_code(
+    name: ServerName,
+    parent: ServerName,
+    code: Code,
+    replaces: bool,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let Code { life, approve, address } = code;
     let client = terminal.client()?;
     let (to, known) = match address {
         Some(address) => (address, Known::Given),
         None => guessed(&parent, terminal.data_dir()?),
     };
     let life_s = life.saturating_mul(60);
-    let body = InviteBody { name, parent, life_s, approval: approve };
+    let body = InviteBody { name, parent, life_s, approval: approve, replaces };
     let invited = client.invite(&body).await?;
-    let answer = Answer { invited, to, port_assumed: known == Known::Assumed };
+    let answer = Answer { invited, to, port_assumed: known == Known::Assumed, replaces };
     terminal.show(&answer, |answer, _| line(answer, known))
 }
 
@@ -58,6 +98,8 @@ struct Answer {
     invited: Invited,
     to: String,
     port_assumed: bool,
+    /// It is for a server of the tree whose disk is lost.
+    replaces: bool,
 }
 
 /// Where the address in the line is from.
@@ -111,6 +153,13 @@ fn line(answer: &Answer, known: Known) -> String {
             "The port {PORT} is assumed: `listen` in the configuration of {parent} says which it \
              is.\n"
         )),
+    }
+    if answer.replaces {
+        text.push_str(&format!(
+            "The folder there has to be new, or without its state. From that moment the {name} of \
+             before is shut out. The new one recovers by itself (lictree recovery show); license \
+             files that were registered at {name} have to be registered there again.\n"
+        ));
     }
     if *approval {
         text.push_str(&format!("It then waits for: lictree server approve {name}\n"));
@@ -185,6 +234,51 @@ pub(super) async fn remove(
     said(terminal, format!("done: {name} is denied everywhere; {back}\n"))
 }
 
+/// Shows what it had first: nobody but people can know that it will never run again.
+pub(super) async fn lost(
+    name: ServerName,
+    yes: bool,
+    force: bool,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let client = terminal.client()?;
+    let view = client.lose_server(&name, Doing::Preview).await?;
+    if force && !view.counts.is_empty() {
+        terminal.note(&at_risk(&view));
+    }
+    if !yes && (force || view.counts.is_empty()) {
+        terminal.agree(&format!("give {name} up as lost, for good?"))?;
+    }
+    let doing = if force { Doing::Force } else { Doing::Do };
+    let view = client.lose_server(&name, doing).await?;
+    let again = match view.serials.is_empty() {
+        true => String::new(),
+        false => {
+            let serials: Vec<String> = view.serials.iter().map(ToString::to_string).collect();
+            format!("license files that were registered there: {}\n", serials.join(", "))
+        }
+    };
+    let text = format!(
+        "done: {name} is out of the tree for good, and what it held is the primary's; its name is \
+         not used again\n{again}"
+    );
+    terminal.show(&view, |_, _| text)
+}
+
+/// What may be used twice if the server runs all the same.
+fn at_risk(view: &LostView) -> String {
+    let line = |count: &LostCount| {
+        let LostCount { product, held, registered, managed } = count;
+        format!(
+            "  {product}: {held} of the primary's held, {registered} registered, {managed} devices \
+             managed\n"
+        )
+    };
+    let lines: String = view.counts.iter().map(line).collect();
+    let name = &view.name;
+    format!("If {name} still runs somewhere, this may be used twice:\n{lines}")
+}
+
 pub(super) async fn rename(
     name: ServerName,
     title: String,
@@ -224,7 +318,8 @@ mod tests {
     fn answer(approval: bool, replaced: Option<InviteView>) -> Answer {
         let (code, invitation) = ("LTJ1-x".to_string(), view("open"));
         let invited = Invited { code, invitation, approval, replaced };
-        Answer { invited, to: "hq:4747".to_string(), port_assumed: true }
+        let to = "hq:4747".to_string();
+        Answer { invited, to, port_assumed: true, replaces: false }
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! In a folder that has a server of that name already only its identity is replaced: its state, and
 //! with it its licenses and devices, stays. So a server whose certificate has ended comes back.
 
-use crate::daemon::settings::identity_dir;
+use crate::daemon::settings::{identity_dir, state_dir};
+use crate::daemon::start::make_state;
 use crate::edge::codes;
 use crate::edge::founding::{CONFIG_NAME, ServerPlan};
 use crate::edge::joining::JoiningKey;
@@ -111,6 +112,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
         .identity
         .save(&identity_dir(&folder))
         .map_err(|error| refused(codes::NOT_FOUNDED, error.to_string(), SAME_LINE))?;
+    take_place(&folder, &joined.grant)?;
     let back = config.exists();
     if !back {
         private_file::create(&config, &plan.configuration()).map_err(|error| {
@@ -304,6 +306,15 @@ fn check_place(folder: &Path, grant: &Grant, key: &JoiningKey) -> Result<(), Fai
     let key = key.path().display();
     let hint = format!("move {key} into another folder, and give the same line with --at of that");
     Err(refused(codes::NOT_FOUNDED, message, &hint))
+}
+
+/// The place of a server whose disk is lost is taken on an empty one; state that is here stays.
+fn take_place(folder: &Path, grant: &Grant) -> Result<(), Failure> {
+    if grant.former == 0 || state_dir(folder).exists() {
+        return Ok(());
+    }
+    make_state(folder, &grant.tree, &grant.name, grant.former)
+        .map_err(|error| refused(codes::NOT_FOUNDED, error.to_string(), SAME_LINE))
 }
 
 /// What to change in the configuration of a server that comes back below another one.

@@ -52,6 +52,20 @@ pub(super) enum Verb {
         #[arg(long)]
         force: bool,
     },
+    /// Put a server whose disk is lost on another one: prints the line to paste there. It takes up
+    /// what the tree knows of it: what it holds, its nodes, who uses what.
+    Replace(enrol::Replace),
+    /// Give a server up that is lost for good: what it held is the primary's again.
+    Lost {
+        /// Its name, as `server list` shows it.
+        server: ServerName,
+        /// Do it without a question.
+        #[arg(long)]
+        yes: bool,
+        /// Do it although it held or used licenses: they may be used twice if it still runs.
+        #[arg(long)]
+        force: bool,
+    },
     /// Call a server something that people know; its name in commands stays.
     Rename {
         /// Its name, as `server list` shows it.
@@ -96,6 +110,8 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
         Verb::Uninvite { server } => enrol::uninvite(server, terminal).await,
         Verb::Approve { server } => enrol::approve(server, terminal).await,
         Verb::Remove { server, yes, force } => enrol::remove(server, yes, force, terminal).await,
+        Verb::Replace(replace) => enrol::replace(replace, terminal).await,
+        Verb::Lost { server, yes, force } => enrol::lost(server, yes, force, terminal).await,
         Verb::Rename { server, title } => enrol::rename(server, title, terminal).await,
         Verb::Authorize { server, product, consent } => {
             let verb = HoldingVerb::Authorize;

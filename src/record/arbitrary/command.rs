@@ -63,7 +63,7 @@ fn standing() -> impl Strategy<Value = Command> {
 fn attaching() -> impl Strategy<Value = Command> {
     let attach = (server(), any::<u64>(), attach_id(), any::<(u64, u64)>(), edges());
     let book = (server(), attach_id(), product(), edge_report());
-    let attached = (any::<u64>(), attach_id(), levels());
+    let attached = (any::<u64>(), attach_id(), levels(), number());
     let level = (attach_id(), product(), level());
     prop_oneof![
         attach.prop_map(|(relay, nonce, attach, (incarnation, former), edges)| {
@@ -73,7 +73,9 @@ fn attaching() -> impl Strategy<Value = Command> {
             Command::BookEdge { relay, attach, product, report }
         }),
         any::<u64>().prop_map(|nonce| Command::Fence { nonce }),
-        attached.prop_map(|(nonce, attach, levels)| Command::Attached { nonce, attach, levels }),
+        attached.prop_map(|(nonce, attach, levels, generation)| {
+            Command::Attached { nonce, attach, levels, generation }
+        }),
         level.prop_map(|(attach, product, level)| Command::TakeLevel { attach, product, level }),
     ]
 }

@@ -25,16 +25,28 @@ pub fn invite() -> impl Strategy<Value = Invite> {
     let approval =
         prop_oneof![Just(Approval::NotNeeded), Just(Approval::Awaited), Just(Approval::Given)];
     let who = (any::<u64>(), server(), server(), any::<[u8; 32]>(), timestamp());
-    let how = (approval, any::<u32>(), option::of(print()), option::of(bytes()));
+    let served = (option::of(print()), option::of(bytes()));
+    let how = (approval, any::<u32>(), served, any::<bool>());
     (who, how).prop_map(|((id, name, parent, proof_key, expires), how)| {
-        let (approval, failures, key, certificate) = how;
-        let id = InviteId(id);
-        Invite { id, name, parent, proof_key, expires, approval, failures, key, certificate }
+        let (approval, failures, (key, certificate), replaces) = how;
+        Invite {
+            id: InviteId(id),
+            name,
+            parent,
+            proof_key,
+            expires,
+            approval,
+            failures,
+            key,
+            certificate,
+            replaces,
+        }
     })
 }
 
 pub fn trust() -> impl Strategy<Value = SealedTrust> {
-    let denial = (number(), timestamp()).prop_map(|(upto, until)| Denial { upto, until });
+    let denial = (number(), timestamp(), any::<bool>());
+    let denial = denial.prop_map(|(upto, until, lost)| Denial { upto, until, lost });
     let denied = btree_map(server(), denial, 0..5);
     let all = (number(), vec(bytes(), 0..3), any::<u32>(), denied, bytes());
     all.prop_map(|(version, authorities, issuer, denied, seal)| SealedTrust {
@@ -72,11 +84,11 @@ pub fn ask() -> impl Strategy<Value = CertificateAsk> {
 }
 
 pub fn answer() -> impl Strategy<Value = CertificateAnswer> {
-    let grant = (server(), server(), server(), number(), bytes());
+    let grant = (server(), server(), server(), number(), bytes(), any::<u64>());
     prop_oneof![
-        grant.prop_map(|(tree, name, parent, enrolment, certificate)| {
+        grant.prop_map(|(tree, name, parent, enrolment, certificate, former)| {
             let tree = named(tree.as_str());
-            let grant = Grant { tree, name, parent, enrolment, certificate };
+            let grant = Grant { tree, name, parent, enrolment, certificate, former };
             CertificateAnswer::Granted(Box::new(grant))
         }),
         Just(CertificateAnswer::Waiting),
@@ -138,5 +150,6 @@ fn trusting() -> impl Strategy<Value = EnrolmentCommand> {
             EnrolmentCommand::Authorities { authorities, issuer }
         }),
         (server(), text()).prop_map(|(name, title)| EnrolmentCommand::Entitle { name, title }),
+        server().prop_map(|name| EnrolmentCommand::Lose { name }),
     ]
 }

@@ -34,6 +34,7 @@ pub fn command() -> impl Strategy<Value = RecoveryCommand> {
             route
         }),
         vec(server(), 0..5).prop_map(|missing| RecoveryCommand::End { missing }),
+        Just(RecoveryCommand::Stated),
         (server(), server(), any::<u64>(), enrolment()).prop_map(
             |(name, parent, incarnation, enrolment)| RecoveryCommand::Meet {
                 name,

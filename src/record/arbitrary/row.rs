@@ -97,11 +97,12 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
 
 fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
-    let attach = (attach, option::of(recovery()), any::<bool>());
+    let attach = (attach, option::of(recovery()), any::<[bool; 2]>());
     let numbers = [number(), number(), number(), number(), number()];
     let all = (founding(), device_number(), numbers, attach);
-    all.prop_map(|(founding, device_last, numbers, (attach, recovery, was_set_back))| {
+    all.prop_map(|(founding, device_last, numbers, (attach, recovery, flags))| {
         let (attach, fenced, attach_last) = attach;
+        let [was_set_back, unstated] = flags;
         let [wish_last, event_last, figures_version, nodes_version, nodes_floor] = numbers;
         ServerRow {
             founding,
@@ -116,17 +117,18 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             attach_last,
             recovery,
             was_set_back,
+            unstated,
         }
     })
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
-    let rest = (vec(any::<u64>(), 0..4), any::<bool>());
+    let rest = (vec(any::<u64>(), 0..4), any::<bool>(), number());
     (all, enrolment::enrolment(), text(), rest).prop_map(|(all, enrolment, title, rest)| {
         let (name, parent, incarnation, attach) = all;
-        let (formers, unsaid) = rest;
-        MetRow { name, parent, incarnation, attach, enrolment, title, formers, unsaid }
+        let (formers, unsaid, generation) = rest;
+        MetRow { name, parent, incarnation, attach, enrolment, title, formers, unsaid, generation }
     })
 }
 

@@ -88,7 +88,7 @@ fn trusting() -> impl Strategy<Value = Body> {
 fn attaching() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
     let request = (any::<(u64, u64, u64)>(), versions, edges());
-    let attached = (any::<u64>(), attach_id(), levels());
+    let attached = (any::<u64>(), attach_id(), levels(), number());
     prop_oneof![
         presence(),
         Just(Body::Resume),
@@ -103,7 +103,9 @@ fn attaching() -> impl Strategy<Value = Body> {
         request.prop_map(|((nonce, incarnation, former), versions, edges)| {
             Body::AttachRequest { nonce, incarnation, former, versions, edges }
         }),
-        attached.prop_map(|(nonce, attach, levels)| Body::Attached { nonce, attach, levels }),
+        attached.prop_map(|(nonce, attach, levels, generation)| {
+            Body::Attached { nonce, attach, levels, generation }
+        }),
         (any::<u64>(), enrolment::refusal())
             .prop_map(|(nonce, refusal)| Body::AttachRefused { nonce, refusal }),
     ]

@@ -64,7 +64,7 @@ fn pack(accounts: usize, below: usize, entries: usize) -> Letter {
 
 fn levels(count: usize) -> Letter {
     let levels = vec![(named("cad"), level()); count];
-    to_holder(Body::Attached { nonce: 1, attach: attach(), levels })
+    to_holder(Body::Attached { nonce: 1, attach: attach(), levels, generation: 0 })
 }
 
 fn route(len: usize) -> Letter {

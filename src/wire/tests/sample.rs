@@ -1,5 +1,6 @@
 //! One frame of every kind, for the golden bytes.
 
+use crate::model::edge::AttachId;
 use crate::model::enrolment::CertificateAnswer;
 use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
@@ -31,6 +32,7 @@ pub fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = vec![("hello", Frame::Hello(hello()))];
     let letters = attaching().into_iter().chain(using()).chain(reporting());
     let letters = letters.chain(claiming()).chain(trusting()).chain(moving()).chain(recovering());
+    let letters = letters.chain(replacing());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -66,7 +68,8 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let (attach, product, level) = (attach(), named("cad"), level());
     let report = edge_report();
     let edges = vec![(named("cad"), report), (named("cam"), Default::default())];
-    let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![(named("cad"), level)] };
+    let levels = vec![(named("cad"), level)];
+    let attached = Body::Attached { nonce: 0xabcd, attach, levels, generation: 0 };
     let refusal = Refusal::new("LT0232", "a message", "a hint");
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let (nonce, incarnation) = (0xabcd, 0xfeed_f00d);
@@ -148,6 +151,19 @@ fn trusting() -> Vec<(&'static str, Letter)> {
         ("answer-waiting", answer(CertificateAnswer::Waiting)),
         ("answer-refused", answer(sample_enrolment::refused())),
         ("trust", down(Address::Neighbour, Body::Trust(sample_enrolment::trust()))),
+    ]
+}
+
+/// The place of a server whose disk is lost is taken; others are lost for good.
+fn replacing() -> [(&'static str, Letter); 3] {
+    let answer = Body::CertificateAnswer { ticket: 44, answer: sample_enrolment::replaced() };
+    let trust = Body::Trust(sample_enrolment::trust_lost());
+    let attach = AttachId { counter: 9, random: 0x0102_0304_0506_0708 };
+    let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![], generation: 3 };
+    [
+        ("answer-replaced", down(Address::Below(named("site-e")), answer)),
+        ("trust-lost", down(Address::Neighbour, trust)),
+        ("attached-again", down(Address::Below(named("site-e")), attached)),
     ]
 }
 
