@@ -389,8 +389,10 @@ impl Engine {
             return;
         }
         // Whatever changes from now on is newer than all of them.
+        // A primary that was set back too knows rows, and not up to where it has all.
+        let newest = rows.iter().map(|row| row.version).max().unwrap_or(0);
         let server = &mut self.state.server;
-        server.nodes_version = server.nodes_version.max(*have);
+        server.nodes_version = server.nodes_version.max(*have).max(newest);
         self.state.touch(RowKey::Server);
         let named: BTreeSet<DeviceNumber> = rows.iter().filter_map(number_of).collect();
         let within = |number: &DeviceNumber| upto.is_none_or(|upto| *number <= upto);
