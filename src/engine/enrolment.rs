@@ -436,8 +436,8 @@ impl Engine {
 
     /// What its operator has to do by hand: license files lie on the disk that is lost.
     fn replaced_in_words(&self, name: &ServerName) -> String {
-        let of_it = self.state.claims.iter().filter(|(_, by)| *by == name);
-        let serials: Vec<&str> = of_it.map(|(serial, _)| serial.as_str()).take(20).collect();
+        let of_it = self.serials_of(name);
+        let serials: Vec<&str> = of_it.iter().map(|serial| serial.as_str()).take(20).collect();
         let text = format!("{name} begins on an empty disk and takes up what is known of it");
         match serials.is_empty() {
             true => text,
@@ -448,14 +448,25 @@ impl Engine {
     /// To whom an invitation was given.
     fn grant(&self, to: &Invite, enrolment: u64, certificate: Vec<u8>) -> CertificateAnswer {
         let Invite { name, parent, replaces, .. } = to;
-        let former = self.state.met.get(name).filter(|_| *replaces);
+        let lost = self.state.met.get(name).filter(|_| *replaces);
+        let former = lost.map_or(0, |met| met.incarnation);
+        self.granted((name, parent), enrolment, certificate, former)
+    }
+
+    fn granted(
+        &self,
+        (name, parent): (&ServerName, &ServerName),
+        enrolment: u64,
+        certificate: Vec<u8>,
+        former: u64,
+    ) -> CertificateAnswer {
         CertificateAnswer::Granted(Box::new(Grant {
             tree: self.state.server.founding.tree.clone(),
             name: name.clone(),
             parent: parent.clone(),
             enrolment,
             certificate,
-            former: former.map_or(0, |met| met.incarnation),
+            former,
         }))
     }
 
@@ -508,14 +519,7 @@ impl Engine {
     ) -> CertificateAnswer {
         // The primary is in no row, and below nobody.
         let parent = self.state.met.get(name).map_or(name, |met| &met.parent);
-        CertificateAnswer::Granted(Box::new(Grant {
-            tree: self.state.server.founding.tree.clone(),
-            name: name.clone(),
-            parent: parent.clone(),
-            enrolment,
-            certificate,
-            former: 0,
-        }))
+        self.granted((name, parent), enrolment, certificate, 0)
     }
 
     /// Whether a server belongs to the tree: it was met or enrolled, and was not removed since.

@@ -131,29 +131,25 @@ fn thousand_seeds() {
 /// Every primary is put back, more than once.
 #[test]
 fn seeds_with_the_primary_put_back() {
-    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
     let set_backs = match settings().set_backs {
         Whose::All => Whose::All,
         _ => Whose::Primarys,
     };
-    let settings = Settings { set_backs, ..settings() };
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
-    write_out("primary put back", began.elapsed(), &did);
-    let Did { figures, failed, .. } = did;
-    println!("{figures}");
-    failed.iter().for_each(|outcome| println!("\n{outcome}"));
-    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
-    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
-    assert!(figures.set_back > count, "too little happened: {figures}");
+    with_disks_put_back("primary put back", set_backs);
 }
 
 /// Disks of relays are lost, and others take their place.
 #[test]
 fn seeds_with_lost_disks() {
+    with_disks_put_back("disks lost", Whose::Lost);
+}
+
+/// Seeds in each of which disks are put back, or lost.
+fn with_disks_put_back(kind: &str, set_backs: Whose) {
     let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
-    let settings = Settings { set_backs: Whose::Lost, ..settings() };
+    let settings = Settings { set_backs, ..settings() };
     let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
-    write_out("disks lost", began.elapsed(), &did);
+    write_out(kind, began.elapsed(), &did);
     let Did { figures, failed, .. } = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
