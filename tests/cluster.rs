@@ -18,6 +18,7 @@
 //! - `joins`: calls to join that are of no use. `raw`: QUIC without rules, for all of these.
 //! - `replay`: all that was ever said is said again, by the `tap` on the wire.
 //! - `tree`: what servers do together. `figures`: what they show that lasts.
+//! - `twin`: a machine that was copied.
 
 #[path = "patience/mod.rs"]
 mod patience;
@@ -98,3 +99,6 @@ mod tap;
 
 #[path = "cluster/tree.rs"]
 mod tree;
+
+#[path = "cluster/twin.rs"]
+mod twin;

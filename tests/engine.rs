@@ -171,6 +171,16 @@ fn two_folders_of_one_server() {
 }
 
 #[test]
+fn servers_that_move_in_the_tree() {
+    check("place.txt");
+}
+
+#[test]
+fn licenses_that_have_to_be_confirmed() {
+    check("confirming.txt");
+}
+
+#[test]
 fn a_primary_on_an_older_copy() {
     check("restored.txt");
 }

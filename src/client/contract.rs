@@ -192,6 +192,9 @@ pub struct InviteBody {
     /// the tree knows of it.
     #[serde(default)]
     pub replaces: bool,
+    /// Whether a server of the tree may move although uses of it stay counted where they are.
+    #[serde(default)]
+    pub force: bool,
 }
 
 fn hour_s() -> u64 {

@@ -19,6 +19,10 @@ impl Engine {
     pub(super) fn advice(&self, now: Timestamp) -> Vec<Advice> {
         let mut advice = Vec::new();
         self.advise_way(&mut advice);
+        if self.recovers() {
+            let sentence = "this server recovers: it grants nothing new until it has";
+            advice.push(say(sentence, "lictree recovery show"));
+        }
         self.advise_clock(&mut advice);
         self.advise_certificate(now, &mut advice);
         self.advise_ranges(now, &mut advice);
@@ -90,8 +94,12 @@ impl Engine {
         let members = self.state.met.values();
         let members = members.filter(|met| met.enrolment.standing == Standing::Member);
         let (mut offline, mut ending, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+        let mut twice = Vec::new();
         for met in members {
             let name = met.name.as_str();
+            if met.has_twin {
+                twice.push(name);
+            }
             if !self.is_online(&met.name, now) {
                 offline.push(name);
             }
@@ -104,6 +112,7 @@ impl Engine {
                 wrong.push(name);
             }
         }
+        say_names(&twice, "running twice", "lictree explain LT0234", advice);
         say_names(&offline, "not heard", "lictree server list", advice);
         say_names(&ending, "near the end of the certificate", "lictree cert list", advice);
         say_names(&wrong, "with a clock that differs", "lictree server list", advice);

@@ -11,6 +11,7 @@
 
 use super::Engine;
 use super::restored::adoption_check;
+use super::twin;
 use crate::model::command::Command;
 use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
@@ -82,20 +83,26 @@ impl Engine {
         let Some(open) = self.challenges.get(&relay).filter(|open| open.nonce == nonce) else {
             return;
         };
-        if let Some(refusal) = open.rows_lost(&relay, data, versions) {
+        if let Some(refusal) = self.known_twin(&relay, data) {
+            self.challenges.remove(&relay);
+            return self.refuse_attach(&relay, nonce, refusal);
+        }
+        // Of one that runs twice neither was set back: what either knows, it keeps.
+        let twice = self.follows_its_follower(&relay, data);
+        let lost = open.rows_lost(&relay, data, versions).filter(|_| !twice);
+        if let Some(refusal) = lost {
             self.challenges.remove(&relay);
             return self.refuse_attach(&relay, nonce, refusal);
         }
         self.challenges.remove(&relay);
         let adopts = self.state.met.get(&relay).is_some_and(|met| met.unsaid);
-        let before = self.unattached.get(&relay).filter(|_| !adopts);
+        let before = self.unattached.get(&relay).filter(|_| !adopts && !twice);
         let refusal = before.and_then(|_| self.attach_check(&relay, data, &edges).err());
         if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
             return self.refuse_attach(&relay, nonce, refusal);
         }
         let attach = self.next_attach();
-        let DataSet { incarnation, former } = data;
-        self.propose(Command::Attach { relay, nonce, attach, incarnation, former, edges });
+        self.propose(Command::Attach { relay, nonce, attach, data, edges });
     }
 
     /// Primary: whether a relay that is known may begin to attach once more now: each attachment
@@ -141,6 +148,9 @@ impl Engine {
             // It did not say yet that it is there. It will, and asks again.
             return;
         }
+        if let Err(refusal) = self.twin_check(relay, data) {
+            return self.refuse_attach(relay, nonce, refusal);
+        }
         let adopts = self.state.met.get(relay).is_some_and(|met| met.unsaid);
         let check = match adopts {
             true => adoption_check(relay, edges),
@@ -157,6 +167,7 @@ impl Engine {
         if let Some(way) = self.links.way_down(relay) {
             self.attach_ways.insert(relay.clone(), way);
         }
+        self.note_start(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
         let generation = met.generation;
@@ -178,10 +189,10 @@ impl Engine {
             return self.begin_anew(relay, data);
         }
         let Some(met) = self.state.met.get_mut(relay) else { return };
-        let known = met.incarnation;
+        let (known, has_twin) = (met.incarnation, met.has_twin);
         met.go_on_as(data);
         self.state.touch(RowKey::Met(relay.clone()));
-        if known == data.incarnation {
+        if known == data.incarnation || has_twin {
             return;
         }
         self.note("server.set-back", format!("the data of {relay} was set back; it recovers"));
@@ -289,13 +300,12 @@ impl Engine {
     pub(super) fn fence(&mut self, nonce: u64) {
         self.state.server.fenced = Some(nonce);
         self.state.touch(RowKey::Server);
-        let incarnation = self.state.server.founding.incarnation;
-        let former = self.state.server.recovery.as_ref().map_or(0, |recovery| recovery.former);
+        let data = self.own_data_set();
         let versions = self.own_versions();
         let edges = self.state.holdings.iter();
         let edges = edges.map(|(product, row)| (product.clone(), self.edge_report(product, row)));
         let edges = edges.collect();
-        let body = Body::AttachRequest { nonce, incarnation, former, versions, edges };
+        let body = Body::AttachRequest { nonce, data, versions, edges };
         self.send_above(Address::Primary, body);
     }
 
@@ -306,8 +316,10 @@ impl Engine {
 
     /// Relay: the primary did not take it. Until it does, nothing is granted here (R5).
     pub(super) fn attach_refused(&mut self, refusal: Refusal) {
-        if refusal.code == SET_BACK && !self.recovers() {
-            self.begin_recovery(&refusal.message);
+        match refusal.code.as_str() {
+            SET_BACK if !self.recovers() => self.begin_recovery(&refusal.message),
+            twin::TWIN => self.begin_as_twin(&refusal.message),
+            _ => {}
         }
         self.attach_refusal = Some(refusal);
     }
@@ -366,6 +378,7 @@ impl Engine {
         self.grow_up(generation);
         self.state.server.fenced = None;
         self.state.server.attach = Some(attach);
+        self.state.server.attached_at = self.applying_at;
         self.attach_refusal = None;
         self.state.touch(RowKey::Server);
         self.attached_in_recovery(levels);

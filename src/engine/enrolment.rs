@@ -60,7 +60,8 @@ impl Engine {
         wish: Invitation,
         now: Timestamp,
     ) -> Result<Option<Answer>, Refusal> {
-        let Invitation { id: invite, name, parent, proof_key, life, approval, replaces } = wish;
+        let Invitation { id: invite, name, parent, proof_key, life, approval, replaces, forced } =
+            wish;
         let invite = Invite {
             id: invite,
             name,
@@ -72,6 +73,7 @@ impl Engine {
             key: None,
             certificate: None,
             replaces,
+            forced,
         };
         self.invite_check(&invite, now)?;
         let answer = Box::new(Answer::Invited(invite_view(&invite, now)));
@@ -93,6 +95,7 @@ impl Engine {
             return Err(unknown_server(parent));
         }
         self.name_check(invite)?;
+        self.new_place_check(invite)?;
         self.tree_limits_check(name, parent)?;
         let open = self.state.invites.values().filter(|i| i.expires > now && i.name != *name);
         if open.count() >= self.tuning.invites_max {
@@ -386,6 +389,12 @@ impl Engine {
             self.note("join.refused", format!("{}: {refusal}", invite.name));
             return self.send_certificate(reply, CertificateAnswer::Refused(refusal));
         }
+        // Uses may have come since the code was made.
+        let stays = self.new_place_check(&invite).err().filter(|_| invite.certificate.is_none());
+        if let Some(refusal) = stays {
+            self.note("join.refused", format!("{}: {refusal}", invite.name));
+            return self.send_certificate(reply, CertificateAnswer::Refused(refusal));
+        }
         let certificate = match &invite.certificate {
             Some(certificate) => certificate.clone(),
             None if enrolment == self.next_enrolment(&invite.name) => {
@@ -402,6 +411,9 @@ impl Engine {
 
     fn enter(&mut self, invite: &Invite, enrolment: u64, issued: &Issued, at: Timestamp) {
         let Invite { id, name, parent, .. } = invite;
+        if let Some(text) = self.left_in_words(invite) {
+            self.note("server.moved-by-force", text);
+        }
         self.deny(name, enrolment - 1, at);
         let known = self.state.met.get(name);
         let number = Enrolment {
@@ -410,16 +422,15 @@ impl Engine {
             expires: issued.expires,
             standing: Standing::Member,
         };
+        let known = known.cloned().unwrap_or_else(|| MetRow::new(name.clone(), parent.clone()));
+        // Whoever was there with the certificate before is shut out, be they one or two.
         let row = MetRow {
-            unsaid: false,
-            name: name.clone(),
             parent: parent.clone(),
-            incarnation: known.map_or(0, |met| met.incarnation),
-            attach: known.and_then(|met| met.attach),
             enrolment: number,
-            title: known.map_or(String::new(), |met| met.title.clone()),
-            formers: known.map_or(Vec::new(), |met| met.formers.clone()),
-            generation: known.map_or(0, |met| met.generation),
+            unsaid: false,
+            starts: Vec::new(),
+            has_twin: false,
+            ..known
         };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));

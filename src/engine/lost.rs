@@ -86,8 +86,8 @@ impl Engine {
                 "LT0422",
                 format!("{child} is below {name}; a server with servers below stays"),
                 format!(
-                    "invite {child} below another one, and join with its data folder; or put \
-                     {name} on a new machine: lictree server replace {name}"
+                    "move {child} first: lictree server move {child} --parent SERVER --force; or \
+                     put {name} on a new machine: lictree server replace {name}"
                 ),
             )),
             None => Ok(()),
@@ -228,7 +228,7 @@ impl Engine {
         if taking {
             // What the lost one was giving may be lost with it.
             if !std::mem::replace(&mut self.stating.turned, true) {
-                self.begin("a server is lost that may have been giving uses to this one", 0);
+                self.begin("a server is lost that may have been giving uses to this one", 0, false);
             }
             return;
         }

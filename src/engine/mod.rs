@@ -26,6 +26,7 @@ pub mod belief;
 pub mod booking;
 pub mod certificate;
 pub mod claim;
+mod confirming;
 pub mod device;
 pub mod digest;
 pub mod distribution;
@@ -41,6 +42,7 @@ pub mod moving;
 pub mod node_lines;
 pub mod nodes;
 pub mod permission;
+mod place;
 pub mod product;
 pub mod reconcile;
 pub mod recovery;
@@ -56,6 +58,7 @@ pub mod statement;
 pub mod transfer;
 pub mod tree;
 pub mod trust;
+mod twin;
 pub mod unite;
 pub mod usage;
 pub mod view;
@@ -64,9 +67,9 @@ pub mod waiting;
 use crate::model::account::Wish;
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::device::DeviceNumber;
-use crate::model::edge::{AttachId, DataSet};
+use crate::model::edge::AttachId;
 use crate::model::enrolment::{CertificateAnswer, CertifyJob, Credentials, KeyPrint, Trust};
-use crate::model::letter::{Letter, LinkId};
+use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::RollCall;
@@ -131,7 +134,10 @@ pub struct Engine {
     /// How far the clock here is ahead of the parent's.
     clock_ahead_ms: Option<i64>,
     sources_above: BTreeMap<ProductName, ServerName>,
-    sources_sent: Vec<(ProductName, ServerName)>,
+    /// The parent said so in this connection, and that it was told itself.
+    sources_are_whole: bool,
+    /// What the children were told last.
+    sources_sent: Option<Body>,
     sources_changed: bool,
     presence_due: Timestamp,
     retry_due: Timestamp,
@@ -164,6 +170,8 @@ pub struct Engine {
     /// Relay: why the primary does not take it.
     attach_refusal: Option<Refusal>,
     attach_drawn: u64,
+    /// Relay: drawn at this start ([`DataSet::start`](crate::model::edge::DataSet)).
+    start: u64,
     /// Primary: over which link each relay has attached in this start.
     attach_ways: BTreeMap<ServerName, LinkId>,
     gathering: Gathering,
@@ -223,7 +231,8 @@ impl Engine {
             way_cut_since: None,
             clock_ahead_ms: None,
             sources_above: BTreeMap::new(),
-            sources_sent: Vec::new(),
+            sources_are_whole: false,
+            sources_sent: None,
             sources_changed: true,
             presence_due: Timestamp(0),
             retry_due: Timestamp(0),
@@ -244,6 +253,7 @@ impl Engine {
             turned: BTreeSet::new(),
             attach_refusal: None,
             attach_drawn: 0,
+            start: twin::drawn(entropy),
             attach_ways: BTreeMap::new(),
             gathering: Gathering::new(),
             fresh: BTreeMap::new(),
@@ -333,9 +343,8 @@ impl Engine {
             Command::MeetServer { name, parent, incarnation } => {
                 self.meet_server(name, parent, *incarnation);
             }
-            Command::Attach { relay, nonce, attach, incarnation, former, edges } => {
-                let data = DataSet { incarnation: *incarnation, former: *former };
-                self.attach(relay, *nonce, *attach, data, edges);
+            Command::Attach { relay, nonce, attach, data, edges } => {
+                self.attach(relay, *nonce, *attach, *data, edges);
             }
             Command::BookEdge { relay, attach, product, report } => {
                 self.book_edge(relay, *attach, product, report);
@@ -404,11 +413,6 @@ impl Engine {
         if known.is_none() && self.state.trust.trust.denied.contains_key(name) {
             return;
         }
-        let (enrolment, title) =
-            known.map_or(Default::default(), |met| (met.enrolment, met.title.clone()));
-        let attach = known.and_then(|met| met.attach);
-        let formers = known.map_or(Vec::new(), |met| met.formers.clone());
-        let generation = known.map_or(0, |met| met.generation);
         // A relay keeps the data set it was met with until it attaches with another: what that one
         // continues is not known before (`take_data_set`).
         let incarnation = match known {
@@ -419,23 +423,14 @@ impl Engine {
         let recovers = self.state.server.recovery.is_some();
         let unsaid = known.map_or(recovers, |met| met.unsaid);
         let (name, parent) = (name.clone(), parent.clone());
+        let row = known.cloned().unwrap_or_else(|| MetRow::new(name.clone(), parent.clone()));
+        let row = MetRow { parent: parent.clone(), incarnation, unsaid, ..row };
         if known.is_none() {
             self.note_sparingly("server.met", "", format!("{name} is there, below {parent}"));
         } else if known.is_some_and(|met| met.parent != parent) {
             self.note_sparingly("server.moved", "", format!("{name} is below {parent} now"));
         }
         self.state.touch(RowKey::Met(name.clone()));
-        let row = MetRow {
-            name: name.clone(),
-            parent,
-            incarnation,
-            attach,
-            enrolment,
-            title,
-            formers,
-            unsaid,
-            generation,
-        };
         self.state.met.insert(name, row);
     }
 
@@ -522,7 +517,7 @@ impl Engine {
         if now >= self.presence_due && self.links.uplink().is_some() {
             self.send_presences(now);
             self.ask_who_is_below();
-            if self.attach_refusal.is_some() {
+            if self.attach_refusal.is_some() || self.confirms_again(now) {
                 self.ask_attach();
             }
         }

@@ -40,7 +40,7 @@ pub struct Recovering {
     /// Own rows have been taken back up to this number.
     rows_after: DeviceNumber,
     pub(super) rows_are_back: bool,
-    /// The parent said in this start who holds what.
+    /// The parent said in this start who holds what, and knew it.
     pub(super) sources_are_known: bool,
     /// Who is below, as the primary last said it whole, and as far as it is saying it again.
     pub(super) below: Option<BTreeSet<ServerName>>,
@@ -68,20 +68,22 @@ impl Engine {
     /// Its data may not be its newest. `why` is what was found, for people.
     pub fn begin_recovery(&mut self, why: &str) {
         let incarnation = self.entropy.draw().max(1);
-        self.begin(why, incarnation);
+        self.begin(why, incarnation, false);
     }
 
-    pub(super) fn begin(&mut self, why: &str, incarnation: u64) {
+    pub(super) fn begin(&mut self, why: &str, incarnation: u64, keeps_rows: bool) {
         if !std::mem::replace(&mut self.recovering.beginning, true) {
             let why = why.to_string();
-            self.propose(Command::Recovery(RecoveryCommand::Begin { why, incarnation }));
+            let begin = RecoveryCommand::Begin { why, incarnation, keeps_rows };
+            self.propose(Command::Recovery(begin));
         }
     }
 
     /// Whether own devices are known.
     pub(super) fn rows_are_back(&self) -> bool {
         let recovery = self.state.server.recovery.as_ref();
-        let goes_on = recovery.is_some_and(|recovery| recovery.former == 0);
+        let known = |recovery: &Recovery| recovery.former == 0 || recovery.keeps_rows;
+        let goes_on = recovery.is_some_and(known);
         self.recovering.rows_are_back || goes_on || self.state.is_primary()
     }
 
@@ -126,7 +128,9 @@ impl Engine {
 
     pub(super) fn apply_recovery(&mut self, command: &RecoveryCommand) {
         match command {
-            RecoveryCommand::Begin { why, incarnation } => self.recovery_begins(why, *incarnation),
+            RecoveryCommand::Begin { why, incarnation, keeps_rows } => {
+                self.recovery_begins(why, *incarnation, *keeps_rows);
+            }
             RecoveryCommand::TakeBack(back) => self.take_back(back),
             RecoveryCommand::State { call, to, products } => {
                 self.state_uses(*call, to.as_ref(), products);
@@ -141,18 +145,22 @@ impl Engine {
         }
     }
 
-    fn recovery_begins(&mut self, why: &str, incarnation: u64) {
+    fn recovery_begins(&mut self, why: &str, incarnation: u64, keeps_rows: bool) {
         let (at, moment) = (self.applying_at, self.moment());
         let server = &mut self.state.server;
         let known = server.recovery.take();
+        let keeps_before = known.as_ref().is_some_and(|recovery| recovery.keeps_rows);
         let was_forced = known.as_ref().is_some_and(|recovery| recovery.forced);
         let before = known.map_or(0, |recovery| recovery.former);
         let goes_on = before == 0 && incarnation == 0;
+        // What a recovery before has not taken back yet is not here.
+        let keeps_rows = keeps_rows && (before == 0 || keeps_before);
         let known = if before == 0 { server.founding.incarnation } else { before };
         let former = if goes_on { 0 } else { known };
         // Who is missing was said of this data set.
         let forced = incarnation == 0 && was_forced;
-        server.recovery = Some(Recovery { since: at, why: why.to_string(), former, forced });
+        let why_told = why.to_string();
+        server.recovery = Some(Recovery { since: at, why: why_told, former, forced, keeps_rows });
         if incarnation != 0 {
             server.founding.incarnation = incarnation;
         }

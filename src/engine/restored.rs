@@ -198,17 +198,11 @@ impl Engine {
         if !recovers || !room || denied || enrolment.number <= number || name == self.state.name() {
             return;
         }
-        let row = MetRow {
-            name: name.clone(),
-            parent: parent.clone(),
-            incarnation,
-            attach: known.and_then(|met| met.attach),
-            enrolment,
-            title: known.map_or(String::new(), |met| met.title.clone()),
-            formers: known.map_or(Vec::new(), |met| met.formers.clone()),
-            unsaid: true,
-            generation: known.map_or(GENERATIONS_FORGOTTEN, |met| met.generation),
-        };
+        let known = known.cloned().unwrap_or_else(|| MetRow {
+            generation: GENERATIONS_FORGOTTEN,
+            ..MetRow::new(name.clone(), parent.clone())
+        });
+        let row = MetRow { parent: parent.clone(), incarnation, enrolment, unsaid: true, ..known };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));
         self.note(

@@ -31,14 +31,29 @@ impl Engine {
         all.filter(|product| self.state.phase(product) != Phase::Sharing).collect()
     }
 
-    pub(super) fn send_sources(&mut self) {
-        let sources = self.sources();
-        if sources != self.sources_sent {
-            let links: Vec<LinkId> = self.links.downlinks().collect();
-            for link in links {
-                self.send_neighbour(link, Body::Sources(sources.clone()));
-            }
-            self.sources_sent = sources;
+    /// What a child is told. One that recovers states what it uses to all that hold above, so it has
+    /// to know whether these are all: the primary knows, and each that heard it from its parent.
+    pub(super) fn sources_word(&self) -> Body {
+        match self.state.is_primary() || self.sources_are_whole {
+            true => Body::Sources(self.sources()),
+            false => Body::SourcesSoFar(self.sources()),
         }
+    }
+
+    pub(super) fn send_sources(&mut self) {
+        let word = self.sources_word();
+        if self.sources_sent.as_ref() != Some(&word) {
+            let links: Vec<LinkId> = self.links.downlinks().collect();
+            links.into_iter().for_each(|link| self.send_neighbour(link, word.clone()));
+            self.sources_sent = Some(word);
+        }
+    }
+
+    /// The parent said who holds what.
+    pub(super) fn sources_came(&mut self, said: Vec<(ProductName, ServerName)>, whole: bool) {
+        self.sources_above = said.into_iter().take(self.tuning.products_max).collect();
+        self.sources_are_whole = whole;
+        self.recovering.sources_are_known |= whole;
+        self.sources_changed = true;
     }
 }

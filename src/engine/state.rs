@@ -22,6 +22,7 @@ use crate::model::report::{RowName, StreamId, Table};
 use crate::model::row::{
     DeviceRow, EdgeRow, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey, ServerRow,
 };
+use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The durable state and what is derived from it.
@@ -80,6 +81,7 @@ impl State {
                 recovery: None,
                 was_set_back: false,
                 unstated: false,
+                attached_at: Timestamp(0),
             },
             licenses: BTreeMap::new(),
             edges: BTreeMap::new(),

@@ -80,7 +80,7 @@ impl Engine {
         let new: Vec<u64> = concerned.filter(|number| !self.turned.contains(number)).collect();
         if !new.is_empty() {
             self.turned.extend(new);
-            self.begin("a server above was set back while uses were on their way here", 0);
+            self.begin("a server above was set back while uses were on their way here", 0, false);
         }
     }
 

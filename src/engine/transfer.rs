@@ -45,7 +45,7 @@ impl Engine {
 
     pub(super) fn levels(&self, relay: &ServerName) -> Vec<(ProductName, Level)> {
         let edges = self.state.edges.iter().filter(|((_, name), _)| name == relay);
-        edges.map(|((product, _), edge)| (product.clone(), edge.level)).collect()
+        edges.map(|((product, _), edge)| (product.clone(), self.told(product, edge))).collect()
     }
 
     /// Primary: a relay says how its edge is. Under the attachment in force it knows what it was
@@ -198,7 +198,8 @@ impl Engine {
         let Some(attach) = self.state.met.get(relay).and_then(|met| met.attach) else { return };
         let key = (product.clone(), relay.clone());
         let Some(edge) = self.state.edges.get(&key) else { return };
-        let body = Body::Level { attach, product: product.clone(), level: edge.level };
+        let body =
+            Body::Level { attach, product: product.clone(), level: self.told(product, edge) };
         self.send_below(relay, body);
     }
 
@@ -236,6 +237,7 @@ impl Engine {
             row.declined = false;
         }
         row.level.returned_seen = seen;
+        row.level.confirm_within_days = level.confirm_within_days;
         self.state.touch(RowKey::Holding(product.clone()));
         self.state.stirred.insert(product.clone());
         self.advance(product);

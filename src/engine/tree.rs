@@ -7,7 +7,6 @@
 use super::belief::{impossible, is_possible_below};
 use super::{Deed, Engine};
 use crate::model::command::Command;
-use crate::model::edge::DataSet;
 use crate::model::enrolment::ReplyTo;
 use crate::model::holding::Phase;
 use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
@@ -110,6 +109,7 @@ impl Engine {
         self.links.uplink = Some((link, parent));
         self.cut_off = None;
         self.way_up = WayUp::Unsaid;
+        self.sources_are_whole = false;
         self.roll_called(Vec::new());
         self.greet_parent(now);
     }
@@ -119,7 +119,7 @@ impl Engine {
         self.links.downlinks.insert(link, child.clone());
         self.links.ways.insert(child, link);
         self.send_trust(link);
-        self.send_neighbour(link, Body::Sources(self.sources()));
+        self.send_neighbour(link, self.sources_word());
         self.tell_roll_calls(link);
         if self.reaches_primary() {
             self.send_neighbour(link, Body::Resume);
@@ -317,7 +317,7 @@ impl Engine {
         let none = |(table, version): &(Table, u64)| *table == Table::Figures && *version == 0;
         let short = sources.len() <= SOURCES_REPEATED_MAX;
         if short || presence.versions.iter().any(none) {
-            self.send_neighbour(link, Body::Sources(sources));
+            self.send_neighbour(link, self.sources_word());
         }
     }
 
@@ -416,12 +416,8 @@ impl Engine {
     ) {
         match (body, child) {
             (Body::Resume, None) => self.way_up_opens(now),
-            (Body::Sources(sources), None) => {
-                let known = sources.into_iter().take(self.tuning.products_max);
-                self.sources_above = known.collect();
-                self.recovering.sources_are_known = true;
-                self.sources_changed = true;
-            }
+            (Body::Sources(sources), None) => self.sources_came(sources, true),
+            (Body::SourcesSoFar(sources), None) => self.sources_came(sources, false),
             (Body::Heard { clock, open, trust }, None) => {
                 self.clock_ahead_ms = Some(ahead_ms(now, clock));
                 // A parent with an older one was restored; this is what it forgot.
@@ -498,8 +494,7 @@ impl Engine {
                 let nonce = self.entropy.draw();
                 self.challenge(&author, nonce);
             }
-            Body::AttachRequest { nonce, incarnation, former, versions, edges } => {
-                let data = DataSet { incarnation, former };
+            Body::AttachRequest { nonce, data, versions, edges } => {
                 self.attach_asked(author, nonce, data, &versions, edges);
             }
             Body::EdgeReport { attach, product, report } => {

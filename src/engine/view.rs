@@ -238,6 +238,9 @@ impl Engine {
 
     fn standing_word(&self, name: &ServerName, heard: bool) -> String {
         let met = self.state.met.get(name);
+        if met.is_some_and(|met| met.has_twin) {
+            return "running twice".to_string();
+        }
         match met.map(|met| (met.enrolment.standing, met.incarnation)) {
             Some((Standing::Removed, _)) => "removed",
             Some((Standing::Member, 0)) if !heard => "expected",

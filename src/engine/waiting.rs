@@ -259,6 +259,9 @@ impl Engine {
     fn range_full(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
         let product = product.map_or("the product", ProductName::as_str);
         let source = source.map_or("?", ServerName::as_str);
+        if let Some(refusal) = product.parse().ok().and_then(|p| self.confirmation_missing(&p)) {
+            return refusal;
+        }
         let figures = if source == self.state.name().as_str() {
             let view = product.parse().map(|p| self.own_figures_now(&p)).unwrap_or_default();
             format!(": it holds {}, {} used", view.held, view.used)

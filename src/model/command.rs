@@ -7,7 +7,7 @@ use super::account::{Pack, Wish, WishNumber, WishVerdict};
 use super::count::LicenseCount;
 use super::device::DeviceNumber;
 use super::discovery::Found;
-use super::edge::{AttachId, EdgeReport, Level};
+use super::edge::{AttachId, DataSet, EdgeReport, Level};
 use super::enrolment::EnrolmentCommand;
 use super::holding::{HoldingOption, Role};
 use super::license::{License, Serial};
@@ -48,9 +48,7 @@ pub enum Command {
         relay: ServerName,
         nonce: u64,
         attach: AttachId,
-        incarnation: u64,
-        /// Of a relay that was set back: its data set before; otherwise 0.
-        former: u64,
+        data: DataSet,
         edges: Vec<(ProductName, EdgeReport)>,
     },
     /// Primary: what a relay says of an edge.

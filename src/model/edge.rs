@@ -30,12 +30,15 @@ impl fmt::Display for AttachId {
     }
 }
 
-/// Which data set of its name a relay attaches with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which data set of its name a relay attaches with, and which start of it speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DataSet {
     pub incarnation: u64,
     /// The one that it continues, while it recovers ([`super::recovery`]); otherwise 0.
     pub former: u64,
+    /// Drawn at each start: of two instances of one server each has its own. 0 of software that
+    /// draws none.
+    pub start: u64,
 }
 
 /// What the primary says of an edge.
@@ -50,6 +53,9 @@ pub struct Level {
     pub epoch: u64,
     pub granted: u64,
     pub returned_seen: u64,
+    /// The least of the licenses that these counts come from: a relay that was not attached for
+    /// so many days makes no new uses. 0 is no such bound. Filled in where the level is said.
+    pub confirm_within_days: u32,
 }
 
 /// What the relay says of an edge.

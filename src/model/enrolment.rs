@@ -82,6 +82,8 @@ pub struct Invite {
     pub certificate: Option<Vec<u8>>,
     /// It is for a server of the tree whose disk is lost ([`Grant::former`]).
     pub replaces: bool,
+    /// The server may move although uses of it stay counted where they are.
+    pub forced: bool,
 }
 
 impl fmt::Debug for Invite {
@@ -96,6 +98,7 @@ impl fmt::Debug for Invite {
             .field("failures", &self.failures)
             .field("key", &self.key)
             .field("replaces", &self.replaces)
+            .field("forced", &self.forced)
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! doubled or late: whoever needs an answer repeats, and a repeat does nothing.
 
 use super::account::{PackPart, Wish, WishNumber, WishVerdict};
-use super::edge::{AttachId, EdgeReport, Level};
+use super::edge::{AttachId, DataSet, EdgeReport, Level};
 use super::enrolment::{CertificateAnswer, CertificateAsk, Credentials, SealedTrust};
 use super::license::Serial;
 use super::moving::{MoveAnswer, MoveAsk};
@@ -82,6 +82,8 @@ pub enum Body {
     },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),
+    /// The same, of a server that has not heard itself who holds what: more may be held above.
+    SourcesSoFar(Vec<(ProductName, ServerName)>),
 
     // Attaching (R3, R4): hello ─► ◄─ challenge, request ─► ◄─ attached, or refused
     AttachHello,
@@ -90,9 +92,7 @@ pub enum Body {
     },
     AttachRequest {
         nonce: u64,
-        incarnation: u64,
-        /// The data set before, while it recovers; otherwise 0.
-        former: u64,
+        data: DataSet,
         versions: Versions,
         edges: Vec<(ProductName, EdgeReport)>,
     },

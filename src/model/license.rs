@@ -148,7 +148,7 @@ pub struct LicenseTerms {
     /// The only server of that tree it may be registered at; `None` is any. Needs a tree.
     pub server: Option<ServerName>,
     /// A holder that was not attached to the primary for so many days makes no new uses; `None`
-    /// is no such bound. 1 to [`CONFIRM_WITHIN_DAYS_MAX`]. Kept and shown; nothing acts by it yet.
+    /// is no such bound. 1 to [`CONFIRM_WITHIN_DAYS_MAX`].
     pub confirm_within_days: Option<u16>,
     /// For people; at most [`NOTE_LEN_MAX`] bytes on one line, empty when there is none.
     pub note: String,

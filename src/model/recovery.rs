@@ -36,6 +36,9 @@ pub struct Recovery {
     /// An operator ended it although servers below had not said what they use: what they say is
     /// still booked, and uses are granted meanwhile.
     pub forced: bool,
+    /// Its rows are its newest: it recovers because another instance of it ran too, and takes
+    /// none back that may be the other's.
+    pub keeps_rows: bool,
 }
 
 /// What becomes of a recovery; a change of the log.
@@ -43,7 +46,7 @@ pub struct Recovery {
 pub enum RecoveryCommand {
     /// Another data set begins, of which nothing was said yet. `incarnation` is drawn; with 0 the
     /// data set goes on ([`Recovery::former`]).
-    Begin { why: String, incarnation: u64 },
+    Begin { why: String, incarnation: u64, keeps_rows: bool },
     /// The primary's rows of own devices, for the numbers after one and up to another.
     TakeBack(RowsBack),
     /// Below: what is wished from now on is newer than what is stated to this roll call.

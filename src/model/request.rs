@@ -133,6 +133,8 @@ pub struct Invitation {
     pub approval: Approval,
     /// For a server of the tree whose disk is lost: it takes up what the tree knows of it.
     pub replaces: bool,
+    /// It may move although uses of it stay counted where they are.
+    pub forced: bool,
 }
 
 /// `license distribute`, `license withdraw`, `server authorize`, `server deauthorize`.

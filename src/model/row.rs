@@ -92,6 +92,8 @@ pub struct ServerRow {
     /// The holders above have to hear what is used here: one is lost that counted it, or this
     /// server was shut out for a while.
     pub unstated: bool,
+    /// Relay: when it was attached last.
+    pub attached_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +135,30 @@ pub struct MetRow {
     pub unsaid: bool,
     /// How many data sets it had before this one, at least ([`GENERATION_BITS`]).
     pub generation: u64,
+    /// Starts of it that attached, the newest last; at most [`STARTS_MAX`].
+    pub starts: Vec<u64>,
+    /// Two instances of it answered in turns: none is attached until one is started anew.
+    pub has_twin: bool,
 }
 
 impl MetRow {
+    /// One of which nothing else is known.
+    pub fn new(name: ServerName, parent: ServerName) -> MetRow {
+        MetRow {
+            name,
+            parent,
+            incarnation: 0,
+            attach: None,
+            enrolment: Enrolment::default(),
+            title: String::new(),
+            formers: Vec::new(),
+            unsaid: false,
+            generation: 0,
+            starts: Vec::new(),
+            has_twin: false,
+        }
+    }
+
     /// Another data set goes on for the one known here; both that and the one it names are former.
     pub fn go_on_as(&mut self, data: DataSet) {
         let known = std::mem::replace(&mut self.incarnation, data.incarnation);
@@ -163,6 +186,9 @@ pub fn clock_number(at: Timestamp) -> u64 {
 
 /// Data sets before the present one that are remembered of a server.
 pub const FORMERS_MAX: usize = 64;
+
+/// Starts that are remembered of a server.
+pub const STARTS_MAX: usize = 16;
 
 /// Primary: how a server stands to the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub struct LicenseView {
     /// The only tree, and the only server in it, where it may be registered.
     pub tree: Option<TreeName>,
     pub server: Option<ServerName>,
-    /// Carried and shown; nothing acts by it yet.
+    /// A relay makes no new uses that was not attached for so long.
     pub confirm_within_days: Option<u16>,
     pub note: String,
 }

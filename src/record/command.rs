@@ -4,7 +4,7 @@ use crate::model::account::WishNumber;
 use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
-use crate::model::edge::{AttachId, EdgeReport};
+use crate::model::edge::{AttachId, DataSet, EdgeReport};
 use crate::model::name::{ProductName, ServerName};
 use crate::record::account::{CycleForm, PackForm, verdicts, verdicts_form, wishes, wishes_form};
 use crate::record::column::{ColumnsForm, column, read_column};
@@ -155,6 +155,8 @@ struct AttachForm {
     edges: Vec<u8>,
     #[prost(fixed64, tag = "6")]
     former: u64,
+    #[prost(fixed64, tag = "7")]
+    start: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -289,8 +291,8 @@ fn kind(command: &Command) -> Kind {
         Command::MeetServer { name, parent, incarnation } => {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
         }
-        Command::Attach { relay, nonce, attach, incarnation, former, edges } => {
-            Kind::Attach(AttachForm::of(relay, *nonce, attach, (*incarnation, *former), edges))
+        Command::Attach { relay, nonce, attach, data, edges } => {
+            Kind::Attach(AttachForm::of(relay, *nonce, attach, *data, edges))
         }
         Command::BookEdge { relay, attach, product, report } => {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
@@ -486,7 +488,7 @@ impl AttachForm {
         relay: &ServerName,
         nonce: u64,
         attach: &AttachId,
-        (incarnation, former): (u64, u64),
+        DataSet { incarnation, former, start }: DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) -> Self {
         AttachForm {
@@ -496,6 +498,7 @@ impl AttachForm {
             incarnation,
             edges: list::<ProductReportForm>(edges),
             former,
+            start,
         }
     }
 
@@ -505,8 +508,7 @@ impl AttachForm {
             relay: name(what, &self.relay)?,
             nonce: self.nonce,
             attach: need(what, self.attach, room)?,
-            incarnation: self.incarnation,
-            former: self.former,
+            data: DataSet { incarnation: self.incarnation, former: self.former, start: self.start },
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
         })
     }

@@ -46,6 +46,8 @@ pub struct LevelForm {
     granted: u64,
     #[prost(uint64, tag = "6")]
     returned_seen: u64,
+    #[prost(uint32, tag = "7")]
+    confirm_within_days: u32,
 }
 
 impl Form for LevelForm {
@@ -60,6 +62,7 @@ impl Form for LevelForm {
             epoch: level.epoch,
             granted: level.granted,
             returned_seen: level.returned_seen,
+            confirm_within_days: level.confirm_within_days,
         }
     }
 
@@ -71,6 +74,7 @@ impl Form for LevelForm {
             epoch: self.epoch,
             granted: self.granted,
             returned_seen: self.returned_seen,
+            confirm_within_days: self.confirm_within_days,
         })
     }
 }

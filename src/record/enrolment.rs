@@ -59,6 +59,8 @@ pub struct InviteForm {
     certificate: Option<Vec<u8>>,
     #[prost(bool, tag = "10")]
     replaces: bool,
+    #[prost(bool, tag = "11")]
+    forced: bool,
 }
 
 impl Form for InviteForm {
@@ -77,6 +79,7 @@ impl Form for InviteForm {
             key: invite.key.map(|key| key.0.to_vec()),
             certificate: invite.certificate.clone(),
             replaces: invite.replaces,
+            forced: invite.forced,
         }
     }
 
@@ -92,6 +95,7 @@ impl Form for InviteForm {
             key: self.key.map(|key| key_print(&key)).transpose()?,
             certificate: self.certificate,
             replaces: self.replaces,
+            forced: self.forced,
         })
     }
 }

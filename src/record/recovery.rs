@@ -26,6 +26,8 @@ pub struct RecoveryForm {
     former: u64,
     #[prost(bool, tag = "4")]
     forced: bool,
+    #[prost(bool, tag = "5")]
+    keeps_rows: bool,
 }
 
 impl Form for RecoveryForm {
@@ -33,13 +35,19 @@ impl Form for RecoveryForm {
     const WHAT: &'static str = "a recovery";
 
     fn of(recovery: &Recovery) -> Self {
-        let Recovery { since: Timestamp(since_ms), why, former, forced } = recovery;
-        RecoveryForm { since_ms: *since_ms, why: why.clone(), former: *former, forced: *forced }
+        let Recovery { since: Timestamp(since_ms), why, former, forced, keeps_rows } = recovery;
+        RecoveryForm {
+            since_ms: *since_ms,
+            why: why.clone(),
+            former: *former,
+            forced: *forced,
+            keeps_rows: *keeps_rows,
+        }
     }
 
     fn value(self, _: &mut Room) -> Result<Recovery, RecordError> {
-        let RecoveryForm { since_ms, why, former, forced } = self;
-        Ok(Recovery { since: Timestamp(since_ms), why, former, forced })
+        let RecoveryForm { since_ms, why, former, forced, keeps_rows } = self;
+        Ok(Recovery { since: Timestamp(since_ms), why, former, forced, keeps_rows })
     }
 }
 
@@ -179,6 +187,8 @@ struct BeginForm {
     why: String,
     #[prost(fixed64, tag = "2")]
     incarnation: u64,
+    #[prost(bool, tag = "3")]
+    keeps_rows: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -208,8 +218,9 @@ impl Form for RecoveryCommandForm {
 
     fn of(command: &RecoveryCommand) -> Self {
         let kind = match command {
-            RecoveryCommand::Begin { why, incarnation } => {
-                CommandKind::Begin(BeginForm { why: why.clone(), incarnation: *incarnation })
+            RecoveryCommand::Begin { why, incarnation, keeps_rows } => {
+                let (why, incarnation, keeps_rows) = (why.clone(), *incarnation, *keeps_rows);
+                CommandKind::Begin(BeginForm { why, incarnation, keeps_rows })
             }
             RecoveryCommand::TakeBack(back) => CommandKind::TakeBack(RowsBackForm::of(back)),
             RecoveryCommand::State { call, to, products } => CommandKind::State(StateForm {
@@ -241,8 +252,8 @@ impl Form for RecoveryCommandForm {
         let what = Self::WHAT;
         let missing = RecordError::Missing { what, field: "kind this version knows" };
         Ok(match self.kind.ok_or(missing)? {
-            CommandKind::Begin(BeginForm { why, incarnation }) => {
-                RecoveryCommand::Begin { why, incarnation }
+            CommandKind::Begin(BeginForm { why, incarnation, keeps_rows }) => {
+                RecoveryCommand::Begin { why, incarnation, keeps_rows }
             }
             CommandKind::TakeBack(form) => RecoveryCommand::TakeBack(form.value(room)?),
             CommandKind::State(form) => RecoveryCommand::State {

@@ -125,6 +125,8 @@ struct ServerRowForm {
     was_set_back: bool,
     #[prost(bool, tag = "13")]
     unstated: bool,
+    #[prost(uint64, tag = "20")]
+    attached_at_ms: u64,
 }
 
 impl Form for ServerRowForm {
@@ -146,6 +148,7 @@ impl Form for ServerRowForm {
             recovery: row.recovery.as_ref().map(RecoveryForm::of),
             was_set_back: row.was_set_back,
             unstated: row.unstated,
+            attached_at_ms: row.attached_at.0,
         }
     }
 
@@ -164,6 +167,7 @@ impl Form for ServerRowForm {
             recovery: perhaps(self.recovery, room)?,
             was_set_back: self.was_set_back,
             unstated: self.unstated,
+            attached_at: Timestamp(self.attached_at_ms),
         })
     }
 }
@@ -257,6 +261,10 @@ struct MetRowForm {
     unsaid: bool,
     #[prost(uint64, tag = "9")]
     generation: u64,
+    #[prost(fixed64, repeated, tag = "10")]
+    starts: Vec<u64>,
+    #[prost(bool, tag = "11")]
+    has_twin: bool,
 }
 
 impl Form for MetRowForm {
@@ -274,6 +282,8 @@ impl Form for MetRowForm {
             formers: row.formers.clone(),
             unsaid: row.unsaid,
             generation: row.generation,
+            starts: row.starts.clone(),
+            has_twin: row.has_twin,
         }
     }
 
@@ -288,6 +298,8 @@ impl Form for MetRowForm {
             formers: self.formers,
             unsaid: self.unsaid,
             generation: self.generation,
+            starts: self.starts,
+            has_twin: self.has_twin,
         })
     }
 }

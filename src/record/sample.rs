@@ -6,7 +6,7 @@ use crate::model::account::{
 use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish, StateChange};
-use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use crate::model::enrolment::InviteId;
 use crate::model::event::Event;
 use crate::model::holding::{HoldingOption, Phase, Role};
@@ -44,6 +44,7 @@ pub fn level() -> Level {
         epoch: 2,
         granted: 1_000,
         returned_seen: 70,
+        confirm_within_days: 0,
     }
 }
 
@@ -240,6 +241,8 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain([("book-edge-lacking", sample_recovery::lacking())])
     .chain(sample_enrolment::commands())
     .chain(sample_enrolment::lost())
+    .chain(sample_recovery::twins())
+    .chain([("invite-forced", sample_enrolment::forced())])
     .collect()
 }
 
@@ -311,8 +314,7 @@ fn attach_command() -> Command {
         relay: named("relay-c"),
         nonce: 0xabcd,
         attach: attach(),
-        incarnation: 0xfeed_f00d,
-        former: 0,
+        data: DataSet { incarnation: 0xfeed_f00d, ..DataSet::default() },
         edges,
     }
 }
@@ -320,7 +322,8 @@ fn attach_command() -> Command {
 fn attach_recovering() -> Command {
     let edges = vec![(named("cad"), edge_report())];
     let (relay, attach) = (named("relay-c"), attach());
-    Command::Attach { relay, nonce: 0xabcd, attach, incarnation: 0xbeef, former: 0xfeed, edges }
+    let data = DataSet { incarnation: 0xbeef, former: 0xfeed, start: 0 };
+    Command::Attach { relay, nonce: 0xabcd, attach, data, edges }
 }
 
 fn book_edge() -> Command {
@@ -389,6 +392,9 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("server-restored", RowKey::Server, Row::Server(sample_recovery::restored(server_row()))),
         ("met-unsaid", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::unsaid(met_row()))),
         ("server-unstated", RowKey::Server, Row::Server(sample_recovery::unstated(server_row()))),
+        ("met-twice", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::twice(met_row()))),
+        ("holding-confirmed", RowKey::Holding(named("cad")), Row::Holding(confirmed_row())),
+        ("server-twin", RowKey::Server, Row::Server(sample_recovery::twin(server_row()))),
     ]
 }
 
@@ -407,6 +413,7 @@ fn server_row() -> ServerRow {
         recovery: None,
         was_set_back: false,
         unstated: false,
+        attached_at: Timestamp(0),
     }
 }
 
@@ -431,12 +438,19 @@ fn met_row() -> MetRow {
         formers: Vec::new(),
         unsaid: false,
         generation: 0,
+        starts: Vec::new(),
+        has_twin: false,
     }
 }
 
 fn enrolled_row() -> MetRow {
     let title = "Works 3".to_string();
     MetRow { enrolment: sample_enrolment::enrolment(), title, ..met_row() }
+}
+
+fn confirmed_row() -> HoldingRow {
+    let level = Level { confirm_within_days: 30, ..level() };
+    HoldingRow { level, ..holding_row() }
 }
 
 fn holding_row() -> HoldingRow {

@@ -26,6 +26,7 @@ pub fn invite() -> Invite {
         key: Some(KeyPrint([8; 32])),
         certificate: Some(vec![1, 2, 3]),
         replaces: false,
+        forced: false,
     }
 }
 
@@ -120,6 +121,11 @@ pub fn lost() -> [(&'static str, Command); 5] {
         ("recovery-stated", Command::Recovery(RecoveryCommand::Stated)),
         ("attached-again", attached),
     ]
+}
+
+/// A server may move although uses of it stay where they are.
+pub fn forced() -> Command {
+    Command::Enrolment(EnrolmentCommand::Invite(Invite { forced: true, ..invite() }))
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {

@@ -4,7 +4,7 @@ use crate::model::account::Account;
 use crate::model::command::Command;
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
-use crate::model::edge::EdgeReport;
+use crate::model::edge::{DataSet, EdgeReport};
 use crate::model::holding::HoldingOption;
 use crate::model::recovery::{
     NO_CALL, Recovery, RecoveryCommand, RecoveryWord, RollCall, RowsBack,
@@ -18,7 +18,8 @@ use crate::record::sample::{
 
 pub fn recovery() -> Recovery {
     let why = "the data was set back".to_string();
-    Recovery { since: Timestamp(1_795_000_000_000), why, former: 0xfeed_f00d, forced: true }
+    let since = Timestamp(1_795_000_000_000);
+    Recovery { since, why, former: 0xfeed_f00d, forced: true, keeps_rows: false }
 }
 
 pub fn server_row(before: ServerRow) -> ServerRow {
@@ -41,6 +42,26 @@ pub fn unsaid(before: MetRow) -> MetRow {
     MetRow { unsaid: true, ..before }
 }
 
+pub fn twice(before: MetRow) -> MetRow {
+    MetRow { starts: vec![0xcafe, 0xd00d], has_twin: true, ..before }
+}
+
+pub fn twin(before: ServerRow) -> ServerRow {
+    let recovery = Recovery { forced: false, keeps_rows: true, ..recovery() };
+    let attached_at = Timestamp(1_795_000_000_000);
+    ServerRow { recovery: Some(recovery), attached_at, ..before }
+}
+
+/// What is said and begun of a server that runs twice.
+pub fn twins() -> [(&'static str, Command); 2] {
+    let (why, incarnation) = (recovery().why, 0xbeef);
+    let begin = RecoveryCommand::Begin { why, incarnation, keeps_rows: true };
+    let data = DataSet { incarnation, former: 0, start: 0xcafe };
+    let (relay, edges) = (named("relay-c"), Vec::new());
+    let started = Command::Attach { relay, nonce: 0xabcd, attach: attach(), data, edges };
+    [("recovery-twin", Command::Recovery(begin)), ("attach-started", started)]
+}
+
 /// What a relay says of an edge that the primary may have forgotten.
 pub fn lacking() -> Command {
     let (option, target) = (HoldingOption::Distributed, LicenseCount(300));
@@ -58,7 +79,8 @@ fn rows_back() -> RowsBack {
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {
-    let begin = RecoveryCommand::Begin { why: recovery().why, incarnation: 0xbeef };
+    let begin =
+        RecoveryCommand::Begin { why: recovery().why, incarnation: 0xbeef, keeps_rows: false };
     let state = |call, to| RecoveryCommand::State { call, to, products: vec![named("cad")] };
     let book = RecoveryCommand::Book { call: 5, pack: pack(), route: servers(&["relay-c"]) };
     let all = [

@@ -236,6 +236,7 @@ impl Joiners {
             life: if late { Duration::from_secs(2) } else { LIFE },
             approval: if awaited { Approval::Awaited } else { Approval::NotNeeded },
             replaces: false,
+            forced: false,
         };
         let wait_ms = if late { (3_000, 9_000) } else { (500, 4_000) };
         let coming = Coming {

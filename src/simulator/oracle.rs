@@ -315,6 +315,10 @@ impl Oracle {
         let overshoot = whole.check(out);
         world.figures.overshoot_max = world.figures.overshoot_max.max(overshoot);
         self.enrolments.check(world.now(), &self.truths[PRIMARY], out);
+        let mut twins = self.truths[PRIMARY].met.iter().filter(|(_, met)| met.has_twin);
+        // A start after a crash, or on an older disk, never looks like a second instance.
+        let twin = twins.next();
+        out.hold(twin.is_none(), "R10", || format!("{twin:?} is taken for two, and runs once"));
         for (place, truth) in self.truths.iter().enumerate() {
             self.promises.check(place, world.topology.name(place), truth, out);
         }

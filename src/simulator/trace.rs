@@ -110,6 +110,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::Resume => "resume",
         Body::Heard { .. } => "heard",
         Body::Sources(_) => "sources",
+        Body::SourcesSoFar(_) => "sources so far",
         Body::AttachHello => "attach hello",
         Body::Challenge { .. } => "challenge",
         Body::AttachRequest { .. } => "attach request",

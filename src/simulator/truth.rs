@@ -67,6 +67,7 @@ pub struct MetTruth {
     pub enrolment: u64,
     pub incarnation: u64,
     pub removed: bool,
+    pub has_twin: bool,
 }
 
 /// One product at one server.
@@ -310,6 +311,7 @@ fn met_truth(row: &MetRow) -> MetTruth {
         enrolment: row.enrolment.number,
         incarnation: row.incarnation,
         removed: row.enrolment.standing == Standing::Removed,
+        has_twin: row.has_twin,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The form of every body of a letter.
 
 use crate::model::account::WishNumber;
-use crate::model::edge::{AttachId, EdgeReport};
+use crate::model::edge::{AttachId, DataSet, EdgeReport};
 use crate::model::letter::{Body, Presence, Versions};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
@@ -32,7 +32,7 @@ use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
 pub fn is_body(tag: u32) -> bool {
-    matches!(tag, 10..=30 | 40..=42 | 45..=50)
+    matches!(tag, 10..=30 | 40..=42 | 45..=51)
 }
 
 /// Never renumbered; a body that fell out of use keeps its number.
@@ -101,6 +101,9 @@ pub enum BodyForm {
     MoveAnswer(MoveAnswerForm),
     #[prost(message, tag = "50")]
     Recovery(RecoveryWordForm),
+    /// A list of [`SourceForm`].
+    #[prost(bytes = "vec", tag = "51")]
+    SourcesSoFar(Vec<u8>),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -172,6 +175,8 @@ pub struct AttachRequestForm {
     /// A list of [`VersionForm`].
     #[prost(bytes = "vec", tag = "5")]
     versions: Vec<u8>,
+    #[prost(fixed64, tag = "6")]
+    start: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -265,11 +270,11 @@ impl BodyForm {
                 BodyForm::Heard(HeardForm { clock_ms: *clock_ms, open: *open, trust: *trust })
             }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
+            Body::SourcesSoFar(sources) => BodyForm::SourcesSoFar(list::<SourceForm>(sources)),
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
-            Body::AttachRequest { nonce, incarnation, former, versions, edges } => {
-                let data = (*incarnation, *former);
-                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, data, versions, edges))
+            Body::AttachRequest { nonce, data, versions, edges } => {
+                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *data, versions, edges))
             }
             Body::Attached { nonce, attach, levels, generation } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels, *generation))
@@ -334,6 +339,9 @@ impl BodyForm {
             BodyForm::Heard(form) => form.value(),
             BodyForm::Sources(list) => {
                 Body::Sources(read_list::<SourceForm>(&list, Part::Products, room)?)
+            }
+            BodyForm::SourcesSoFar(list) => {
+                Body::SourcesSoFar(read_list::<SourceForm>(&list, Part::Products, room)?)
             }
             BodyForm::AttachHello(_) => Body::AttachHello,
             BodyForm::Challenge(nonce) => Body::Challenge { nonce },
@@ -406,19 +414,18 @@ impl HeardForm {
 impl AttachRequestForm {
     fn of(
         nonce: u64,
-        (incarnation, former): (u64, u64),
+        DataSet { incarnation, former, start }: DataSet,
         versions: &Versions,
         edges: &[(ProductName, EdgeReport)],
     ) -> Self {
         let (versions, edges) = (list::<VersionForm>(versions), list::<ProductReportForm>(edges));
-        AttachRequestForm { nonce, incarnation, former, versions, edges }
+        AttachRequestForm { nonce, incarnation, former, versions, edges, start }
     }
 
     fn value(self, room: &mut Room) -> Result<Body, RecordError> {
         Ok(Body::AttachRequest {
             nonce: self.nonce,
-            incarnation: self.incarnation,
-            former: self.former,
+            data: DataSet { incarnation: self.incarnation, former: self.former, start: self.start },
             versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
         })

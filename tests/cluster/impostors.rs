@@ -9,7 +9,7 @@ use lictree::client::contract::ImportFormat;
 use lictree::model::account::{Account, Entry, Pack, PackPart, Verdict, Want, Wish};
 use lictree::model::count::LicenseCount;
 use lictree::model::device::DeviceNumber;
-use lictree::model::edge::{AttachId, EdgeReport};
+use lictree::model::edge::{AttachId, DataSet, EdgeReport};
 use lictree::model::enrolment::{Credentials, SealedTrust};
 use lictree::model::letter::{Address, Body, Letter, Presence};
 use lictree::model::name::{ProductName, ServerName};
@@ -240,8 +240,7 @@ fn lies() -> Vec<Lie> {
     let says = |of, parent| Body::Presence(presence(of, parent));
     let attach = || Body::AttachRequest {
         nonce: 1,
-        incarnation: 7,
-        former: 0,
+        data: DataSet { incarnation: 7, ..DataSet::default() },
         versions: Vec::new(),
         edges: Vec::new(),
     };

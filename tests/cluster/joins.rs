@@ -35,6 +35,7 @@ fn invite(hq: &Process, name: &str, life_s: u64) -> String {
         life_s,
         approval: false,
         replaces: false,
+        force: false,
     };
     run(hq.client().invite(&body)).unwrap().code
 }
@@ -215,6 +216,7 @@ fn what_is_beyond_the_limits_of_the_tree_is_not_let_in_and_told() {
             life_s: 60,
             approval: false,
             replaces: false,
+            force: false,
         };
         let error = run(hq.client().invite(&body)).unwrap_err();
         assert!(error.code() == "LT0412" && error.to_string().contains(what), "{error}");

@@ -255,6 +255,7 @@ impl Script {
             life: Duration::from_secs(3_600),
             approval,
             replaces: false,
+            forced: false,
         })
     }
 

@@ -34,6 +34,8 @@ pub struct Disks {
     /// Each is in force once the one before has happened.
     cuts: VecDeque<Cut>,
     open: BTreeMap<ServerName, Disk>,
+    /// Of others of their names ([`crate::twins`]).
+    aside: BTreeMap<ServerName, Disk>,
 }
 
 struct Disk {
@@ -47,13 +49,36 @@ struct Disk {
 impl Disks {
     pub fn of(having: &[&str], cuts: &[Cut]) -> Disks {
         let having = having.iter().map(|name| name.parse().unwrap()).collect();
-        Disks { having, cuts: cuts.iter().cloned().collect(), open: BTreeMap::new() }
+        Disks { having, cuts: cuts.iter().cloned().collect(), ..Disks::default() }
     }
 
     /// Syncs of a server's disk since the server was started, or since the last cut of any.
     pub fn syncs(&self, server: &str) -> u64 {
         let disk = &self.open[&server.parse().unwrap()];
         disk.below.syncs() - disk.syncs_before
+    }
+
+    /// The next start of this server finds an empty disk.
+    pub fn put_aside(&mut self, server: &ServerName) {
+        self.aside.extend(self.open.remove_entry(server));
+    }
+
+    /// The next start of this server finds a copy of its disk.
+    pub fn copy(&mut self, server: &ServerName) {
+        let Some(disk) = self.open.remove(server) else { return };
+        let below = disk.below.crash(Survivors::All);
+        let opened = open_on(FolderFiles::on(&below), &StoreLimits::default());
+        let (log, rows, _) = opened.unwrap_or_else(|error| panic!("{server}: {error}"));
+        let syncs_before = below.syncs();
+        self.open.insert(server.clone(), Disk { below, syncs_before, log, rows });
+        self.aside.insert(server.clone(), disk);
+    }
+
+    /// The disk that was put aside is the server's, and the other one is put aside.
+    pub fn swap(&mut self, server: &ServerName) {
+        let Some(aside) = self.aside.remove(server) else { return };
+        self.aside.extend(self.open.remove_entry(server));
+        self.open.insert(server.clone(), aside);
     }
 
     /// What a start finds: a folder that was just made, or what is left of the one there was.

@@ -16,8 +16,9 @@ impl Tree {
     /// Nothing when the command is not about enrolments.
     pub fn run_enrolment(&mut self, words: &[&str]) -> Option<String> {
         Some(match words {
-            ["invite", place] => self.invite(place, Approval::NotNeeded),
-            ["invite", place, "approval"] => self.invite(place, Approval::Awaited),
+            ["invite", place] => self.invite(place, Approval::NotNeeded, false),
+            ["invite", place, "force"] => self.invite(place, Approval::NotNeeded, true),
+            ["invite", place, "approval"] => self.invite(place, Approval::Awaited, false),
             ["join", at, name, key] => self.join(at, name, key, true),
             ["join", at, name, key, "wrong"] => self.join(at, name, key, false),
             ["renew", at, certificate, key] => self.renew(at, certificate, key),
@@ -52,7 +53,7 @@ impl Tree {
         }
     }
 
-    fn invite(&mut self, place: &str, approval: Approval) -> String {
+    fn invite(&mut self, place: &str, approval: Approval, forced: bool) -> String {
         let (name, parent) = place.split_once('<').unwrap();
         let number = self.invites.len() as u8 + 1;
         let (id, proof_key) = (InviteId(u64::from(number)), [number; 32]);
@@ -64,6 +65,7 @@ impl Tree {
             life: LIFE,
             approval,
             replaces: false,
+            forced,
         };
         match self.ask("a", Request::Invite(invitation)) {
             Answer::Invited(view) => {

@@ -35,6 +35,7 @@ impl Tree {
             life: Duration::from_secs(3_600),
             approval: Approval::NotNeeded,
             replaces: true,
+            forced: false,
         };
         let invited = self.ask("a", Request::Invite(invitation));
         let Answer::Invited(_) = invited else { return refused(invited) };

@@ -8,7 +8,19 @@ impl Tree {
     pub fn run_twins(&mut self, words: &[&str]) -> Option<String> {
         match words {
             ["aside", server] => self.aside(&server.parse().unwrap()),
-            ["swap", server] => self.swap(&server.parse().unwrap()),
+            ["swap", server] => {
+                let server = server.parse().unwrap();
+                self.exchange(&server);
+                self.restart(&server);
+                self.settle();
+            }
+            ["copy", server] => self.copy(&server.parse().unwrap()),
+            ["wake", server] => {
+                let server = server.parse().unwrap();
+                self.exchange(&server);
+                self.connect_all(&server);
+                self.settle();
+            }
             ["recovery", server] => return Some(self.recovery(server)),
             ["begin", server] => return Some(self.done(server, Request::BeginRecovery)),
             ["end", server] => {
@@ -48,19 +60,30 @@ impl Tree {
         self.settle();
         let kept = self.servers.remove(name).unwrap();
         self.aside.insert(name.clone(), kept);
+        self.disks.put_aside(name);
         self.unproven.insert(name.clone());
         self.restart(name);
         self.settle();
     }
 
-    /// The one that was kept is started in the place of the other, which is kept.
-    fn swap(&mut self, name: &ServerName) {
+    /// A copy of its machine is started in its place, with all that it knows; it goes on as well.
+    fn copy(&mut self, name: &ServerName) {
+        self.part(|end, _| end == name);
+        self.settle();
+        let kept = self.servers.remove(name).unwrap();
+        self.aside.insert(name.clone(), kept);
+        self.disks.copy(name);
+        self.restart(name);
+        self.settle();
+    }
+
+    /// The one that was kept is there in the place of the other, which is kept.
+    fn exchange(&mut self, name: &ServerName) {
         self.part(|end, _| end == name);
         self.settle();
         let kept = self.aside.remove(name).unwrap();
         let other = self.servers.insert(name.clone(), kept).unwrap();
         self.aside.insert(name.clone(), other);
-        self.connect_all(name);
-        self.settle();
+        self.disks.swap(name);
     }
 }

@@ -2,7 +2,7 @@
 
 use lictree::model::account::{Account, Below, Entry, Pack, PackPart, Verdict};
 use lictree::model::device::DeviceNumber;
-use lictree::model::edge::{AttachId, EdgeReport};
+use lictree::model::edge::{AttachId, DataSet, EdgeReport};
 use lictree::model::enrolment::Credentials;
 use lictree::model::letter::{Address, Body, Letter, Presence};
 use lictree::model::name::{ProductName, ServerName};
@@ -114,7 +114,8 @@ impl Cast {
     ) -> Vec<Letter> {
         let versions = vec![(Table::Figures, u64::MAX), (Table::Nodes, u64::MAX)];
         let nonce = self.nonce;
-        self.own(Body::AttachRequest { nonce, incarnation, former, versions, edges })
+        let data = DataSet { incarnation, former, start: 0 };
+        self.own(Body::AttachRequest { nonce, data, versions, edges })
     }
 
     /// Uses that the rogue gives back, in one letter.

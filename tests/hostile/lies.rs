@@ -4,7 +4,7 @@ use crate::cast::{Cast, account, lower_holder, product, row, server, stream, to_
 use lictree::model::account::{PackPart, Verdict, Want, Wish};
 use lictree::model::count::LicenseCount;
 use lictree::model::device::{Device, DeviceNumber};
-use lictree::model::edge::{AttachId, EdgeReport, Level};
+use lictree::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use lictree::model::enrolment::{CertificateAsk, InviteId, JoinAsk, RenewAsk};
 use lictree::model::letter::{Address, Body, Letter};
 use lictree::model::moving::{MoveAnswer, MoveAsk, Sought};
@@ -106,8 +106,7 @@ fn attachments(cast: &Cast) -> Vec<Row> {
     let nothing_of = vec![(product("nothing"), EdgeReport { granted_seen: 1, ..cast.counts })];
     let request = |nonce| Body::AttachRequest {
         nonce,
-        incarnation: own,
-        former: 0,
+        data: DataSet { incarnation: own, ..DataSet::default() },
         versions: vec![],
         edges: vec![],
     };

@@ -32,7 +32,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<Invited>, Failure> {
-    let InviteBody { name, parent, life_s, approval, replaces } = body_of(&api, body).await?;
+    let InviteBody { name, parent, life_s, approval, replaces, force } =
+        body_of(&api, body).await?;
     let life = Duration::from_secs(life_s);
     let longest = api.0.limits.invite_life_max;
     if life.is_zero() || life > longest {
@@ -52,6 +53,7 @@ pub(super) async fn invite(State(api): State<Api>, body: Body) -> Result<Json<In
         life,
         approval: if approval { Approval::Awaited } else { Approval::NotNeeded },
         replaces,
+        forced: force,
     };
     match api.ask(Request::Invite(invitation)).await? {
         Answer::Invited(invitation) => {

@@ -39,6 +39,20 @@ pub(super) struct Replace {
     code: Code,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Move {
+    /// The server, as `server list` shows it.
+    name: ServerName,
+    /// The server it is to call from now on.
+    #[arg(long, value_name = "SERVER")]
+    parent: ServerName,
+    /// Let it move although licenses that it uses stay counted where they are.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    code: Code,
+}
+
 /// How a code is made.
 #[derive(Debug, Args)]
 struct Code {
@@ -56,7 +70,14 @@ struct Code {
 
 pub(super) async fn invite(invite: Invite, terminal: &Terminal) -> Result<(), Failure> {
     let Invite { name, parent, code } = invite;
-    make_code(name, parent, code, false, terminal).await
+    make_code(name, parent, code, What::Comes, terminal).await
+}
+
+/// With all that it holds, and all below it.
+pub(super) async fn move_to(wanted: Move, terminal: &Terminal) -> Result<(), Failure> {
+    let Move { name, parent, force, code } = wanted;
+    terminal.client()?.server(&name).await?;
+    make_code(name, parent, code, What::Moves { force }, terminal).await
 }
 
 /// Its place in the tree stays.
@@ -68,14 +89,25 @@ pub(super) async fn replace(replace: Replace, terminal: &Terminal) -> Result<(),
         let hint = "bring it back from a backup: lictree backup restore";
         return Err(Failure::new(Exit::Refused, codes::PRIMARY_STAYS, message, hint));
     };
-    make_code(name, parent, code, true, terminal).await
+    make_code(name, parent, code, What::Replaces, terminal).await
+}
+
+/// Who is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Comes,
+    Moves {
+        force: bool,
+    },
+    /// A server of the tree whose disk is lost.
+    Replaces,
 }
 
 async fn make_code(
     name: ServerName,
     parent: ServerName,
     code: Code,
-    replaces: bool,
+    what: What,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let Code { life, approve, address } = code;
@@ -85,9 +117,12 @@ async fn make_code(
         None => guessed(&parent, terminal.data_dir()?),
     };
     let life_s = life.saturating_mul(60);
-    let body = InviteBody { name, parent, life_s, approval: approve, replaces };
+    let (replaces, moves) = (what == What::Replaces, matches!(what, What::Moves { .. }));
+    let force = what == What::Moves { force: true };
+    let body = InviteBody { name, parent, life_s, approval: approve, replaces, force };
     let invited = client.invite(&body).await?;
-    let answer = Answer { invited, to, port_assumed: known == Known::Assumed, replaces };
+    let port_assumed = known == Known::Assumed;
+    let answer = Answer { invited, to, port_assumed, replaces, moves };
     terminal.show(&answer, |answer, _| line(answer, known))
 }
 
@@ -100,6 +135,8 @@ struct Answer {
     port_assumed: bool,
     /// It is for a server of the tree whose disk is lost.
     replaces: bool,
+    /// It is for a server of the tree that goes to another place in it.
+    moves: bool,
 }
 
 /// Where the address in the line is from.
@@ -159,6 +196,12 @@ fn line(answer: &Answer, known: Known) -> String {
             "The folder there has to be new, or without its state. From that moment the {name} of \
              before is shut out. The new one recovers by itself (lictree recovery show); license \
              files that were registered at {name} have to be registered there again.\n"
+        ));
+    }
+    if answer.moves {
+        text.push_str(&format!(
+            "Stop {name} first, and put the folder it has behind --at; then start it again. What \
+             it holds, its nodes and the servers below it go with it.\n"
         ));
     }
     if *approval {
@@ -319,7 +362,7 @@ mod tests {
         let (code, invitation) = ("LTJ1-x".to_string(), view("open"));
         let invited = Invited { code, invitation, approval, replaced };
         let to = "hq:4747".to_string();
-        Answer { invited, to, port_assumed: true, replaces: false }
+        Answer { invited, to, port_assumed: true, replaces: false, moves: false }
     }
 
     #[test]

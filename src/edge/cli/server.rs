@@ -55,6 +55,8 @@ pub(super) enum Verb {
     /// Put a server whose disk is lost on another one: prints the line to paste there. It takes up
     /// what the tree knows of it: what it holds, its nodes, who uses what.
     Replace(enrol::Replace),
+    /// Move a server below another one, with all below it: prints the line to paste there.
+    Move(enrol::Move),
     /// Give a server up that is lost for good: what it held is the primary's again.
     Lost {
         /// Its name, as `server list` shows it.
@@ -111,6 +113,7 @@ pub(super) async fn run(verb: Verb, terminal: &Terminal) -> Result<(), Failure> 
         Verb::Approve { server } => enrol::approve(server, terminal).await,
         Verb::Remove { server, yes, force } => enrol::remove(server, yes, force, terminal).await,
         Verb::Replace(replace) => enrol::replace(replace, terminal).await,
+        Verb::Move(wanted) => enrol::move_to(wanted, terminal).await,
         Verb::Lost { server, yes, force } => enrol::lost(server, yes, force, terminal).await,
         Verb::Rename { server, title } => enrol::rename(server, title, terminal).await,
         Verb::Authorize { server, product, consent } => {
@@ -263,6 +266,7 @@ fn state(server: &ServerView) -> Cell {
     match server.standing.as_str() {
         "removed" => return Cell::new("removed", Tone::Bad),
         "expected" => return Cell::new("expected", Tone::Notable),
+        "running twice" => return Cell::new("running twice", Tone::Bad),
         _ => {}
     }
     match (server.online, server.last_seen) {

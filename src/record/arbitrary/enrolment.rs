@@ -26,9 +26,9 @@ pub fn invite() -> impl Strategy<Value = Invite> {
         prop_oneof![Just(Approval::NotNeeded), Just(Approval::Awaited), Just(Approval::Given)];
     let who = (any::<u64>(), server(), server(), any::<[u8; 32]>(), timestamp());
     let served = (option::of(print()), option::of(bytes()));
-    let how = (approval, any::<u32>(), served, any::<bool>());
+    let how = (approval, any::<u32>(), served, any::<[bool; 2]>());
     (who, how).prop_map(|((id, name, parent, proof_key, expires), how)| {
-        let (approval, failures, (key, certificate), replaces) = how;
+        let (approval, failures, (key, certificate), [replaces, forced]) = how;
         Invite {
             id: InviteId(id),
             name,
@@ -40,6 +40,7 @@ pub fn invite() -> impl Strategy<Value = Invite> {
             key,
             certificate,
             replaces,
+            forced,
         }
     })
 }

@@ -152,14 +152,15 @@ pub fn attach_id() -> impl Strategy<Value = AttachId> {
 }
 
 pub fn level() -> impl Strategy<Value = Level> {
-    let all = (option(), number(), count(), number(), number(), number());
-    all.prop_map(|(option, version, target, epoch, granted, returned_seen)| Level {
+    let all = (option(), number(), count(), number(), (number(), number()), any::<u32>());
+    all.prop_map(|(option, version, target, epoch, counts, confirm_within_days)| Level {
         option,
         version,
         target,
         epoch,
-        granted,
-        returned_seen,
+        granted: counts.0,
+        returned_seen: counts.1,
+        confirm_within_days,
     })
 }
 

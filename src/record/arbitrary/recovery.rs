@@ -11,8 +11,14 @@ use proptest::option;
 use proptest::prelude::*;
 
 pub fn recovery() -> impl Strategy<Value = Recovery> {
-    let all = (timestamp(), text(), any::<u64>(), any::<bool>());
-    all.prop_map(|(since, why, former, forced)| Recovery { since, why, former, forced })
+    let all = (timestamp(), text(), any::<u64>(), any::<[bool; 2]>());
+    all.prop_map(|(since, why, former, [forced, keeps_rows])| Recovery {
+        since,
+        why,
+        former,
+        forced,
+        keeps_rows,
+    })
 }
 
 fn rows_back() -> impl Strategy<Value = RowsBack> {
@@ -23,8 +29,9 @@ fn rows_back() -> impl Strategy<Value = RowsBack> {
 pub fn command() -> impl Strategy<Value = RecoveryCommand> {
     let state = (any::<u64>(), option::of(server()), vec(product(), 0..4));
     prop_oneof![
-        (text(), any::<u64>())
-            .prop_map(|(why, incarnation)| RecoveryCommand::Begin { why, incarnation }),
+        (text(), any::<u64>(), any::<bool>()).prop_map(|(why, incarnation, keeps_rows)| {
+            RecoveryCommand::Begin { why, incarnation, keeps_rows }
+        }),
         rows_back().prop_map(RecoveryCommand::TakeBack),
         state.prop_map(|(call, to, products)| RecoveryCommand::State { call, to, products }),
         product().prop_map(|product| RecoveryCommand::Hold { product }),

@@ -98,12 +98,12 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
 fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
     let attach = (attach, option::of(recovery()), any::<[bool; 2]>());
-    let numbers = [number(), number(), number(), number(), number()];
+    let numbers = [number(), number(), number(), number(), number(), number()];
     let all = (founding(), device_number(), numbers, attach);
     all.prop_map(|(founding, device_last, numbers, (attach, recovery, flags))| {
         let (attach, fenced, attach_last) = attach;
         let [was_set_back, unstated] = flags;
-        let [wish_last, event_last, figures_version, nodes_version, nodes_floor] = numbers;
+        let [wish_last, event_last, figures_version, nodes_version, nodes_floor, at] = numbers;
         ServerRow {
             founding,
             device_last,
@@ -118,17 +118,31 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             recovery,
             was_set_back,
             unstated,
+            attached_at: crate::model::time::Timestamp(at),
         }
     })
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
-    let rest = (vec(any::<u64>(), 0..4), any::<bool>(), number());
+    let numbers = || vec(any::<u64>(), 0..4);
+    let rest = (numbers(), any::<bool>(), number(), numbers(), any::<bool>());
     (all, enrolment::enrolment(), text(), rest).prop_map(|(all, enrolment, title, rest)| {
         let (name, parent, incarnation, attach) = all;
-        let (formers, unsaid, generation) = rest;
-        MetRow { name, parent, incarnation, attach, enrolment, title, formers, unsaid, generation }
+        let (formers, unsaid, generation, starts, has_twin) = rest;
+        MetRow {
+            name,
+            parent,
+            incarnation,
+            attach,
+            enrolment,
+            title,
+            formers,
+            unsaid,
+            generation,
+            starts,
+            has_twin,
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! Arbitrary frames.
 
+use crate::model::edge::DataSet;
 use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::moving as arbitrary_moving;
@@ -87,7 +88,7 @@ fn trusting() -> impl Strategy<Value = Body> {
 
 fn attaching() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
-    let request = (any::<(u64, u64, u64)>(), versions, edges());
+    let request = (any::<(u64, u64, u64, u64)>(), versions, edges());
     let attached = (any::<u64>(), attach_id(), levels(), number());
     prop_oneof![
         presence(),
@@ -98,10 +99,12 @@ fn attaching() -> impl Strategy<Value = Body> {
             trust
         }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
+        vec((product(), server()), 0..5).prop_map(Body::SourcesSoFar),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),
-        request.prop_map(|((nonce, incarnation, former), versions, edges)| {
-            Body::AttachRequest { nonce, incarnation, former, versions, edges }
+        request.prop_map(|((nonce, incarnation, former, start), versions, edges)| {
+            let data = DataSet { incarnation, former, start };
+            Body::AttachRequest { nonce, data, versions, edges }
         }),
         attached.prop_map(|(nonce, attach, levels, generation)| {
             Body::Attached { nonce, attach, levels, generation }

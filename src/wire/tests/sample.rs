@@ -1,6 +1,6 @@
 //! One frame of every kind, for the golden bytes.
 
-use crate::model::edge::AttachId;
+use crate::model::edge::{AttachId, DataSet};
 use crate::model::enrolment::CertificateAnswer;
 use crate::model::letter::{Address, Body, Letter, Presence};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
@@ -74,14 +74,15 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let (nonce, incarnation) = (0xabcd, 0xfeed_f00d);
     let versions = vec![(Table::Figures, 34), (Table::Nodes, 418)];
-    let recovering = (incarnation + 1, incarnation, versions);
-    let request = |(incarnation, former, versions)| {
-        let edges = edges.clone();
-        Body::AttachRequest { nonce, incarnation, former, versions, edges }
+    let recovering = (incarnation + 1, incarnation, 0, versions);
+    let request = |(incarnation, former, start, versions)| {
+        let (edges, data) = (edges.clone(), DataSet { incarnation, former, start });
+        Body::AttachRequest { nonce, data, versions, edges }
     };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
     let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true, trust: 7 };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
+    let so_far = Body::SourcesSoFar(vec![(named("cad"), named("relay-c"))]);
     vec![
         ("presence", up(Address::Primary, Body::Presence(presence()))),
         ("resume", down(Address::Neighbour, Body::Resume)),
@@ -89,12 +90,14 @@ fn attaching() -> Vec<(&'static str, Letter)> {
         ("sources", down(Address::Neighbour, sources)),
         ("attach-hello", up(Address::Primary, Body::AttachHello)),
         ("challenge", down(relay(), Body::Challenge { nonce: 0xabcd })),
-        ("attach-request", up(Address::Primary, request((incarnation, 0, Vec::new())))),
+        ("attach-request", up(Address::Primary, request((incarnation, 0, 0, Vec::new())))),
         ("attached", down(relay(), attached)),
         ("attach-refused", down(relay(), refused)),
         ("level", down(relay(), Body::Level { attach, product, level })),
         ("edge-report", up(Address::Primary, edge_report)),
         ("attach-recovering", up(Address::Primary, request(recovering))),
+        ("sources-so-far", down(Address::Neighbour, so_far)),
+        ("attach-started", up(Address::Primary, request((incarnation, 0, 0xcafe, vec![])))),
     ]
 }
 

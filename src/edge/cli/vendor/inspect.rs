@@ -107,7 +107,7 @@ fn table(found: &Inspected, validity: Validity, ink: Ink) -> String {
     row("valid until", or(license.not_after.map(age::moment), "always"));
     row("tree", or(license.tree.as_ref().map(ToString::to_string), "any"));
     row("server", or(license.server.as_ref().map(ToString::to_string), "any"));
-    let days = license.confirm_within_days.map(|days| format!("{days} days (not acted by yet)"));
+    let days = license.confirm_within_days.map(|days| format!("{days} days"));
     row("confirm within", or(days, "no bound"));
     row("note", or(Some(license.note.clone()).filter(|note| !note.is_empty()), "none"));
     row("key", Cell::plain(found.key));

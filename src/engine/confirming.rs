@@ -1,0 +1,65 @@
+//! Licenses whose vendor wants a holder to be confirmed: one that has left its tree, or a copy of
+//! one that never comes, makes no new uses after so many days (`confirm-within-days`, safety 1.8).
+//!
+//! A relay is confirmed by being attached, and attaches once a day for that. What is used stays
+//! used; the primary itself needs nobody.
+
+use super::Engine;
+use crate::model::edge::Level;
+use crate::model::name::ProductName;
+use crate::model::refusal::Refusal;
+use crate::model::row::EdgeRow;
+use crate::model::time::Timestamp;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Engine {
+    /// Primary: the level of an edge as it is said.
+    pub(super) fn told(&self, product: &ProductName, edge: &EdgeRow) -> Level {
+        let confirm_within_days = self.registered_bound(product).unwrap_or(0);
+        Level { confirm_within_days, ..edge.level }
+    }
+
+    /// The least of the licenses that are registered here.
+    fn registered_bound(&self, product: &ProductName) -> Option<u32> {
+        let counting = self.state.licenses.values().filter(|row| !row.expired);
+        let of = counting.filter(|row| row.license.product == *product);
+        of.filter_map(|row| row.license.confirm_within_days.map(u32::from)).min()
+    }
+
+    /// Within how many days this server has to be attached, to make new uses of a product.
+    fn bound(&self, product: &ProductName) -> Option<u32> {
+        let told = self.state.holdings.get(product).map(|row| row.level.confirm_within_days);
+        let told = told.filter(|days| *days > 0);
+        let both = told.into_iter().chain(self.registered_bound(product));
+        both.min().filter(|_| !self.state.is_primary())
+    }
+
+    /// Whether new uses of a product have to wait until this server is attached.
+    pub(super) fn awaits_confirmation(&self, product: &ProductName, at: Timestamp) -> bool {
+        let bound = self.bound(product);
+        bound.is_some_and(|days| at.since(self.state.server.attached_at) > DAY * days)
+    }
+
+    /// Whether it is time to be confirmed.
+    pub(super) fn confirms_again(&self, now: Timestamp) -> bool {
+        let bound = || self.state.products().iter().any(|product| self.bound(product).is_some());
+        self.reaches_primary() && now.since(self.state.server.attached_at) > DAY && bound()
+    }
+
+    /// Why nothing more of a product is used here, if that is the reason.
+    pub(super) fn confirmation_missing(&self, product: &ProductName) -> Option<Refusal> {
+        let days =
+            self.bound(product).filter(|_| self.awaits_confirmation(product, self.applying_at))?;
+        let name = self.state.name();
+        Some(Refusal::new(
+            "LT0335",
+            format!(
+                "{name} was not attached to the primary for more than {days} days, and {product} \
+                 has to be confirmed within them"
+            ),
+            "bring the way to the primary up, then ask again; what is wrong with it says: lictree doctor",
+        ))
+    }
+}

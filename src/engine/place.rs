@@ -1,0 +1,110 @@
+//! A server that moves to another place in the tree (safety.md 1.9).
+//!
+//! Its distributed licenses are the primary's word and stay as they are, wherever it hangs. Uses of
+//! those who share are in the ledger of the holder above; below another holder they would belong
+//! to that one, and no count goes with them by itself. So such a move is refused: the server gets
+//! licenses of its own first, which takes its uses to it, moves with them, and gives them back.
+
+use super::Engine;
+use crate::model::enrolment::Invite;
+use crate::model::holding::HoldingOption;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::refusal::Refusal;
+
+/// Uses that a move would leave behind.
+struct Left {
+    product: ProductName,
+    uses: u64,
+    /// Whose they are, and whose they would be.
+    from: ServerName,
+    to: ServerName,
+}
+
+impl Engine {
+    /// Whether a server that is known may be invited to this place.
+    pub(super) fn new_place_check(&self, invite: &Invite) -> Result<(), Refusal> {
+        let Invite { name, parent, .. } = invite;
+        let known = self.state.met.get(name).filter(|met| met.incarnation != 0);
+        let Some(met) = known.filter(|met| met.parent != *parent) else { return Ok(()) };
+        if self.is_below(parent, name) {
+            return Err(Refusal::new(
+                "LT0410",
+                format!("{name} cannot be invited below {parent}, which is below {name}"),
+                "choose a parent that is not below it: lictree server list",
+            ));
+        }
+        let Some(left) = self.left_behind(name, &met.parent, parent).into_iter().next() else {
+            return Ok(());
+        };
+        if invite.forced {
+            return Ok(());
+        }
+        let Left { product, uses, from, to } = left;
+        Err(Refusal::new(
+            "LT0445",
+            format!(
+                "{name} and the servers that share through it use {uses} of {product}, which {from} \
+                 holds; below {parent} they would be of the range of {to}"
+            ),
+            format!(
+                "let them go with it: lictree license distribute {product} {uses} --to {name}; \
+                 move it; then lictree license withdraw {product} --from {name}"
+            ),
+        ))
+    }
+
+    /// What is said in the event log of a move by force.
+    pub(super) fn left_in_words(&self, invite: &Invite) -> Option<String> {
+        let Invite { name, parent, .. } = invite;
+        let before = self.state.met.get(name).filter(|met| met.parent != *parent)?;
+        let left = self.left_behind(name, &before.parent, parent);
+        let words = left.iter().map(|Left { product, uses, from, .. }| {
+            format!("{uses} uses of {product} stay counted at {from}")
+        });
+        let words = words.collect::<Vec<String>>().join(", ");
+        (!words.is_empty()).then(|| format!("{name} moves below {parent} by force: {words}"))
+    }
+
+    /// Uses of a server, and of those that share through it, that another holder would have to
+    /// count after the move.
+    fn left_behind(&self, name: &ServerName, before: &ServerName, after: &ServerName) -> Vec<Left> {
+        let shared = self.state.products().into_iter().filter(|product| !self.holds(product, name));
+        let left = shared.filter_map(|product| {
+            let (from, to) = (self.source_at(&product, before), self.source_at(&product, after));
+            let uses = || -> u64 {
+                let moving = self.state.met.keys().filter(|one| {
+                    (*one == name || self.is_below(one, name))
+                        && self.source_at(&product, one) == from
+                });
+                moving.map(|one| self.figures_of(one, &product).managed.0).sum()
+            };
+            let uses = if from == to { 0 } else { uses() };
+            (uses > 0).then(|| Left { product, uses, from, to })
+        });
+        left.collect()
+    }
+
+    /// Who decides about a product for those at this server, itself included.
+    fn source_at(&self, product: &ProductName, server: &ServerName) -> ServerName {
+        let mut at = server;
+        for _ in 0..=self.tuning.depth_max {
+            match self.state.met.get(at) {
+                Some(_) if self.holds(product, at) => return at.clone(),
+                Some(met) => at = &met.parent,
+                None => break,
+            }
+        }
+        self.state.name().clone()
+    }
+
+    /// Primary: whether a relay holds a product, or is on its way to or from it.
+    fn holds(&self, product: &ProductName, relay: &ServerName) -> bool {
+        let edge = self.state.edges.get(&(product.clone(), relay.clone()));
+        edge.is_some_and(|edge| {
+            let level = &edge.level;
+            level.option != HoldingOption::None
+                || edge.promised
+                || level.granted > level.returned_seen
+        })
+    }
+}
