@@ -4,6 +4,7 @@
 //! Needs root and `ip` (iproute2), as `.ci/run` provides; without them it says so and is skipped.
 //!
 //! - `lan`: hosts on one switch. `server`: a server that runs on a host, and commands there.
+//! - `founding`: a primary, and servers that join it.
 //! - `way`: the whole way of a new tree by hand: init, invite, join, register, distribute, manage,
 //!   move to another address, remove, join again.
 //! - `rotation`: certificates renew themselves and the authority changes, under load.
@@ -16,8 +17,13 @@ mod patience;
 #[path = "hosts/lan.rs"]
 mod lan;
 
+// `chaos` uses more of it.
 #[path = "hosts/server.rs"]
+#[allow(dead_code)]
 mod server;
+
+#[path = "hosts/founding.rs"]
+mod founding;
 
 #[path = "hosts/way.rs"]
 mod way;

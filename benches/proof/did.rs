@@ -15,6 +15,7 @@ pub fn table(runs: &Runs) -> String {
             "sim" => (format!("{} rules", run.passed), "each seen broken".to_string()),
             "crash" => crash(run),
             "hostile" => lies(run),
+            "chaos" => chaos(run),
             "fuzz" => (listed(run, &["readers", "readings"]), listed(run, &["failures", "slow"])),
             _ => (format!("tests: {}", run.passed), "all pass".to_string()),
         };
@@ -87,4 +88,11 @@ fn crash(run: &Run) -> (String, String) {
 fn lies(run: &Run) -> (String, String) {
     let came = listed(run, &["named", "ignored", "own", "ranges_unchanged"]);
     (format!("{} to two parents; floods, lies to a child", listed(run, &["lies"])), came)
+}
+
+fn chaos(run: &Run) -> (String, String) {
+    let did = listed(run, &["runs", "faults", "operations"]);
+    let least = run.said("operations_per_s_min");
+    let did = format!("{did}, in each run at least {least} operations a second");
+    (did, listed(run, &["violations", "void_runs", "failed_runs"]))
 }

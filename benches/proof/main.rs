@@ -6,7 +6,8 @@
 //! ```
 //! Run: `cargo bench --profile dev --bench proof`; in the profile of the tests nothing is built
 //! twice. What the tests read from the environment (`LICTREE_SEEDS`, `LICTREE_MODEL`,
-//! `LICTREE_CRASH`, `LICTREE_FUZZ`) says how much is run; the page says how much it was.
+//! `LICTREE_CRASH`, `LICTREE_FUZZ`, `LICTREE_CHAOS_SEEDS`) says how much is run; the page says how
+//! much it was.
 
 #[path = "../measure/mod.rs"]
 #[allow(dead_code)]
@@ -22,7 +23,7 @@ use runs::Runs;
 const PAGE: &str = "docs/internals/proof.md";
 
 /// What it is, the file of its tests, and a text that the names of those that are meant hold.
-const PROOFS: [(&str, &str, &str); 18] = [
+const PROOFS: [(&str, &str, &str); 19] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
@@ -41,6 +42,7 @@ const PROOFS: [(&str, &str, &str); 18] = [
     ("renewal and a new authority under load", "hosts", "rotation::"),
     ("from the first server to removal", "hosts", "way::"),
     ("what a stranger finds", "hosts", "ports::"),
+    ("real processes under chaos", "chaos", "the_tree_keeps_its_rules"),
 ];
 
 fn main() {

@@ -1,6 +1,6 @@
 //! One request over the socket and its answer.
 
-use crate::client::contract::{Alike, ErrorBody};
+use crate::client::contract::{Alike, ErrorBody, LOG_INDEX};
 use crate::client::{Client, ClientError};
 use crate::model::device::DeviceState;
 use crate::model::name::ServerName;
@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -74,6 +75,7 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Answer, ClientError> {
+        self.log_index.store(0, Ordering::Relaxed);
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.deaf(&error))?;
         let broken = |error: hyper::Error| self.broken(error.to_string());
         let (mut sender, connection) =
@@ -92,6 +94,7 @@ impl Client {
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.unreadable(error))?;
         let response = sender.send_request(request).await.map_err(broken)?;
+        self.log_index.store(log_index(&response).unwrap_or(0), Ordering::Relaxed);
         Ok(Answer { response, _connection: connection })
     }
 
@@ -140,6 +143,10 @@ impl Client {
         let hint = hint.to_string();
         ClientError::Unreadable { socket: self.socket.clone(), why: why.to_string(), hint }
     }
+}
+
+fn log_index(response: &Response<Incoming>) -> Option<u64> {
+    response.headers().get(LOG_INDEX)?.to_str().ok()?.parse().ok()
 }
 
 /// A path with its question mark.

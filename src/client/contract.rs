@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
+/// In the head of an answer: all entries of the server's log up to this index are in the answer,
+/// and none behind.
+pub const LOG_INDEX: &str = "lictree-log-index";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LicenseList {
     pub licenses: Vec<LicenseView>,

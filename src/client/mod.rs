@@ -41,6 +41,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The name of the socket in a server's data folder.
@@ -75,6 +77,8 @@ impl Default for ClientLimits {
 pub struct Client {
     socket: PathBuf,
     limits: ClientLimits,
+    /// What the last answer said of the log; 0 where there is none.
+    log_index: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -84,7 +88,7 @@ impl Client {
     }
 
     pub fn with_limits(socket: impl Into<PathBuf>, limits: ClientLimits) -> Client {
-        Client { socket: socket.into(), limits }
+        Client { socket: socket.into(), limits, log_index: Arc::default() }
     }
 
     /// A client of the server that has this data folder.
@@ -94,6 +98,14 @@ impl Client {
 
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// How much of the server's log is in the last answer of this client or a clone of it, a
+    /// refusal too: all entries up to this index, and none behind. Answers of one server in the
+    /// order of their index are one history of it. Nothing where the last call had no answer of
+    /// the server.
+    pub fn log_index(&self) -> Option<u64> {
+        Some(self.log_index.load(Ordering::Relaxed)).filter(|index| *index > 0)
     }
 
     pub async fn status(&self) -> Result<StatusView, ClientError> {

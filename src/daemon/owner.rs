@@ -11,11 +11,12 @@ use crate::daemon::disk::{Disk, LogJob, RowsJob};
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{Links, close_code, farewell};
 use crate::daemon::pace::Paces;
+use crate::daemon::port::Answered;
 use crate::daemon::registrar::Registrar;
 use crate::model::enrolment::{Certified, Trust};
 use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::name::ServerName;
-use crate::model::request::{Answer, Request, RequestId};
+use crate::model::request::{Request, RequestId};
 use crate::model::time::Timestamp;
 use crate::model::view::NeighbourView;
 use crate::net::{FrameSender, Identity};
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Event {
     Asked {
         request: Box<Request>,
-        answer: oneshot::Sender<Box<Answer>>,
+        answer: oneshot::Sender<Answered>,
     },
     /// Somebody wants to know how much of the limits is in use.
     Measured(oneshot::Sender<Usage>),
@@ -83,7 +84,7 @@ pub(super) struct Parts {
 pub(super) struct Owner {
     parts: Parts,
     /// Whoever asked and was not answered. The server bounds how many it keeps waiting.
-    asked: BTreeMap<RequestId, oneshot::Sender<Box<Answer>>>,
+    asked: BTreeMap<RequestId, oneshot::Sender<Answered>>,
     request_last: u64,
     /// Links that were ended here, of which the server does not know yet.
     fallen: Vec<LinkId>,
@@ -269,8 +270,9 @@ impl Owner {
                     self.fallen.extend(self.parts.links.send(link, &letter));
                 }
                 // Whoever asked may have left.
-                Effect::Answer { id, answer } => {
-                    drop(self.asked.remove(&id).map(|asked| asked.send(answer)));
+                Effect::Answer { id, answer, log_index } => {
+                    let answered = Answered { answer, log_index };
+                    drop(self.asked.remove(&id).map(|asked| asked.send(answered)));
                 }
                 Effect::Checkpoint(checkpoint) => {
                     self.checkpoints_begun += 1;

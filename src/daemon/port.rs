@@ -16,6 +16,14 @@ pub enum AskError {
     TooLate(Duration),
 }
 
+/// An answer, and how much of the server's log is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub answer: Box<Answer>,
+    /// All entries of the log up to here, and none behind.
+    pub log_index: u64,
+}
+
 /// Asks the server; cheap to clone.
 #[derive(Clone)]
 pub struct Port {
@@ -26,6 +34,8 @@ pub struct Port {
 /// The other end of a port where no server stands: for tests of who asks.
 pub struct PortTwin {
     asked: mpsc::Receiver<Event>,
+    /// How many requests it answered: what its answers say of a log.
+    answered: u64,
     /// The rows of the last picture that was given.
     kept: Option<RowStore>,
 }
@@ -38,7 +48,7 @@ impl Port {
     /// A port that nobody serves yet, and the end that answers.
     pub fn with_twin(patience: Duration) -> (Port, PortTwin) {
         let (inbox, asked) = mpsc::channel(16);
-        (Port { inbox, patience }, PortTwin { asked, kept: None })
+        (Port { inbox, patience }, PortTwin { asked, answered: 0, kept: None })
     }
 
     /// How long this port waits for an answer.
@@ -48,11 +58,16 @@ impl Port {
 
     /// The server's answer. When nobody waits for it any more, it may still be carried out.
     pub async fn ask(&self, request: Request) -> Result<Answer, AskError> {
+        Ok(*self.ask_at(request).await?.answer)
+    }
+
+    /// The same with its place in the order of the server's log.
+    pub async fn ask_at(&self, request: Request) -> Result<Answered, AskError> {
         let (answer, answered) = oneshot::channel();
         let event = Event::Asked { request: Box::new(request), answer };
         let whole = async {
             self.inbox.send(event).await.map_err(|_| AskError::Stopping)?;
-            answered.await.map(|answer| *answer).map_err(|_| AskError::Stopping)
+            answered.await.map_err(|_| AskError::Stopping)
         };
         let late = AskError::TooLate(self.patience);
         tokio::time::timeout(self.patience, whole).await.unwrap_or(Err(late))
@@ -96,8 +111,12 @@ impl PortTwin {
     /// Answers the next request by `judge`; nothing when no port is left.
     pub async fn answer(&mut self, judge: impl FnOnce(Request) -> Answer) -> Option<()> {
         match self.asked.recv().await? {
-            // Whoever asked may have left.
-            Event::Asked { request, answer } => drop(answer.send(Box::new(judge(*request)))),
+            Event::Asked { request, answer } => {
+                self.answered += 1;
+                let log_index = self.answered;
+                // Whoever asked may have left.
+                drop(answer.send(Answered { answer: Box::new(judge(*request)), log_index }));
+            }
             _ => return None,
         }
         Some(())

@@ -16,6 +16,9 @@ pub enum Effect {
     Answer {
         id: RequestId,
         answer: Box<Answer>,
+        /// All entries of the log up to here are in it, and none behind: answers in the order of
+        /// their index are one history of this server, across its starts too.
+        log_index: u64,
     },
     /// Save rows, then report `Checkpointed`. At most one is on its way.
     Checkpoint(Checkpoint),

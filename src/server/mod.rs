@@ -94,6 +94,8 @@ pub struct Server {
     save_due: Option<Timestamp>,
     save_now: bool,
     log_bytes: u64,
+    /// The last entry of the log that is applied.
+    applied: u64,
     founded: bool,
     proven: bool,
     /// An error that must stop the process: the log holds what this software cannot read.
@@ -134,6 +136,7 @@ impl Server {
             save_due: None,
             save_now: false,
             log_bytes: 0,
+            applied: start.rows_at.index,
             founded,
             proven: start.proven,
             fatal: None,
@@ -250,7 +253,10 @@ impl Server {
             match deed {
                 Deed::Propose(command) => self.queue.push_back(command),
                 Deed::Send { link, letter } => effects.push(Effect::Send { link, letter }),
-                Deed::Answer { id, answer } => effects.push(Effect::Answer { id, answer }),
+                Deed::Answer { id, answer } => {
+                    let log_index = self.applied;
+                    effects.push(Effect::Answer { id, answer, log_index });
+                }
                 Deed::Close { link, why } => effects.push(Effect::Close { link, why }),
                 Deed::Certify { ticket, job } => effects.push(Effect::Certify { ticket, job }),
                 Deed::Believe(trust) => effects.push(Effect::Believe(trust)),
@@ -309,6 +315,7 @@ impl Server {
             let (_, bytes) = self.in_flight.pop_front().unwrap_or_default();
             self.in_flight_bytes -= bytes;
         }
+        self.applied = entry.index;
         if entry.data.is_empty() {
             return;
         }

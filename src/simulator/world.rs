@@ -478,7 +478,7 @@ impl World {
         match effect {
             Effect::Persist(batch) => self.write(place, batch),
             Effect::Send { link, letter } => self.send(place, link, letter),
-            Effect::Answer { id, answer } => self.answer(place, id, *answer),
+            Effect::Answer { id, answer, .. } => self.answer(place, id, *answer),
             Effect::Checkpoint(checkpoint) => {
                 self.sites[place].disk.save(checkpoint);
                 let late = 10 * self.weather.disk_delay(&mut self.entropy);

@@ -59,6 +59,30 @@ fn many_crashes_in_the_middle_of_work_lose_nothing_that_was_answered() {
     assert_eq!(found, answered);
 }
 
+/// A change has an index of its own, a look has that of the last change, and no start goes back.
+#[test]
+fn answers_in_the_order_of_their_index_are_one_history_across_crashes() {
+    let site = Site::new();
+    let config = site.primary("hq");
+    let mut last = 0;
+    for round in 0..3 {
+        let server = Process::start(&config);
+        let client = server.client();
+        run(client.status()).unwrap();
+        let begun = client.log_index().unwrap();
+        assert!(begun >= last, "an answer before the crash stood at {last}, now {begun}");
+        run(client.register_license(site.license(&format!("S-{round}"), 1))).unwrap();
+        let changed = client.log_index().unwrap();
+        assert!(changed > begun);
+        let serial_again = site.license(&format!("S-{round}"), 1);
+        assert!(run(client.register_license(serial_again)).is_err());
+        run(client.licenses()).unwrap();
+        last = client.log_index().unwrap();
+        assert!(last >= changed, "a refusal or a look stood at {last} behind {changed}");
+        server.crash();
+    }
+}
+
 #[test]
 fn a_socket_that_a_crash_left_is_no_hindrance() {
     let site = Site::new();

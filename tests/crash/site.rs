@@ -168,7 +168,7 @@ impl Site {
                     self.history.said(self.disk.operations());
                     say(Said::Letter { link, letter });
                 }
-                Effect::Answer { id, answer } => {
+                Effect::Answer { id, answer, .. } => {
                     self.history.said(self.disk.operations());
                     say(Said::Answer { id, answer: *answer });
                 }

@@ -251,7 +251,7 @@ impl Tree {
                     self.post(&to, Input::Letter { link, letter });
                 }
             }
-            Effect::Answer { id, answer } => drop(self.answers.insert(id.0, *answer)),
+            Effect::Answer { id, answer, .. } => drop(self.answers.insert(id.0, *answer)),
             Effect::Checkpoint(save) => {
                 self.disks.save(name, &save)?;
                 self.post(name, Input::Checkpointed { at: save.at })

@@ -1,8 +1,8 @@
 //! Codes that are of no use: used, expired by withdrawal, changed, of another tree, guessed.
 
+use crate::founding::primary;
 use crate::lan::Lan;
 use crate::server::{Outcome, Server, code_of};
-use crate::way::primary;
 
 fn try_to_join(server: &Server, code: &str, to: &Server) -> Outcome {
     let (at, to) = (server.folder.display().to_string(), format!("{}:4747", to.host.address));

@@ -1,7 +1,7 @@
 //! What a stranger finds: one UDP port at a server with servers below, none that answers elsewhere.
 
+use crate::founding::{join, primary};
 use crate::lan::{Host, Lan};
-use crate::way::{join, primary};
 
 /// Local ports in a table of `/proc/net`, those that are bound or listen.
 fn ports(host: &Host, table: &str) -> Vec<u16> {

@@ -1,21 +1,15 @@
 //! Certificates that live for seconds renew themselves, the authority changes, and no ask fails.
 
+use crate::founding::{join, primary, register};
 use crate::lan::Lan;
 use crate::patience::until;
 use crate::server::{Server, machines};
-use crate::way::{join, primary, register};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Short enough for several renewals within the test.
 const LIFE: &str = "\n[times]\ncertificate_life_s = 12\nrenewal_retry_ms = 500\n";
-
-fn add(server: &Server, text: &str) {
-    let file = server.folder.join("lictree.toml");
-    let whole = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, format!("{whole}{text}")).unwrap();
-}
 
 fn certificate(hq: &Server, name: &str) -> Result<(String, String), String> {
     let row = hq.row(name)?;
@@ -35,7 +29,7 @@ fn all_certificates_and_the_authority_change_and_no_ask_fails() {
     let folder = tempfile::tempdir().unwrap();
     let mut hq = primary(&mut lan, folder.path());
     hq.stop();
-    add(&hq, LIFE);
+    hq.configure(LIFE);
     hq.start();
     let west = join(&mut lan, &hq, "west", ("hq", &hq), 2);
     let south = join(&mut lan, &hq, "south", ("west", &west), 3);

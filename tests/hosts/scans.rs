@@ -9,10 +9,10 @@
 //!                                     13-16 nothing at all, 17-20 two machines of two addresses
 //! ```
 
+use crate::founding::{join, primary, register};
 use crate::lan::{Lan, ip, within};
 use crate::patience::until;
 use crate::server::Server;
-use crate::way::{join, primary, register};
 use serde_json::Value;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};

@@ -2,8 +2,11 @@
 
 use crate::lan::Host;
 use crate::patience::until;
+use lictree::client::SOCKET_NAME;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -29,12 +32,14 @@ impl Outcome {
 pub struct Server {
     pub host: Host,
     pub folder: PathBuf,
+    /// What its process finds in the environment, besides what all do.
+    pub environment: Vec<(&'static str, String)>,
     child: Option<Child>,
 }
 
 impl Server {
     pub fn at(host: Host, folder: PathBuf) -> Server {
-        Server { host, folder, child: None }
+        Server { host, folder, environment: Vec::new(), child: None }
     }
 
     /// Runs `lictree` with these words on the server's host.
@@ -78,7 +83,11 @@ impl Server {
         let mut command = self.host.command(env!("CARGO_BIN_EXE_lictree"));
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         quiet(&mut command).args(["serve", "--config"]).arg(config).stderr(log);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         self.child = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        // Before a process is made for every look.
+        let socket = self.folder.join(SOCKET_NAME);
+        until("the server listens", || UnixStream::connect(&socket).map_err(|e| e.to_string()));
         until("the server answers", || self.json("status"));
     }
 
@@ -98,6 +107,39 @@ impl Server {
         rows.into_iter().find(|row| row["name"] == name).ok_or(format!("no {name} in {list}"))
     }
 
+    /// Adds to its configuration; heeded at the next start.
+    pub fn configure(&self, text: &str) {
+        let file = self.folder.join("lictree.toml");
+        let whole = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{whole}{text}")).unwrap();
+    }
+
+    /// Whether its process was started, and has not ended by itself or been stopped.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// Whether its process ended by itself.
+    pub fn has_fallen(&mut self) -> bool {
+        self.child.is_some() && !self.is_running()
+    }
+
+    /// Sends its process a signal.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(child) = &self.child {
+            kill_process(Pid::from_child(child), signal).unwrap();
+        }
+    }
+
+    /// Ends its process with SIGTERM, and waits until it is gone.
+    pub fn end(&mut self) {
+        self.signal(Signal::TERM);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Ends its process with SIGKILL, and waits until it is gone.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             // `ip netns exec` has become the program itself.

@@ -42,6 +42,9 @@
 //! | `GET /v1/events?after=…&limit=…` | | `{"events":[…]}` |
 //! | `GET /v1/limits` | | `LimitsView` |
 //!
+//! Every answer that the server gave says in its head, as `lictree-log-index: 4711`, how much of
+//! the server's log is in it (`position`), a refusal too.
+//!
 //! Invariant: whatever comes, in whatever size or speed, costs bounded memory and time.
 
 mod access;
@@ -57,6 +60,7 @@ mod limits;
 mod moves;
 mod node_json;
 mod nodes;
+mod position;
 mod read;
 mod routes;
 mod scans;
@@ -202,10 +206,11 @@ impl Api {
 
     /// The server's answer, unless it refuses.
     async fn ask(&self, request: Request) -> Result<Answer, Failure> {
-        match self.0.port.ask(request).await {
-            Ok(Answer::Refused(refusal)) => Err(Failure::Refused(refusal)),
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(error.into()),
+        let answered = self.0.port.ask_at(request).await?;
+        position::note(answered.log_index);
+        match *answered.answer {
+            Answer::Refused(refusal) => Err(Failure::Refused(refusal)),
+            answer => Ok(answer),
         }
     }
 

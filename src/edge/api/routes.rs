@@ -4,10 +4,11 @@
 
 use crate::edge::api::{
     Api, backups, duplicates, enrolment, failure, holdings, imports, lacking, licenses, limits,
-    moves, nodes, scans, views,
+    moves, nodes, position, scans, views,
 };
 use crate::engine::permission::{Method, Operation, Row, TABLE};
 use axum::Router;
+use axum::middleware;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 /// Answers what the table has; all else is told that it does not exist.
@@ -15,6 +16,7 @@ pub(super) fn router(api: Api) -> Router {
     let all = TABLE.iter().fold(Router::new(), |all, row| all.route(row.path, route(row)));
     all.fallback(failure::no_such_path)
         .method_not_allowed_fallback(failure::no_such_path)
+        .layer(middleware::from_fn(position::told))
         .with_state(api)
 }
 

@@ -109,6 +109,24 @@ async fn a_request_comes_as_it_was_meant_and_so_does_its_answer() {
     assert_eq!(answer.unwrap(), page);
 }
 
+/// Success or refusal; who was not answered by the server is not told where its log stood.
+#[tokio::test]
+async fn every_answer_of_the_server_says_where_its_log_stood() {
+    let mut stage = usual();
+    assert_eq!(stage.client.log_index(), None);
+    for (place, no) in [false, true, false].into_iter().enumerate() {
+        let (answer, ()) = tokio::join!(stage.client.status(), async {
+            let refused = Answer::Refused(Refusal::new("LT0207", "no server", "look"));
+            let answer = if no { refused } else { Answer::Status(status("hq")) };
+            stage.twin.answer(|_| answer).await.unwrap();
+        });
+        assert_eq!(answer.is_err(), no);
+        assert_eq!(stage.client.log_index(), Some(place as u64 + 1));
+    }
+    let nothing = stage.client.merge("d:1".parse().unwrap(), Vec::new()).await.unwrap_err();
+    assert_eq!((code(&nothing), stage.client.log_index()), ("LT0693", None));
+}
+
 #[tokio::test]
 async fn a_merge_says_what_is_kept_and_what_becomes_part_of_it() {
     let mut stage = usual();
