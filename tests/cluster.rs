@@ -3,6 +3,7 @@
 //! - `site`: a tree in a folder of its own: identities, configurations, processes.
 //! - `life`: start, stop, crash, restart. `cost`: what idleness costs.
 //! - `backup`: servers that come back from one, and what is no backup.
+//! - `clocks`: clocks that are set, and when licenses end all the same.
 //! - `doctor`: what is found to be wrong with a server.
 //! - `expiry`: servers whose certificate has ended.
 //! - `joining`: who comes into a tree by a code, in several tries.
@@ -31,6 +32,9 @@ mod access;
 
 #[path = "cluster/backup.rs"]
 mod backup;
+
+#[path = "cluster/clocks.rs"]
+mod clocks;
 
 #[path = "cluster/cost.rs"]
 mod cost;

@@ -62,6 +62,7 @@ impl Reporter {
             trust: 0,
             credentials: Default::default(),
             clock: now(),
+            standing: Default::default(),
             kept_ms: 0,
             address: String::new(),
         }));

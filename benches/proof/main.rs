@@ -37,6 +37,7 @@ const PROOFS: [(&str, &str, &str); 19] = [
     ("a primary put back", "cluster", "restored::"),
     ("backups and what comes back", "cluster", "backup::"),
     ("a disk or a server lost", "cluster", "lost::"),
+    ("clocks that are set", "cluster", "clocks::"),
     ("joins that are wrong or late", "cluster", "joins::"),
     ("codes to join with", "hosts", "codes::"),
     ("renewal and a new authority under load", "hosts", "rotation::"),

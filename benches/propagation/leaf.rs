@@ -126,6 +126,7 @@ impl Leaf {
             trust: 0,
             credentials: Default::default(),
             clock: now(),
+            standing: Default::default(),
             kept_ms: 0,
             address: String::new(),
         };

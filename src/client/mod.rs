@@ -333,6 +333,11 @@ impl Client {
         self.post("/v1/recovery/end", &DoingBody { doing: doing.into() }).await
     }
 
+    /// Tells a server that its clock is right, although it is ahead of what has passed.
+    pub async fn accept_clock(&self) -> Result<Value, ClientError> {
+        self.post("/v1/clock/accept", &serde_json::json!({})).await
+    }
+
     /// Lets the server ask for a new certificate.
     pub async fn renew_certificate(&self) -> Result<Value, ClientError> {
         self.post("/v1/certificate/renew", &()).await

@@ -154,7 +154,8 @@ impl Owner {
         {
             events.push(event);
         }
-        let now = self.parts.clock.now();
+        let (now, reading) = self.parts.clock.read();
+        self.parts.server.handle(now, Input::Clock(reading));
         for link in std::mem::take(&mut self.fallen) {
             self.parts.server.handle(now, Input::LinkDown { link });
         }
@@ -327,6 +328,10 @@ impl Owner {
     }
 
     async fn save_all(&mut self) -> Result<(), DaemonError> {
+        let (now, reading) = self.parts.clock.read();
+        self.parts.server.handle(now, Input::Clock(reading));
+        self.parts.server.handle(now, Input::Stopping);
+        self.carry_out(now).await?;
         self.settle().await?;
         let now = self.parts.clock.now();
         self.parts.server.handle(now, Input::CheckpointNow);

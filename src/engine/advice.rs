@@ -1,6 +1,7 @@
 //! What a person should look at, in sentences with the next command: the end of `status`.
 
 use super::Engine;
+use crate::model::clock::ClockStanding;
 use crate::model::enrolment::Approval;
 use crate::model::row::Standing;
 use crate::model::time::Timestamp;
@@ -54,6 +55,16 @@ impl Engine {
     }
 
     fn advise_clock(&self, advice: &mut Vec<Advice>) {
+        let sentence = match self.clock_standing() {
+            ClockStanding::Right => "",
+            ClockStanding::SetBack => "the clock here was set back; license time goes on",
+            ClockStanding::SetForward => {
+                "the clock here was set forward; license time does not follow it"
+            }
+        };
+        if !sentence.is_empty() {
+            advice.push(say(sentence, "lictree clock show"));
+        }
         if self.clock_ahead_ms.is_some_and(|ahead| ahead.saturating_abs() > CLOCK_AHEAD_MS) {
             let sentence = "the clock here differs from the parent's".to_string();
             advice.push(say(sentence, "lictree doctor"));
@@ -93,8 +104,8 @@ impl Engine {
     fn advise_servers(&self, now: Timestamp, advice: &mut Vec<Advice>) {
         let members = self.state.met.values();
         let members = members.filter(|met| met.enrolment.standing == Standing::Member);
-        let (mut offline, mut ending, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-        let mut twice = Vec::new();
+        let (mut offline, mut ending, mut twice) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut wrong, mut suspect) = (Vec::new(), Vec::new());
         for met in members {
             let name = met.name.as_str();
             if met.has_twin {
@@ -108,13 +119,16 @@ impl Engine {
             if expires > Timestamp(0) && expires.since(now) < CERTIFICATE_SOON {
                 ending.push(name);
             }
-            if heard.clock_ahead_ms().saturating_abs() > CLOCK_AHEAD_MS {
+            if heard.presence.standing != ClockStanding::Right {
+                suspect.push(name);
+            } else if heard.clock_ahead_ms().saturating_abs() > CLOCK_AHEAD_MS {
                 wrong.push(name);
             }
         }
         say_names(&twice, "running twice", "lictree explain LT0234", advice);
         say_names(&offline, "not heard", "lictree server list", advice);
         say_names(&ending, "near the end of the certificate", "lictree cert list", advice);
+        say_names(&suspect, "with a clock that was set wrong", "lictree server list", advice);
         say_names(&wrong, "with a clock that differs", "lictree server list", advice);
     }
 

@@ -378,7 +378,7 @@ impl Engine {
         self.grow_up(generation);
         self.state.server.fenced = None;
         self.state.server.attach = Some(attach);
-        self.state.server.attached_at = self.applying_at;
+        self.state.server.attached_at = self.confirming_time();
         self.attach_refusal = None;
         self.state.touch(RowKey::Server);
         self.attached_in_recovery(levels);

@@ -49,7 +49,7 @@ impl Engine {
         let broken = self.tuning.breaks(Mutant::GrantInFullRange);
         let own = if broken { u64::MAX } else { own };
         // What is used stays so; nothing more is.
-        let own = if self.awaits_confirmation(product, self.applying_at) { 0 } else { own };
+        let own = if self.awaits_confirmation(product) { 0 } else { own };
         let short = self.shortage(product);
         let booked = self.state.ledger(product).book(own, origin, route, floor, wishes);
         self.state.touch_entries(product, origin, &booked.entries);

@@ -77,13 +77,15 @@ impl Engine {
             }
             let license = License::clone(license);
             let lawful = match by {
-                Some(owner) if owner == self.state.name() => self.registration_check(&license, now),
+                Some(owner) if owner == self.state.name() => {
+                    self.registration_check(&license, self.license_time(now))
+                }
                 Some(owner) => Err(self.taken(serial, owner)),
                 None => Err(no_more_claims(serial)),
             };
             match lawful {
                 Ok(()) => {
-                    self.propose(Command::RegisterLicense(license));
+                    self.propose_registration(license);
                     one.hope = Hope::Registered { serial: serial.clone() };
                     one.proposed = self.proposed;
                 }

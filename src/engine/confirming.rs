@@ -1,8 +1,8 @@
 //! Licenses whose vendor wants a holder to be confirmed: one that has left its tree, or a copy of
 //! one that never comes, makes no new uses after so many days (`confirm-within-days`, safety 1.8).
 //!
-//! A relay is confirmed by being attached, and attaches once a day for that. What is used stays
-//! used; the primary itself needs nobody.
+//! A relay is confirmed by being attached, and attaches once a day for that. Days are those of
+//! license time. What is used stays used; the primary itself needs nobody.
 
 use super::Engine;
 use crate::model::edge::Level;
@@ -36,22 +36,31 @@ impl Engine {
         both.min().filter(|_| !self.state.is_primary())
     }
 
+    /// License time as it was last written down, so that a clock that is set back is no way around;
+    /// before that was ever done, the time of the batch.
+    pub(super) fn confirming_time(&self) -> Timestamp {
+        match self.state.server.seen_time.license {
+            Timestamp(0) => self.applying_at,
+            seen => seen,
+        }
+    }
+
     /// Whether new uses of a product have to wait until this server is attached.
-    pub(super) fn awaits_confirmation(&self, product: &ProductName, at: Timestamp) -> bool {
-        let bound = self.bound(product);
-        bound.is_some_and(|days| at.since(self.state.server.attached_at) > DAY * days)
+    pub(super) fn awaits_confirmation(&self, product: &ProductName) -> bool {
+        let since = self.confirming_time().since(self.state.server.attached_at);
+        self.bound(product).is_some_and(|days| since > DAY * days)
     }
 
     /// Whether it is time to be confirmed.
     pub(super) fn confirms_again(&self, now: Timestamp) -> bool {
         let bound = || self.state.products().iter().any(|product| self.bound(product).is_some());
-        self.reaches_primary() && now.since(self.state.server.attached_at) > DAY && bound()
+        let since = self.license_time(now).since(self.state.server.attached_at);
+        self.reaches_primary() && since > DAY && bound()
     }
 
     /// Why nothing more of a product is used here, if that is the reason.
     pub(super) fn confirmation_missing(&self, product: &ProductName) -> Option<Refusal> {
-        let days =
-            self.bound(product).filter(|_| self.awaits_confirmation(product, self.applying_at))?;
+        let days = self.bound(product).filter(|_| self.awaits_confirmation(product))?;
         let name = self.state.name();
         Some(Refusal::new(
             "LT0335",

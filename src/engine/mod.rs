@@ -33,9 +33,11 @@ pub mod distribution;
 pub mod enrolment;
 pub mod entropy;
 pub mod event_log;
+mod figures;
 pub mod handover;
 pub mod identities;
 pub mod ledger;
+mod license_time;
 mod lost;
 pub mod mirror;
 pub mod moving;
@@ -74,9 +76,9 @@ use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::RollCall;
 use crate::model::refusal::Refusal;
-use crate::model::report::{StreamId, Table};
+use crate::model::report::Table;
 use crate::model::request::{Answer, RequestId};
-use crate::model::row::{MetRow, OwnFiguresRow, RowKey, clock_number};
+use crate::model::row::{MetRow, RowKey, clock_number};
 use crate::model::time::Timestamp;
 use crate::model::tuning::{Mutant, Tuning};
 use entropy::Entropy;
@@ -133,6 +135,7 @@ pub struct Engine {
     way_cut_since: Option<Timestamp>,
     /// How far the clock here is ahead of the parent's.
     clock_ahead_ms: Option<i64>,
+    license_time: license_time::LicenseTime,
     sources_above: BTreeMap<ProductName, ServerName>,
     /// The parent said so in this connection, and that it was told itself.
     sources_are_whole: bool,
@@ -230,6 +233,7 @@ impl Engine {
             cut_off: None,
             way_cut_since: None,
             clock_ahead_ms: None,
+            license_time: license_time::LicenseTime::default(),
             sources_above: BTreeMap::new(),
             sources_are_whole: false,
             sources_sent: None,
@@ -339,6 +343,7 @@ impl Engine {
             Command::Found(founding) => self.found(founding),
             Command::RegisterLicense(license) => self.register(license, at)?,
             Command::ExpireLicense(serial) => self.expire(serial),
+            Command::SeeTime { seen, wall } => self.see_time(*seen, *wall),
             Command::SetHolding(change) => self.set_holding(change)?,
             Command::MeetServer { name, parent, incarnation } => {
                 self.meet_server(name, parent, *incarnation);
@@ -434,46 +439,6 @@ impl Engine {
         self.state.met.insert(name, row);
     }
 
-    /// Gives figures that changed their next version; the end of every batch.
-    fn number_figures(&mut self) {
-        self.fill_targets();
-        for product in std::mem::take(&mut self.state.stirred) {
-            self.assert_counts(&product);
-            let figures = self.own_figures_now(&product);
-            let known = self.state.own_figures.get(&product);
-            if known.is_some_and(|row| row.figures == figures) {
-                continue;
-            }
-            let version = self.state.server.figures_version + 1;
-            self.state.server.figures_version = version;
-            self.state.touch(RowKey::OwnFigures(product.clone()));
-            self.state.touch(RowKey::Server);
-            self.state.own_figures.insert(product, OwnFiguresRow { figures, version });
-        }
-        let [figures, nodes] = StreamId::of(self.state.name());
-        self.stir(figures);
-        self.stir(nodes);
-    }
-
-    /// I2 and I4, on every change, also in release builds: stop rather than go on wrong.
-    fn assert_counts(&self, product: &ProductName) {
-        if let Some(row) = self.state.holdings.get(product) {
-            assert!(
-                row.returned <= row.granted_seen,
-                "I4: more {product} was returned than ever came: {row:?}"
-            );
-        }
-        let lacking = self.balance(product).deficit;
-        let mut licenses = self.state.licenses.values();
-        // A primary that was set back takes what relays hold as a fact.
-        assert!(
-            lacking == 0
-                || self.state.server.was_set_back
-                || licenses.any(|row| row.expired && row.license.product == *product),
-            "I2: {lacking} more {product} are given to relays than there ever were"
-        );
-    }
-
     fn next_attach(&mut self) -> AttachId {
         self.attach_drawn = self.attach_drawn.max(self.state.server.attach_last) + 1;
         AttachId { counter: self.attach_drawn, random: self.entropy.draw() }
@@ -510,7 +475,7 @@ impl Engine {
 
     /// What is due by now.
     pub fn pass_time(&mut self, now: Timestamp) {
-        for serial in self.expired(now) {
+        for serial in self.expired(self.license_time(now)) {
             self.expiring.insert(serial.clone());
             self.propose(Command::ExpireLicense(serial));
         }
@@ -586,7 +551,8 @@ impl Engine {
         let compared = self.reconcile_due();
         let moves = self.moves_due();
         let acks = self.acks_due();
-        let all = [presence, retry, waiting, absence, compared, moves, acks, self.next_expiry()];
-        all.into_iter().flatten().min()
+        let licenses = [self.next_expiry(), self.clock_due()];
+        let all = [presence, retry, waiting, absence, compared, moves, acks];
+        all.into_iter().chain(licenses).flatten().min()
     }
 }

@@ -87,6 +87,7 @@ operations! {
     ShowRecovery    "recovery.show"    Get  "/v1/recovery"        OPERATORS;
     BeginRecovery   "recovery.begin"   Post "/v1/recovery/begin"  OPERATORS;
     EndRecovery     "recovery.end"     Post "/v1/recovery/end"    OPERATORS;
+    AcceptClock     "clock.accept"     Post "/v1/clock/accept"    OPERATORS;
     CreateBackup    "backup.create"    Post "/v1/backup"          OPERATORS;
     ListLicenses    "license.list"     Get  "/v1/licenses"        OPERATORS;
     RegisterLicense "license.register" Post "/v1/licenses"        OPERATORS;
@@ -133,6 +134,7 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::Recovery => Operation::ShowRecovery,
         Request::BeginRecovery => Operation::BeginRecovery,
         Request::EndRecovery { .. } => Operation::EndRecovery,
+        Request::AcceptClock => Operation::AcceptClock,
         Request::Licenses => Operation::ListLicenses,
         Request::RegisterLicense(_) => Operation::RegisterLicense,
         Request::SetHolding(_) => Operation::SetHolding,
@@ -214,6 +216,7 @@ mod tests {
         recovery.show yes yes no no
         recovery.begin yes yes no no
         recovery.end yes yes no no
+        clock.accept yes yes no no
         backup.create yes yes no no
         license.list yes yes no no
         license.register yes yes no no

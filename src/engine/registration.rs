@@ -23,7 +23,8 @@ impl Engine {
     pub(super) fn ask_registration(&mut self, id: RequestId, license: License, now: Timestamp) {
         // A limit may be lowered between two starts; what is booked once stays booked. So limits
         // are looked at before a command is made, and never when it is applied.
-        let check = self.registration_check(&license, now).and_then(|()| self.licenses_room());
+        let at = self.license_time(now);
+        let check = self.registration_check(&license, at).and_then(|()| self.licenses_room());
         // A license of its earlier data set must not be registered here a second time.
         let check = check.and_then(|()| self.attach_refusal.clone().map_or(Ok(()), Err));
         if let Err(refusal) = check {
@@ -33,7 +34,7 @@ impl Engine {
             return self.ask_claim(id, license, now);
         }
         let serial = license.serial.clone();
-        self.propose(Command::RegisterLicense(license));
+        self.propose_registration(license);
         self.await_answer(id, Hope::Registered { serial }, now);
     }
 
@@ -48,7 +49,7 @@ impl Engine {
         self.propose(Command::Note { kind: REFUSED.to_string(), text });
     }
 
-    /// Whether this license may be registered here and now.
+    /// Whether this license may be registered here, when license time is `now`.
     pub(super) fn registration_check(
         &self,
         license: &License,
@@ -142,7 +143,7 @@ impl Engine {
 
     pub(super) fn register(&mut self, license: &License, at: Timestamp) -> Result<(), Refusal> {
         // Something may have come between asking and this.
-        if let Err(refusal) = self.registration_check(license, at) {
+        if let Err(refusal) = self.registration_check(license, self.booking_time(at)) {
             self.note(REFUSED, refusal_line(&refusal));
             return Err(refusal);
         }
@@ -177,7 +178,7 @@ impl Engine {
         self.note("license.expired", text);
     }
 
-    /// Licenses whose time is over and that still count.
+    /// Licenses that still count although they are over when license time is `now`.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<Serial> {
         let is_over =
             |row: &LicenseRow| !row.expired && row.license.not_after.is_some_and(|t| t <= now);
@@ -189,7 +190,7 @@ impl Engine {
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         let counting = self.state.licenses.iter().filter(|(_, row)| !row.expired);
         let unasked = counting.filter(|(serial, _)| !self.expiring.contains(serial));
-        unasked.filter_map(|(_, row)| row.license.not_after).min()
+        unasked.filter_map(|(_, row)| row.license.not_after).min().map(|end| self.moment_of(end))
     }
 }
 

@@ -94,6 +94,7 @@ impl Engine {
             Request::RotateAuthority { doing } => self.ask_rotation(id, doing, now),
             Request::BeginRecovery => self.ask_begin_recovery(id, now),
             Request::EndRecovery { doing } => self.ask_end_recovery(id, doing, now),
+            Request::AcceptClock => self.ask_accept_clock(id, now),
             about => self.ask_about_server(id, about, now),
         }
     }

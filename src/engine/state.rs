@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::mirror::Mirror;
 use super::nodes::NodeTable;
 use crate::model::account::WishNumber;
+use crate::model::clock::SeenTime;
 use crate::model::command::Founding;
 use crate::model::device::{DeviceNumber, DeviceState};
 use crate::model::enrolment::{Invite, InviteId, SealedTrust};
@@ -82,6 +83,7 @@ impl State {
                 was_set_back: false,
                 unstated: false,
                 attached_at: Timestamp(0),
+                seen_time: SeenTime::default(),
             },
             licenses: BTreeMap::new(),
             edges: BTreeMap::new(),

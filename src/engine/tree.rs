@@ -204,7 +204,8 @@ impl Engine {
 
     fn send_heard(&mut self, link: LinkId, now: Timestamp) {
         let (open, trust) = (self.reaches_primary(), self.state.trust.trust.version);
-        self.send_neighbour(link, Body::Heard { clock: now, open, trust });
+        let license = self.time_for_children();
+        self.send_neighbour(link, Body::Heard { clock: now, open, trust, license });
     }
 
     pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
@@ -247,6 +248,7 @@ impl Engine {
             trust: self.state.trust.trust.version,
             credentials: self.credentials,
             clock: now,
+            standing: self.clock_standing(),
             kept_ms: 0,
             address: String::new(),
         }
@@ -418,7 +420,8 @@ impl Engine {
             (Body::Resume, None) => self.way_up_opens(now),
             (Body::Sources(sources), None) => self.sources_came(sources, true),
             (Body::SourcesSoFar(sources), None) => self.sources_came(sources, false),
-            (Body::Heard { clock, open, trust }, None) => {
+            (Body::Heard { clock, open, trust, license }, None) => {
+                self.parent_time(license);
                 self.clock_ahead_ms = Some(ahead_ms(now, clock));
                 // A parent with an older one was restored; this is what it forgot.
                 if trust < self.state.trust.trust.version {

@@ -202,6 +202,7 @@ impl Engine {
                 address: String::new(),
                 certificate: certificate(&self.credentials, self.state.trust.trust.version),
                 clock_ahead_ms: Some(0),
+                clock: Some(self.clock_standing()),
                 lag_rows: None,
                 holdings: self.holdings_of(name),
                 nodes: self.node_counts(name),
@@ -230,6 +231,7 @@ impl Engine {
                 None => met.and_then(|met| given(&met.enrolment)),
             },
             clock_ahead_ms: heard.map(super::tree::Heard::clock_ahead_ms),
+            clock: heard.map(|heard| heard.presence.standing),
             lag_rows: heard.map(|heard| self.lag_of(&heard.presence)),
             holdings: self.holdings_of(name),
             nodes: self.node_counts(name),
@@ -328,6 +330,7 @@ impl Engine {
                 .or(self.cut_off.as_ref().map(|(_, since)| *since))
                 .filter(|_| !self.reaches_primary()),
             clock_ahead_ms: self.clock_ahead_ms,
+            clock: self.clock_view(now),
             attach_refusal: self.attach_refusal.clone(),
             servers_online: count(true),
             servers_offline: count(false),

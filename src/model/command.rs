@@ -4,6 +4,7 @@
 //! random number it needs; applying makes none. Most can be applied twice without effect.
 
 use super::account::{Pack, Wish, WishNumber, WishVerdict};
+use super::clock::SeenTime;
 use super::count::LicenseCount;
 use super::device::DeviceNumber;
 use super::discovery::Found;
@@ -34,6 +35,11 @@ pub enum Command {
     RegisterLicense(License),
     /// Its time is over: it no longer counts.
     ExpireLicense(Serial),
+    /// License time got this far, and this is thought of the clock here, which showed `wall`.
+    SeeTime {
+        seen: SeenTime,
+        wall: Timestamp,
+    },
 
     /// Primary: a relay's holding option and distributed count become these.
     SetHolding(SetHolding),

@@ -4,6 +4,7 @@
 //! doubled or late: whoever needs an answer repeats, and a repeat does nothing.
 
 use super::account::{PackPart, Wish, WishNumber, WishVerdict};
+use super::clock::ClockStanding;
 use super::edge::{AttachId, DataSet, EdgeReport, Level};
 use super::enrolment::{CertificateAnswer, CertificateAsk, Credentials, SealedTrust};
 use super::license::Serial;
@@ -61,6 +62,8 @@ pub struct Presence {
     pub credentials: Credentials,
     /// Its clock when it said this, and how long others have kept it since.
     pub clock: Timestamp,
+    /// What it thinks of its machine's clock.
+    pub standing: ClockStanding,
     pub kept_ms: u64,
     /// Where its parent sees it; empty until the parent passed it on.
     pub address: String,
@@ -72,13 +75,14 @@ pub enum Body {
     Presence(Presence),
     /// Down, to a neighbour: the way up is open again; say what has no answer yet.
     Resume,
-    /// Down, to a neighbour: what the clock shows here, whether the way up is open, and which
-    /// version of the trust is held here. An answer to each presence; said too when the way is
-    /// lost.
+    /// Down, to a neighbour: what the clock shows here, whether the way up is open, which version
+    /// of the trust is held here, and license time here (zero: it is not known yet). An answer to
+    /// each presence; said too when the way is lost.
     Heard {
         clock: Timestamp,
         open: bool,
         trust: u64,
+        license: Timestamp,
     },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),

@@ -18,6 +18,7 @@ pub mod license;
 
 pub mod account;
 pub mod audit;
+pub mod clock;
 pub mod device;
 pub mod edge;
 pub mod enrolment;

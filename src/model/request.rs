@@ -86,6 +86,8 @@ pub enum Request {
     EndRecovery {
         doing: Doing,
     },
+    /// Somebody knows that the clock here is right, although it is ahead of what has passed.
+    AcceptClock,
     /// A license file was refused before the server heard of it: answered with the same refusal
     /// once it stands in the event log.
     LicenseRefused(Refusal),

@@ -4,6 +4,7 @@
 //! that the log behind it can be cut.
 
 use super::account::{Account, Below, Entry, Pack};
+use super::clock::SeenTime;
 use super::command::Founding;
 use super::device::{Device, DeviceNumber, OpenWish};
 use super::edge::{AttachId, DataSet, Level};
@@ -94,6 +95,8 @@ pub struct ServerRow {
     pub unstated: bool,
     /// Relay: when it was attached last.
     pub attached_at: Timestamp,
+    /// License time as it was last written down.
+    pub seen_time: SeenTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

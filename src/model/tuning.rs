@@ -35,6 +35,8 @@ pub enum Mutant {
     EndsUnstated,
     /// … or with the counts that it knows itself.
     CountsOfTheCopy,
+    /// A server that starts believes a clock that was set back (no I9).
+    ClockBelieved,
 }
 
 /// All configurable; the defaults are stated here and nowhere else.
@@ -95,6 +97,11 @@ pub struct Tuning {
     pub refusals_noted_interval: Duration,
     /// In this time every stream of rows is once compared with the parent's. 300 s.
     pub reconcile_interval: Duration,
+    /// The clocks of the machine are read at least this often. 10 s.
+    pub clock_look_interval: Duration,
+    /// License time is written down this often while a license here has an end, and sixty times as
+    /// seldom otherwise. 60 s.
+    pub license_time_interval: Duration,
     /// Devices that wait to move are asked after this often, and so many in one letter. 10 s and
     /// 256.
     pub move_interval: Duration,
@@ -158,6 +165,8 @@ impl Default for Tuning {
             attach_interval: Duration::from_secs(1),
             reconcile_interval: Duration::from_secs(300),
             refusals_noted_interval: Duration::from_secs(1),
+            clock_look_interval: Duration::from_secs(10),
+            license_time_interval: Duration::from_secs(60),
             move_interval: Duration::from_secs(10),
             moves_per_letter_max: 256,
             products_max: 1_000,

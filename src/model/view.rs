@@ -1,5 +1,6 @@
 //! What people and scripts are shown. The field names are the contract of `--json`.
 
+use super::clock::ClockStanding;
 use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState, StateChange};
 use super::discovery::MacAddress;
@@ -84,6 +85,9 @@ pub struct ServerView {
     pub certificate: Option<CertificateView>,
     /// How far its clock is ahead of the primary's, roughly: the way of the message is in it.
     pub clock_ahead_ms: Option<i64>,
+    /// What it thinks of its clock: `right`, `set-back` or `set-forward`; nothing while it was not
+    /// heard.
+    pub clock: Option<ClockStanding>,
     /// Rows that the primary does not have yet.
     pub lag_rows: Option<u64>,
     pub holdings: Vec<HoldingView>,
@@ -233,6 +237,8 @@ pub struct StatusView {
     /// How far the clock here is ahead of the parent's, roughly: the way of the message is in it.
     /// Nothing at the primary, and until the parent said what its clock shows.
     pub clock_ahead_ms: Option<i64>,
+    #[serde(default)]
+    pub clock: ClockView,
     /// Why the primary does not take this relay's word on what it holds.
     pub attach_refusal: Option<Refusal>,
     pub servers_online: u64,
@@ -245,6 +251,17 @@ pub struct StatusView {
     pub report_lag: u64,
     /// What a person should look at, the most urgent first.
     pub advice: Vec<Advice>,
+}
+
+/// The clock of a server, and license time there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    pub standing: ClockStanding,
+    pub license_time: Timestamp,
+    /// What the clock showed when it was read last.
+    pub wall: Option<Timestamp>,
+    /// Licenses that would end if license time were that.
+    pub would_end: u64,
 }
 
 /// Something that asks for a person, and the command to go on with.

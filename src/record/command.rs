@@ -7,6 +7,7 @@ use crate::model::device::DeviceNumber;
 use crate::model::edge::{AttachId, DataSet, EdgeReport};
 use crate::model::name::{ProductName, ServerName};
 use crate::record::account::{CycleForm, PackForm, verdicts, verdicts_form, wishes, wishes_form};
+use crate::record::clock::SeeTimeForm;
 use crate::record::column::{ColumnsForm, column, read_column};
 use crate::record::edge::{
     AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
@@ -29,7 +30,7 @@ pub struct CommandForm {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 26, 27, 28, 30, 31"
+                23, 24, 25, 26, 27, 28, 30, 31, 36"
     )]
     kind: Option<Kind>,
 }
@@ -102,6 +103,8 @@ enum Kind {
     Moving(MovingCommandForm),
     #[prost(message, tag = "28")]
     Recovery(RecoveryCommandForm),
+    #[prost(message, tag = "36")]
+    SeeTime(SeeTimeForm),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -287,6 +290,7 @@ fn kind(command: &Command) -> Kind {
         Command::Found(founding) => Kind::Found(FoundingForm::of(founding)),
         Command::RegisterLicense(license) => Kind::RegisterLicense(LicenseForm::of(license)),
         Command::ExpireLicense(serial) => Kind::ExpireLicense(serial_text(serial).to_string()),
+        Command::SeeTime { seen, wall } => Kind::SeeTime(SeeTimeForm::of(seen, *wall)),
         Command::SetHolding(change) => Kind::SetHolding(SetHoldingForm::of(change)),
         Command::MeetServer { name, parent, incarnation } => {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
@@ -358,6 +362,7 @@ fn command(kind: Kind, room: &mut Room) -> Result<Command, RecordError> {
         Kind::Found(form) => Command::Found(form.value(room)?),
         Kind::RegisterLicense(form) => Command::RegisterLicense(form.value(room)?),
         Kind::ExpireLicense(text) => Command::ExpireLicense(serial(&text)?),
+        Kind::SeeTime(form) => form.value(room)?,
         Kind::SetHolding(form) => Command::SetHolding(form.value()?),
         Kind::MeetServer(form) => form.value()?,
         Kind::Attach(form) => form.value(room)?,

@@ -21,6 +21,7 @@
 //! the same forms (docs/decisions/0004): a stored and a sent account are the same bytes.
 
 pub mod account;
+pub mod clock;
 pub mod column;
 pub mod device;
 pub mod edge;
@@ -50,6 +51,8 @@ pub mod arbitrary;
 pub mod golden;
 #[cfg(test)]
 pub mod sample;
+#[cfg(test)]
+pub mod sample_clock;
 #[cfg(test)]
 pub mod sample_enrolment;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::model::row::{
 };
 use crate::model::time::Timestamp;
 use crate::record::account::{AccountForm, BelowForm, PackForm};
+use crate::record::clock::SeenTimeForm;
 use crate::record::command::FoundingForm;
 use crate::record::device::{DeviceForm, OpenWishForm};
 use crate::record::edge::{AttachIdForm, LevelForm};
@@ -127,6 +128,8 @@ struct ServerRowForm {
     unstated: bool,
     #[prost(uint64, tag = "20")]
     attached_at_ms: u64,
+    #[prost(message, optional, tag = "15")]
+    seen_time: Option<SeenTimeForm>,
 }
 
 impl Form for ServerRowForm {
@@ -149,6 +152,7 @@ impl Form for ServerRowForm {
             was_set_back: row.was_set_back,
             unstated: row.unstated,
             attached_at_ms: row.attached_at.0,
+            seen_time: unless_default(&row.seen_time),
         }
     }
 
@@ -168,6 +172,7 @@ impl Form for ServerRowForm {
             was_set_back: self.was_set_back,
             unstated: self.unstated,
             attached_at: Timestamp(self.attached_at_ms),
+            seen_time: or_default(self.seen_time, room)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::model::account::{
     Account, Below, Entry, Pack, PackPart, Verdict, Want, Wish, WishVerdict,
 };
+use crate::model::clock::SeenTime;
 use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceNumber, DeviceState, OpenWish, StateChange};
@@ -20,7 +21,7 @@ use crate::model::row::{
 };
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside;
-use crate::record::{sample_enrolment, sample_recovery};
+use crate::record::{sample_clock, sample_enrolment, sample_recovery};
 use std::str::FromStr;
 
 /// A name, whatever of.
@@ -243,6 +244,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain(sample_enrolment::lost())
     .chain(sample_recovery::twins())
     .chain([("invite-forced", sample_enrolment::forced())])
+    .chain(sample_clock::commands())
     .collect()
 }
 
@@ -395,6 +397,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("met-twice", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::twice(met_row()))),
         ("holding-confirmed", RowKey::Holding(named("cad")), Row::Holding(confirmed_row())),
         ("server-twin", RowKey::Server, Row::Server(sample_recovery::twin(server_row()))),
+        ("server-seen-time", RowKey::Server, Row::Server(sample_clock::server_row(server_row()))),
     ]
 }
 
@@ -414,6 +417,7 @@ fn server_row() -> ServerRow {
         was_set_back: false,
         unstated: false,
         attached_at: Timestamp(0),
+        seen_time: SeenTime::default(),
     }
 }
 

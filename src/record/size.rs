@@ -72,6 +72,7 @@ pub fn command_len(command: &Command) -> usize {
         Command::Note { kind, text } => kind.len() + text.len(),
         Command::ClaimSerial { serial, by } => serial_text(serial).len() + server_len(by),
         Command::Fence { .. } | Command::ForgetGone { .. } | Command::Moving(_) => 0,
+        Command::SeeTime { .. } => 0,
     };
     FRAME_LEN_MAX + rest
 }

@@ -1,5 +1,6 @@
 //! Everything that can ever happen to a server.
 
+use crate::model::clock::Reading;
 use crate::model::enrolment::{Certified, Credentials, KeyPrint};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::log::LogPosition;
@@ -49,6 +50,8 @@ pub enum Input {
         id: RequestId,
         request: Request,
     },
+    /// What the clocks of the machine show; before all else that is told at one moment.
+    Clock(Reading),
     /// The log has this batch and all before it.
     Persisted {
         number: u64,
@@ -60,4 +63,6 @@ pub enum Input {
     /// Nothing but time has passed; or: save the rows now (an orderly stop).
     Deadline,
     CheckpointNow,
+    /// The process is about to end: what is to be known at the next start goes into the log.
+    Stopping,
 }

@@ -21,6 +21,7 @@ pub mod input;
 use crate::engine::state::State;
 use crate::engine::{Deed, Engine};
 use crate::group::{Group, GroupStart};
+use crate::model::clock::Reading;
 use crate::model::command::{Command, CommandBatch, Founding};
 use crate::model::holding::Role;
 use crate::model::log::{Checkpoint, HardState, LogEntry, LogPosition, RowChange};
@@ -83,6 +84,8 @@ pub struct Server {
     now: Timestamp,
     /// Inputs that came before the server could decide.
     early: Vec<Input>,
+    /// The last reading of the clocks from before that.
+    early_reading: Option<Reading>,
     /// Commands that wait for a place in the log.
     queue: VecDeque<Command>,
     /// Bytes of commands on their way to the disk.
@@ -128,6 +131,7 @@ impl Server {
             founding: start.founding,
             now: start.now,
             early: Vec::new(),
+            early_reading: None,
             queue: VecDeque::new(),
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
@@ -178,6 +182,8 @@ impl Server {
             Input::Persisted { number } => self.persisted(number),
             Input::Checkpointed { at } => self.saved(at),
             Input::CheckpointNow => self.save_now = true,
+            Input::Clock(reading) if !self.is_ready() => self.early_reading = Some(reading),
+            Input::Stopping if !self.is_ready() => {}
             input if !self.is_ready() => {
                 let letter = matches!(input, Input::Letter { .. });
                 if !letter || self.early.len() < EARLY_INPUTS_MAX {
@@ -210,6 +216,8 @@ impl Server {
                 self.engine.set_authority_prints(authorities);
             }
             Input::Deadline => self.engine.pass_time(now),
+            Input::Clock(reading) => self.engine.read_clock(reading, now),
+            Input::Stopping => self.engine.write_time(),
             Input::Persisted { .. } | Input::Checkpointed { .. } | Input::CheckpointNow => {}
         }
     }
@@ -345,6 +353,9 @@ impl Server {
             self.begin_without_proof(REPLACES);
         }
         self.begin_without_proof(UNPROVEN);
+        if let Some(reading) = self.early_reading.take() {
+            self.engine.read_clock(reading, self.now);
+        }
         if !self.early.is_empty() {
             for input in std::mem::take(&mut self.early) {
                 self.take(input);

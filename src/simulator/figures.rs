@@ -20,6 +20,8 @@ pub struct Figures {
     pub pauses: u64,
     /// Disks put back from an older copy.
     pub set_back: u64,
+    /// Clocks of machines that were set.
+    pub clocks_set: u64,
     /// How often the whole tree was looked over.
     pub checks: u64,
     /// Licenses missing at the worst moment of any ledger.
@@ -65,6 +67,7 @@ impl Figures {
             cuts: self.cuts + other.cuts,
             pauses: self.pauses + other.pauses,
             set_back: self.set_back + other.set_back,
+            clocks_set: self.clocks_set + other.clocks_set,
             checks: self.checks + other.checks,
             shortage_max: self.shortage_max.max(other.shortage_max),
             overshoot_max: self.overshoot_max.max(other.overshoot_max),
@@ -114,12 +117,13 @@ impl fmt::Display for Figures {
         )?;
         write!(
             f,
-            "{} crashes, {} cuts, {} pauses, {} disks put back; {} full ledgers and {} packs seen, \
-             worst shortage {}, {} probes at the end",
+            "{} crashes, {} cuts, {} pauses, {} disks put back, {} clocks set; {} full ledgers and \
+             {} packs seen, worst shortage {}, {} probes at the end",
             self.crashes,
             self.cuts,
             self.pauses,
             self.set_back,
+            self.clocks_set,
             self.full,
             self.packs,
             self.shortage_max,

@@ -14,6 +14,8 @@ pub struct Making {
     pub weather: Weather,
     /// Clocks of servers differ by up to this much.
     pub ahead_ms_max: u64,
+    /// Whether servers read clocks, which may be set wrong.
+    pub clocks_are_set: bool,
     /// Lines of the trace to keep for people.
     pub keep_lines: usize,
 }

@@ -19,6 +19,8 @@ pub enum Mishap {
     Rotate,
     /// Clocks of servers differ.
     Clock,
+    /// Clocks are set back and forward, while servers run and while they are down.
+    ClockSet,
     /// Operators force changes that make a range short.
     Force,
     /// Some license files end during the run.
@@ -26,7 +28,7 @@ pub enum Mishap {
 }
 
 /// Every name there is, in the order in which people are told them.
-const NAMES: [(&str, Mishap); 19] = [
+const NAMES: [(&str, Mishap); 20] = [
     ("loss", Mishap::Fault(Fault::Loss)),
     ("duplication", Mishap::Fault(Fault::Duplication)),
     ("disorder", Mishap::Fault(Fault::Disorder)),
@@ -44,6 +46,7 @@ const NAMES: [(&str, Mishap); 19] = [
     ("remove", Mishap::Remove),
     ("rotate", Mishap::Rotate),
     ("clock", Mishap::Clock),
+    ("clock-set", Mishap::ClockSet),
     ("force", Mishap::Force),
     ("expire", Mishap::Expire),
 ];

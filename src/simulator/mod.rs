@@ -35,6 +35,7 @@ mod coming;
 mod lines;
 
 pub mod carrying;
+pub mod clocks;
 pub mod estate;
 pub mod faults;
 pub mod joiners;

@@ -162,6 +162,7 @@ impl Oracle {
     pub fn check_rest(&self, world: &World, out: &mut Findings) {
         let (census, replaced) = (self.census(world), self.replaced(&world.topology));
         census.check_rest(world, &self.truths, out);
+        world.check_clocks(out);
         let replaced = &replaced | &self.apart.set_back;
         let settled = |place| census.has(place) && !replaced.contains(&place);
         moves::check_rest(&world.topology, &self.truths, settled, out);
@@ -176,8 +177,8 @@ impl Oracle {
         for place in world.take_changed() {
             self.look_at(world, place, &mut out);
         }
-        for breach in world.take_breaches() {
-            out.add("server", breach);
+        for (rule, breach) in world.take_breaches() {
+            out.add(rule, breach);
         }
         if self.stale && world.now() >= self.looked_at.after_ms(LOOK_GAP_MS) {
             self.look_over(world, &mut out);
@@ -241,6 +242,8 @@ impl Oracle {
                 format!("{serial} was {by}'s; {name} knows {:?} now", after.claims.get(serial))
             });
         }
+        let (time, was) = (after.seen_time.license, before.seen_time.license);
+        out.hold(time >= was, "I9", || format!("license time of {name} is {time}, was {was}"));
         let unknown = ProductTruth::default();
         let anew = begun_anew(&before.met, &after.met);
         for (product, now) in &after.products {

@@ -2,6 +2,7 @@
 //!
 //! A run without a plan draws all of it. What a plan leaves open is drawn as there.
 
+use crate::simulator::clocks::Clocks;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::estate::Estate;
 use crate::simulator::faults::Faults;
@@ -83,6 +84,15 @@ impl Plan {
         match self.mishaps.is_some() && whose != Whose::Nobodys {
             true => set_backs.for_sure(),
             false => set_backs,
+        }
+    }
+
+    /// Whose clocks are set.
+    pub(super) fn clocks(&self, seed: u64) -> Clocks {
+        let clocks = Clocks::drawn(seed);
+        match &self.mishaps {
+            None => clocks,
+            Some(mishaps) => clocks.for_sure(mishaps.has(Mishap::ClockSet)),
         }
     }
 

@@ -10,6 +10,7 @@
 use crate::model::request::{Answer, Doing, Request, RequestId};
 use crate::model::tuning::Tuning;
 use crate::simulator::agreement::{Agreement, LOOK_MS};
+use crate::simulator::clocks::Clocks;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::faults::Faults;
 use crate::simulator::figures::Figures;
@@ -104,6 +105,7 @@ struct Run {
     joiners: Joiners,
     faults: Faults,
     set_backs: SetBacks,
+    clocks: Clocks,
     oracle: Oracle,
     mishaps: Mishaps,
     /// People and faults begin at this moment.
@@ -134,14 +136,16 @@ impl Run {
             Whose::Primarys | Whose::All => joiners.at_rest(),
             Whose::Nobodys | Whose::Relays | Whose::Lost => plan.joiners(joiners),
         };
+        let mut clocks = plan.clocks(seed);
         let making = Making {
-            tuning: tuning(settings, &mut entropy),
+            tuning: timed(tuning(settings, &mut entropy), &mut clocks),
             weather: faults.weather(),
             ahead_ms_max: plan.ahead_ms_max(entropy.chance(300)),
+            clocks_are_set: clocks.are_drawn(),
             keep_lines: settings.keep_lines,
             topology,
         };
-        let parts = (&faults, &set_backs, &joiners, &workload);
+        let parts = (&faults, &set_backs, &clocks, &joiners, &workload);
         let mishaps = mishaps_of(parts, whose, making.ahead_ms_max > 0);
         Run {
             oracle: Oracle::new(making.topology.len()),
@@ -150,6 +154,7 @@ impl Run {
             joiners,
             faults,
             set_backs,
+            clocks,
             mishaps,
             calm_until: plan.calm_until(),
             measures: plan.measures,
@@ -168,7 +173,8 @@ impl Run {
         }
         while self.world.now() < self.heal_at && self.goes_well() {
             let others = self.joiners.next_at().min(self.faults.next_at());
-            let others = others.min(self.set_backs.next_at()).max(self.calm_until);
+            let others = others.min(self.set_backs.next_at()).min(self.clocks.next_at());
+            let others = others.max(self.calm_until);
             self.pass(self.workload.next_at().min(others).min(self.heal_at));
             self.act();
             told(self.world.now());
@@ -188,6 +194,9 @@ impl Run {
         }
         if begun && now >= self.set_backs.next_at() {
             self.set_backs.strike(&mut self.world);
+        }
+        if begun && now >= self.clocks.next_at() {
+            self.clocks.strike(&mut self.world);
         }
         if now >= self.recovery_looked_at.after_ms(RECOVERY_GAP_MS) {
             self.recovery_looked_at = now;
@@ -473,9 +482,12 @@ impl Run {
     }
 }
 
+/// What runs are made of, as far as it may go wrong.
+type Parts<'a> = (&'a Faults, &'a SetBacks, &'a Clocks, &'a Joiners, &'a Workload);
+
 /// Everything that can go wrong in a run that is made of these parts.
 fn mishaps_of(
-    (faults, set_backs, joiners, workload): (&Faults, &SetBacks, &Joiners, &Workload),
+    (faults, set_backs, clocks, joiners, workload): Parts<'_>,
     whose: Whose,
     clocks_differ: bool,
 ) -> Mishaps {
@@ -489,11 +501,21 @@ fn mishaps_of(
         (Mishap::Remove, removes),
         (Mishap::Rotate, rotates),
         (Mishap::Clock, clocks_differ),
+        (Mishap::ClockSet, clocks.are_drawn()),
         (Mishap::Force, habits.forced > 0),
         (Mishap::Expire, habits.expiring > 0),
     ];
     let others = others.into_iter().filter(|(_, is)| *is).map(|(mishap, _)| mishap);
     Mishaps::of(faults.kinds().iter().map(|kind| Mishap::Fault(*kind)).chain(others))
+}
+
+/// How often clocks are looked at, in runs in which they are read.
+fn timed(tuning: Tuning, clocks: &mut Clocks) -> Tuning {
+    if !clocks.are_drawn() {
+        return tuning;
+    }
+    let [clock_look_interval, license_time_interval] = clocks.intervals();
+    Tuning { clock_look_interval, license_time_interval, ..tuning }
 }
 
 /// Small limits in some runs, so that packs, wishes and reports take many letters. A tree that

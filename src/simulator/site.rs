@@ -1,5 +1,6 @@
 //! One server of a world with its disk, its clock and what waits for it.
 
+use crate::model::clock::SeenTime;
 use crate::model::command::Founding;
 use crate::model::holding::Role;
 use crate::model::license::Serial;
@@ -8,6 +9,7 @@ use crate::model::tuning::Tuning;
 use crate::server::effect::Effect;
 use crate::server::input::Input;
 use crate::server::{Server, Start, StartError};
+use crate::simulator::clocks::Wall;
 use crate::simulator::disk::Disk;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::keyring::Keyring;
@@ -32,6 +34,8 @@ pub struct Site {
     pub deadline_at: Option<Moment>,
     /// How far its clock is ahead of the world's.
     pub ahead_ms: u64,
+    /// What its clock is set to, in runs in which clocks are set.
+    pub wall: Option<Wall>,
     /// Its disk has work until then.
     pub disk_free_at: Moment,
     /// A copy of the disk as it was once.
@@ -58,6 +62,7 @@ impl Site {
             paused: false,
             deadline_at: None,
             ahead_ms,
+            wall: None,
             disk_free_at: Moment::default(),
             backup: None,
             set_back: None,
@@ -78,6 +83,9 @@ impl Site {
             && self.truth_on_disk(tuning, now)?.incarnation != copy
         {
             self.set_back = None;
+        }
+        if let Some(wall) = &mut self.wall {
+            wall.begin(self.remembered.as_ref().map_or_else(SeenTime::default, |t| t.seen_time));
         }
         let proven = self.set_back.is_none();
         let found = self.found_on_disk(tuning, entropy, now);

@@ -100,6 +100,8 @@ pub fn input_word(input: &Input) -> &'static str {
         Input::Checkpointed { .. } => "checkpointed",
         Input::Deadline => "deadline",
         Input::CheckpointNow => "checkpoint now",
+        Input::Clock(_) => "clock",
+        Input::Stopping => "stopping",
     }
 }
 

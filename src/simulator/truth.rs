@@ -5,6 +5,7 @@
 //! `met`, `invites`, `events`.
 
 use crate::model::account::{Account, Pack, Verdict};
+use crate::model::clock::{ClockStanding, SeenTime};
 use crate::model::device::{DeviceId, DeviceNumber, DeviceState};
 use crate::model::discovery::MacAddress;
 use crate::model::edge::{AttachId, Level};
@@ -38,6 +39,7 @@ pub struct Truth {
     pub claims: BTreeMap<Serial, ServerName>,
     /// Some license's time was over.
     pub has_expired: bool,
+    pub seen_time: SeenTime,
     /// Relay: the attachment it acts under.
     pub attach: Option<AttachId>,
     /// Relay: the one that it last had, also while it asks for another.
@@ -258,6 +260,7 @@ pub fn truth_of(server: &Server) -> Truth {
         device_last: state.server.device_last,
         serials: state.licenses.keys().cloned().collect(),
         claims: state.claims.clone(),
+        seen_time: state.server.seen_time,
         has_expired: state.licenses.values().any(|license| license.expired),
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
         attached: state.server.attach,
@@ -295,6 +298,26 @@ pub fn truth_of(server: &Server) -> Truth {
     }
     truth.products.retain(|_, known| *known != ProductTruth::default());
     truth
+}
+
+/// License time as a server counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockTruth {
+    pub standing: ClockStanding,
+    pub license_time: Timestamp,
+    /// When the first of the licenses that count ends.
+    pub first_end: Option<Timestamp>,
+}
+
+/// The same now, which only a server that runs can say.
+pub fn clock_truth(server: &Server, now: Timestamp) -> ClockTruth {
+    let engine = server.engine();
+    let counting = engine.state().licenses.values().filter(|row| !row.expired);
+    ClockTruth {
+        standing: engine.clock_standing(),
+        license_time: engine.license_time(now),
+        first_end: counting.filter_map(|row| row.license.not_after).min(),
+    }
 }
 
 /// Which device went where, as a line of the event log says it: `b:17 is managed as d:4 now; …`.

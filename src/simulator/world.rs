@@ -18,6 +18,7 @@ use crate::model::tuning::Tuning;
 use crate::server::Server;
 use crate::server::effect::Effect;
 use crate::server::input::Input;
+use crate::simulator::clocks::Wall;
 use crate::simulator::entropy::Entropy;
 use crate::simulator::figures::Figures;
 use crate::simulator::link::{ConnectionId, End};
@@ -78,7 +79,7 @@ pub struct World {
     lost: Vec<RequestId>,
     changed: BTreeSet<usize>,
     set_back: Vec<usize>,
-    breaches: Vec<String>,
+    breaches: Vec<(&'static str, String)>,
     looks: (u64, u64),
     pub(super) letters: (u64, u64),
     /// Renewals of certificates on their way.
@@ -91,7 +92,9 @@ impl World {
         let topology = making.topology;
         let sites = (0..topology.len()).map(|place| {
             let founding = founding(&topology, place, &mut entropy);
-            Site::new(founding, entropy.below(making.ahead_ms_max + 1))
+            let mut site = Site::new(founding, entropy.below(making.ahead_ms_max + 1));
+            site.wall = making.clocks_are_set.then(Wall::default);
+            site
         });
         let sites = sites.collect();
         let mut world = World {
@@ -205,7 +208,7 @@ impl World {
     }
 
     /// What no server may do, whatever happens to it.
-    pub fn take_breaches(&mut self) -> Vec<String> {
+    pub fn take_breaches(&mut self) -> Vec<(&'static str, String)> {
         std::mem::take(&mut self.breaches)
     }
 
@@ -376,6 +379,7 @@ impl World {
     /// All faults end: lines are whole, every server runs.
     pub fn heal(&mut self) {
         self.weather = Weather::CALM;
+        self.set_clocks_right();
         for place in 0..self.sites.len() {
             self.network.mend(place);
             self.resume(place);
@@ -411,7 +415,11 @@ impl World {
     }
 
     pub(super) fn breach(&mut self, place: usize, what: &str) {
-        self.breaches.push(format!("{} {what}", self.topology.name(place)));
+        self.breach_of("server", place, what);
+    }
+
+    pub(super) fn breach_of(&mut self, rule: &'static str, place: usize, what: &str) {
+        self.breaches.push((rule, format!("{} {what}", self.topology.name(place))));
     }
 
     // One server's work.
@@ -437,6 +445,9 @@ impl World {
         site.work_is_due = false;
         let clock = site.clock(self.now);
         let (Some(server), false) = (site.server.as_mut(), site.paused) else { return };
+        if let Some(wall) = &site.wall {
+            server.handle(clock, Input::Clock(wall.reading(clock, self.now)));
+        }
         let mut persisted = false;
         for input in std::mem::take(&mut site.inbox) {
             self.trace.input(self.now, place, self.topology.name(place), &input);
@@ -450,6 +461,7 @@ impl World {
             self.changed.insert(place);
         }
         self.count_look(place);
+        self.watch_clock(place);
         self.carry_out(place, effects);
         self.set_deadline(place);
     }

@@ -11,6 +11,7 @@ use crate::record::RecordError;
 use crate::record::account::{
     CycleForm, PackPartForm, verdicts, verdicts_form, wishes, wishes_form,
 };
+use crate::record::clock::{standing, standing_number};
 use crate::record::column::ColumnsForm;
 use crate::record::edge::{
     AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
@@ -131,6 +132,8 @@ pub struct PresenceForm {
     kept_ms: u64,
     #[prost(string, tag = "11")]
     address: String,
+    #[prost(uint32, tag = "15")]
+    standing: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -141,6 +144,8 @@ pub struct HeardForm {
     open: bool,
     #[prost(uint64, tag = "3")]
     trust: u64,
+    #[prost(uint64, tag = "8")]
+    license_ms: u64,
 }
 
 /// How far one table goes; an item of a list.
@@ -266,8 +271,9 @@ impl BodyForm {
         match body {
             Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
             Body::Resume => BodyForm::Resume(true),
-            Body::Heard { clock: Timestamp(clock_ms), open, trust } => {
-                BodyForm::Heard(HeardForm { clock_ms: *clock_ms, open: *open, trust: *trust })
+            Body::Heard { clock, open, trust, license } => {
+                let (clock_ms, license_ms) = (clock.0, license.0);
+                BodyForm::Heard(HeardForm { clock_ms, open: *open, trust: *trust, license_ms })
             }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::SourcesSoFar(sources) => BodyForm::SourcesSoFar(list::<SourceForm>(sources)),
@@ -406,8 +412,8 @@ impl BodyForm {
 
 impl HeardForm {
     fn value(self) -> Body {
-        let HeardForm { clock_ms, open, trust } = self;
-        Body::Heard { clock: Timestamp(clock_ms), open, trust }
+        let HeardForm { clock_ms, open, trust, license_ms } = self;
+        Body::Heard { clock: Timestamp(clock_ms), open, trust, license: Timestamp(license_ms) }
     }
 }
 
@@ -456,6 +462,7 @@ impl Form for PresenceForm {
             clock_ms: presence.clock.0,
             kept_ms: presence.kept_ms,
             address: presence.address.clone(),
+            standing: standing_number(presence.standing),
         }
     }
 
@@ -470,6 +477,7 @@ impl Form for PresenceForm {
             trust: self.trust,
             credentials: or_default(self.credentials, room)?,
             clock: Timestamp(self.clock_ms),
+            standing: standing(self.standing)?,
             kept_ms: self.kept_ms,
             address: room.text("an address", self.address)?,
         })

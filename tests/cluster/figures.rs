@@ -8,8 +8,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Fields that tell of a moment: when somebody was heard, from where, and how far it was then.
-const OF_THE_MOMENT: [&str; 7] =
-    ["as_of", "last_seen", "address", "clock_ahead_ms", "lag_rows", "online", "certificate"];
+const OF_THE_MOMENT: [&str; 8] = [
+    "as_of",
+    "last_seen",
+    "address",
+    "clock_ahead_ms",
+    "clock",
+    "lag_rows",
+    "online",
+    "certificate",
+];
 
 fn lasting(shown: impl Serialize) -> Value {
     let mut value = serde_json::to_value(shown).unwrap();

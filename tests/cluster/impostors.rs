@@ -186,6 +186,7 @@ pub fn presence(of: &str, parent: &str) -> Presence {
         trust: 0,
         credentials: Credentials::default(),
         clock: now(),
+        standing: Default::default(),
         kept_ms: 0,
         address: "10.6.6.6:6".to_string(),
     }

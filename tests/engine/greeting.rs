@@ -105,8 +105,8 @@ fn word(body: &Body) -> &'static str {
     }
 }
 
-const OPEN: Body = Body::Heard { clock: NOW, open: true, trust: 0 };
-const CLOSED: Body = Body::Heard { clock: NOW, open: false, trust: 0 };
+const OPEN: Body = Body::Heard { clock: NOW, open: true, trust: 0, license: Timestamp(0) };
+const CLOSED: Body = Body::Heard { clock: NOW, open: false, trust: 0, license: Timestamp(0) };
 
 #[test]
 fn below_a_parent_whose_way_up_is_open_everything_is_said_once() {

@@ -91,6 +91,7 @@ impl Cast {
             trust: 0,
             credentials: Credentials::default(),
             clock: self.now,
+            standing: Default::default(),
             kept_ms: 0,
             address: String::new(),
         }

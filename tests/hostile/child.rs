@@ -147,7 +147,8 @@ fn neighbourly(incarnation: u64, version: u64) -> Vec<Row> {
         settled: MAX,
     };
     let sources = (0..5_000).map(|n| (product(&format!("made-up-{n}")), server("k"))).collect();
-    let heard = Body::Heard { clock: Timestamp(MAX), open: true, trust: MAX };
+    let (clock, license) = (Timestamp(MAX), Timestamp(MAX));
+    let heard = Body::Heard { clock, open: true, trust: MAX, license };
     let compared = |what| {
         let stream = stream("k", Table::Nodes);
         Body::Reconcile(Reconcile { stream, incarnation, version, what })

@@ -526,7 +526,8 @@ fn neighbourly(cast: &Cast) -> Vec<Row> {
     };
     let (caller, products) = (server(cast.rogue), vec![product(cast.shared)]);
     let call = RollCall { server: caller, number: 9, products, licenses: true };
-    let heard = Body::Heard { clock: Timestamp(0), open: false, trust: u64::MAX };
+    let (clock, license) = (Timestamp(0), Timestamp(0));
+    let heard = Body::Heard { clock, open: false, trust: u64::MAX, license };
     vec![
         ("the way up is open", cut, say(Body::Resume)),
         ("it is the source of its source", cut, say(Body::Sources(sources))),

@@ -3,6 +3,9 @@
 use crate::old_attachments::{after_an_old_grant, after_an_old_return};
 use crate::seeds::many;
 use lictree::model::tuning::{Mutant, Tuning};
+use lictree::simulator::faults::Fault;
+use lictree::simulator::mishaps::{Mishap, Mishaps};
+use lictree::simulator::plan::Plan;
 use lictree::simulator::run::Settings;
 use lictree::simulator::set_backs::Whose;
 
@@ -102,6 +105,17 @@ fn a_primary_set_back_that_goes_on() {
 #[test]
 fn a_recovery_of_the_primary_that_waits_for_no_statement() {
     must_be_seen_where(Whose::Primarys, Mutant::EndsUnstated, 100);
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_believed_at_a_start() {
+    let tuning = Tuning { mutant: Some(Mutant::ClockBelieved), ..Tuning::default() };
+    let mishaps = [Mishap::ClockSet, Mishap::Fault(Fault::Crash)];
+    let plan = Plan { mishaps: Some(Mishaps::of(mishaps)), ..Plan::default() };
+    let failed = many(1, 20, 2, &Settings { tuning, plan, ..Settings::default() }).failed;
+    let i9 = failed.iter().filter(|outcome| outcome.violations[0].rule == "I9").count();
+    assert!(i9 > 0, "a clock that is believed was not seen in 20 seeds");
+    println!("seen in {i9} of 20 seeds: {}", failed[0].violations[0]);
 }
 
 #[test]

@@ -38,6 +38,7 @@ fn pair(tuning: Tuning) -> World {
         tuning,
         weather: Weather::CALM,
         ahead_ms_max: 0,
+        clocks_are_set: false,
         keep_lines: 0,
     };
     let mut world = World::new(making, Entropy::new(1));

@@ -92,6 +92,7 @@ fn write_out(kind: &str, took: Duration, did: &Did) {
         "crashes": figures.crashes,
         "pauses": figures.pauses,
         "set_back": figures.set_back,
+        "clocks_set": figures.clocks_set,
         "joins": figures.joins,
         "removals": figures.removals,
         "renewals": figures.renewals,
@@ -124,7 +125,7 @@ fn thousand_seeds() {
     assert!(figures.grants > count && figures.denials > count, "too little happened: {figures}");
     assert!(figures.crashes > count && figures.full > count, "too little happened: {figures}");
     assert!(figures.joins > count && figures.moves > count, "too little happened: {figures}");
-    assert!(figures.set_back > count, "too little happened: {figures}");
+    assert!(figures.set_back > count && figures.clocks_set > count, "too little: {figures}");
     assert!(figures.removals > count / 5 && figures.renewals > count, "too little: {figures}");
 }
 

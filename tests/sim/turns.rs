@@ -27,7 +27,8 @@ fn tree(parents: &[usize], licenses: u64) -> World {
     let (latency_us, disk_us, gather_us) = ((LATENCY_US, LATENCY_US), (100, 100), (0, 0));
     let weather = Weather { latency_us, disk_us, gather_us, ..Weather::CALM };
     let (topology, tuning) = (Topology::of_parents(parents), Tuning::default());
-    let making = Making { topology, tuning, weather, ahead_ms_max: 0, keep_lines: 0 };
+    let making =
+        Making { topology, tuning, weather, ahead_ms_max: 0, clocks_are_set: false, keep_lines: 0 };
     let mut world = World::new(making, Entropy::new(1));
     pass(&mut world, 20_000);
     let terms = LicenseTerms {

@@ -40,6 +40,7 @@ impl Tree {
             tuning: Tuning::default(),
             weather: Weather::CALM,
             ahead_ms_max: 0,
+            clocks_are_set: false,
             keep_lines: 0,
         };
         let world = World::new(making, Entropy::new(1));

@@ -53,6 +53,7 @@ impl Destination {
             trust: 0,
             credentials: Default::default(),
             clock: Timestamp(0),
+            standing: Default::default(),
             kept_ms: 0,
             address: String::new(),
         };

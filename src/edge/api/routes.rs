@@ -31,6 +31,7 @@ fn route(row: &Row) -> MethodRouter<Api> {
         Operation::ShowRecovery => on(by, views::recovery),
         Operation::BeginRecovery => on(by, enrolment::begin_recovery),
         Operation::EndRecovery => on(by, enrolment::end_recovery),
+        Operation::AcceptClock => on(by, views::accept_clock),
         Operation::CreateBackup => on(by, backups::create),
         Operation::ListLicenses => on(by, licenses::list),
         Operation::RegisterLicense => on(by, licenses::register),

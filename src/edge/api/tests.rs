@@ -229,6 +229,7 @@ fn status(primary: &str) -> StatusView {
         parent: None,
         cut_off_since: None,
         clock_ahead_ms: None,
+        clock: Default::default(),
         attach_refusal: None,
         servers_online: 1,
         servers_offline: 0,
@@ -466,6 +467,7 @@ async fn every_row_of_the_table_is_a_route() {
                 | Operation::LoseServer
                 | Operation::RotateAuthority
                 | Operation::BeginRecovery
+                | Operation::AcceptClock
                 | Operation::CreateBackup
                 | Operation::EndRecovery,
             ) => ("POST", "{}"),

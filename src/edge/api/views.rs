@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 type Shown<T> = Result<Json<T>, Failure>;
 
@@ -59,6 +60,14 @@ pub(super) async fn ranges(State(api): State<Api>) -> Shown<RangesView> {
 pub(super) async fn range(State(api): State<Api>, Named(source): Named) -> Shown<RangesView> {
     match api.ask(Request::Range(read::part(&source)?)).await? {
         Answer::Ranges(view) => Ok(Json(view)),
+        _ => Err(Failure::Unexpected),
+    }
+}
+
+/// Somebody knows that the clock of this server is right, although it is ahead of what has passed.
+pub(super) async fn accept_clock(State(api): State<Api>) -> Shown<Value> {
+    match api.ask(Request::AcceptClock).await? {
+        Answer::Done => Ok(Json(json!({ "done": true }))),
         _ => Err(Failure::Unexpected),
     }
 }

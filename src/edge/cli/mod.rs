@@ -12,6 +12,7 @@
 mod audit;
 mod backup;
 mod cert;
+mod clock;
 mod completion;
 mod doctor;
 mod enrol;
@@ -96,6 +97,9 @@ enum Noun {
     /// A server whose data may not be its newest: what it waits for.
     #[command(subcommand)]
     Recovery(recovery::Verb),
+    /// License time, and whether the clock of a server's machine is believed.
+    #[command(subcommand)]
+    Clock(clock::Verb),
     /// A server as one file: made while it runs, looked at, and a data folder made of it.
     #[command(subcommand)]
     Backup(backup::Verb),
@@ -186,6 +190,7 @@ fn carry_out(noun: Noun, terminal: &Terminal) -> Result<ExitCode, Failure> {
         Noun::Status => online(status::run(terminal)),
         Noun::Audit => online(audit::run(terminal)),
         Noun::Recovery(verb) => online(recovery::run(verb, terminal)),
+        Noun::Clock(verb) => online(clock::run(verb, terminal)),
         Noun::Backup(verb) => backup::run(verb, terminal),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -7,6 +7,7 @@ use crate::edge::draw::ink::{Ink, Tone};
 use crate::edge::draw::table::{Cell, Lean, Table};
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::Failure;
+use crate::model::clock::ClockStanding;
 use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::HoldingVerb;
@@ -249,8 +250,13 @@ fn certificate(server: &ServerView, now: Timestamp) -> Cell {
     Cell::new(age::length(left), tone)
 }
 
-/// How far its clock is ahead, where that is worth a look.
+/// What the server thinks of its clock, or how far that is ahead, where it is worth a look.
 fn clock(server: &ServerView) -> Cell {
+    match server.clock {
+        Some(ClockStanding::SetBack) => return Cell::new("set back", Tone::Bad),
+        Some(ClockStanding::SetForward) => return Cell::new("set forward", Tone::Bad),
+        Some(ClockStanding::Right) | None => {}
+    }
     match server.clock_ahead_ms {
         Some(ms) if ms.abs() >= CLOCK_SHOWN_MS => {
             let sign = if ms > 0 { "+" } else { "-" };

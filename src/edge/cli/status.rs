@@ -71,7 +71,7 @@ fn way_up(status: &StatusView, ink: Ink) -> String {
 mod tests {
     use super::*;
     use crate::model::time::Timestamp;
-    use crate::model::view::NodeCounts;
+    use crate::model::view::{ClockView, NodeCounts};
 
     fn cut_off() -> StatusView {
         StatusView {
@@ -85,6 +85,7 @@ mod tests {
             parent: Some("c".parse().unwrap()),
             cut_off_since: Some(Timestamp(300_000)),
             clock_ahead_ms: None,
+            clock: ClockView::default(),
             attach_refusal: None,
             servers_online: 1,
             servers_offline: 0,

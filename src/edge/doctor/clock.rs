@@ -4,6 +4,7 @@ use crate::daemon::settings::state_dir;
 use crate::edge::doctor::server::Running;
 use crate::edge::doctor::{About, Finding};
 use crate::edge::draw::age;
+use crate::model::clock::ClockStanding;
 use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use std::path::Path;
@@ -28,6 +29,9 @@ const REMEDY: &str = "let a time service set the clock: `timedatectl`, `chronyc 
 const REMEDY_TWO: &str = "see which of the two is wrong, here and at the parent: `timedatectl`; \
                           let a time service set both";
 
+const REMEDY_FORWARD: &str = "let a time service set the clock: `timedatectl`; if it is right as \
+                              it is: `lictree clock accept`";
+
 /// `role` is that of the configuration: a server that does not run says nothing of itself.
 pub(super) fn look(
     now: Timestamp,
@@ -49,7 +53,18 @@ pub(super) fn look(
             status.and_then(|status| status.clock_ahead_ms).map_or(Parent::Unknown, Parent::Behind)
         }
     };
-    judge(now, seen, parent)
+    let standing = status.map_or(ClockStanding::Right, |status| status.clock.standing);
+    mistrusted(standing).unwrap_or_else(|| judge(now, seen, parent))
+}
+
+/// The server that runs here says that its clock was set.
+fn mistrusted(standing: ClockStanding) -> Option<Finding> {
+    let (what, remedy) = match standing {
+        ClockStanding::Right => return None,
+        ClockStanding::SetBack => ("back: license time goes on without it", REMEDY),
+        ClockStanding::SetForward => ("forward: license time does not follow it", REMEDY_FORWARD),
+    };
+    Some(Finding::bad(About::Clock, format!("it was set {what}"), remedy))
 }
 
 /// The clock of the server above.
@@ -125,6 +140,16 @@ mod tests {
                 State::Bad
             );
         }
+    }
+
+    #[test]
+    fn a_clock_that_the_server_does_not_believe_is_bad() {
+        assert!(mistrusted(ClockStanding::Right).is_none());
+        let [back, forward] =
+            [ClockStanding::SetBack, ClockStanding::SetForward].map(|s| mistrusted(s).unwrap());
+        assert_eq!((back.state, forward.state), (State::Bad, State::Bad));
+        assert!(back.text.starts_with("it was set back"), "{}", back.text);
+        assert!(forward.remedy.is_some_and(|remedy| remedy.contains("clock accept")));
     }
 
     #[test]

@@ -303,6 +303,7 @@ mod tests {
             address: String::new(),
             certificate: None,
             clock_ahead_ms: None,
+            clock: None,
             lag_rows: None,
             holdings: vec![holding],
             nodes: NodeCounts { discovered: 2, managed: 3, ignored: 0 },

@@ -75,6 +75,7 @@ pub fn servers(topology: &Topology, now: Timestamp) -> ServersView {
             address: String::new(),
             certificate: None,
             clock_ahead_ms: None,
+            clock: None,
             lag_rows: None,
             holdings: topology.products.keys().map(|p| holding(topology, name, p)).collect(),
             nodes: NodeCounts { discovered, managed, ignored: 0 },

@@ -6,8 +6,8 @@ use crate::model::holding::Role;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
     attach_id, count, device_number, device_numbers, edge_report, edges, level, levels, number,
-    option, pack, product, reconcile, report, route, server, table, text, timestamp, verdicts,
-    wishes,
+    option, pack, product, reconcile, report, route, seen_time, server, table, text, timestamp,
+    verdicts, wishes,
 };
 use crate::record::arbitrary::{enrolment, recovery};
 use crate::record::sample::named;
@@ -52,6 +52,7 @@ fn standing() -> impl Strategy<Value = Command> {
         founding().prop_map(Command::Found),
         any_license().prop_map(Command::RegisterLicense),
         any_serial().prop_map(Command::ExpireLicense),
+        (seen_time(), timestamp()).prop_map(|(seen, wall)| Command::SeeTime { seen, wall }),
         (text(), text()).prop_map(|(kind, text)| Command::Note { kind, text }),
         change,
         meet.prop_map(|(name, parent, incarnation)| {

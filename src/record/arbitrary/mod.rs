@@ -10,6 +10,7 @@ pub mod row;
 use crate::model::account::{
     Account, Below, Entry, Pack, PackPart, Verdict, Want, Wish, WishVerdict,
 };
+use crate::model::clock::{ClockStanding, SeenTime};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceNumber, DeviceState, StateChange};
 use crate::model::edge::{AttachId, EdgeReport, Level};
@@ -52,6 +53,15 @@ pub fn count() -> impl Strategy<Value = LicenseCount> {
 
 pub fn timestamp() -> impl Strategy<Value = Timestamp> {
     number().prop_map(Timestamp)
+}
+
+pub fn standing() -> impl Strategy<Value = ClockStanding> {
+    use ClockStanding::{Right, SetBack, SetForward};
+    prop_oneof![Just(Right), Just(SetBack), Just(SetForward)]
+}
+
+pub fn seen_time() -> impl Strategy<Value = SeenTime> {
+    (timestamp(), standing()).prop_map(|(license, standing)| SeenTime { license, standing })
 }
 
 pub fn device_number() -> impl Strategy<Value = DeviceNumber> {

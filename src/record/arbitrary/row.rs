@@ -15,7 +15,7 @@ use crate::record::arbitrary::outside::{any_license, any_serial};
 use crate::record::arbitrary::recovery::recovery;
 use crate::record::arbitrary::{
     account, attach_id, below, device, device_number, entry, figures, level, number, pack, phase,
-    product, report_row, row_name, server, stream, text, timestamp, want,
+    product, report_row, row_name, seen_time, server, stream, text, timestamp, want,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -99,8 +99,8 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
     let attach = (attach, option::of(recovery()), any::<[bool; 2]>());
     let numbers = [number(), number(), number(), number(), number(), number()];
-    let all = (founding(), device_number(), numbers, attach);
-    all.prop_map(|(founding, device_last, numbers, (attach, recovery, flags))| {
+    let all = (founding(), device_number(), numbers, attach, seen_time());
+    all.prop_map(|(founding, device_last, numbers, (attach, recovery, flags), seen_time)| {
         let (attach, fenced, attach_last) = attach;
         let [was_set_back, unstated] = flags;
         let [wish_last, event_last, figures_version, nodes_version, nodes_floor, at] = numbers;
@@ -119,6 +119,7 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             was_set_back,
             unstated,
             attached_at: crate::model::time::Timestamp(at),
+            seen_time,
         }
     })
 }

@@ -8,7 +8,7 @@ use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::recovery;
 use crate::record::arbitrary::{
     attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
-    report, route, server, stream, table, text, timestamp, verdicts, wishes,
+    report, route, server, standing, stream, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use crate::wire::{Frame, Hello};
@@ -57,8 +57,8 @@ fn address() -> impl Strategy<Value = Address> {
 fn presence() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
     let all = (server(), server(), any::<u64>(), number(), versions, text());
-    let more = (number(), enrolment::credentials(), timestamp(), number(), text());
-    (all, more).prop_map(|(all, (trust, credentials, clock, kept_ms, address))| {
+    let more = (number(), enrolment::credentials(), timestamp(), number(), text(), standing());
+    (all, more).prop_map(|(all, (trust, credentials, clock, kept_ms, address, standing))| {
         let (name, parent, incarnation, interval_ms, versions, software) = all;
         Body::Presence(Presence {
             name,
@@ -70,6 +70,7 @@ fn presence() -> impl Strategy<Value = Body> {
             trust,
             credentials,
             clock,
+            standing,
             kept_ms,
             address,
         })
@@ -93,10 +94,11 @@ fn attaching() -> impl Strategy<Value = Body> {
     prop_oneof![
         presence(),
         Just(Body::Resume),
-        any::<(u64, bool, u64)>().prop_map(|(ms, open, trust)| Body::Heard {
+        any::<(u64, bool, u64, u64)>().prop_map(|(ms, open, trust, license)| Body::Heard {
             clock: Timestamp(ms),
             open,
-            trust
+            trust,
+            license: Timestamp(license)
         }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         vec((product(), server()), 0..5).prop_map(Body::SourcesSoFar),

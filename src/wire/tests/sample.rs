@@ -1,5 +1,6 @@
 //! One frame of every kind, for the golden bytes.
 
+use crate::model::clock::ClockStanding;
 use crate::model::edge::{AttachId, DataSet};
 use crate::model::enrolment::CertificateAnswer;
 use crate::model::letter::{Address, Body, Letter, Presence};
@@ -32,7 +33,7 @@ pub fn frames() -> Vec<(&'static str, Frame)> {
     let mut frames = vec![("hello", Frame::Hello(hello()))];
     let letters = attaching().into_iter().chain(using()).chain(reporting());
     let letters = letters.chain(claiming()).chain(trusting()).chain(moving()).chain(recovering());
-    let letters = letters.chain(replacing());
+    let letters = letters.chain(replacing()).chain(timing());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -80,7 +81,12 @@ fn attaching() -> Vec<(&'static str, Letter)> {
         Body::AttachRequest { nonce, data, versions, edges }
     };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
-    let heard = Body::Heard { clock: Timestamp(1_800_000_000_000), open: true, trust: 7 };
+    let heard = Body::Heard {
+        clock: Timestamp(1_800_000_000_000),
+        open: true,
+        trust: 7,
+        license: Timestamp(0),
+    };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
     let so_far = Body::SourcesSoFar(vec![(named("cad"), named("relay-c"))]);
     vec![
@@ -126,6 +132,7 @@ fn presence() -> Presence {
         trust: 0,
         credentials: Default::default(),
         clock: Timestamp(0),
+        standing: Default::default(),
         kept_ms: 0,
         address: String::new(),
     }
@@ -167,6 +174,18 @@ fn replacing() -> [(&'static str, Letter); 3] {
         ("answer-replaced", down(Address::Below(named("site-e")), answer)),
         ("trust-lost", down(Address::Neighbour, trust)),
         ("attached-again", down(Address::Below(named("site-e")), attached)),
+    ]
+}
+
+/// License time goes down, and what is thought of a clock goes up.
+fn timing() -> [(&'static str, Letter); 2] {
+    let clock = Timestamp(1_795_000_000_000);
+    let license = Timestamp(1_795_000_000_250);
+    let heard = Body::Heard { clock, open: true, trust: 7, license };
+    let presence = Presence { standing: ClockStanding::SetForward, ..full_presence() };
+    [
+        ("heard-license-time", down(Address::Neighbour, heard)),
+        ("presence-suspect", up(Address::Primary, Body::Presence(presence))),
     ]
 }
 

@@ -262,7 +262,7 @@ impl Report<'_> {
 }
 
 /// Name, number and meaning of what is counted.
-fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 19] {
+fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 20] {
     [
         ("asks", all.asks, "devices that somebody asked to manage, and was answered"),
         ("grants", all.grants, "of them managed then"),
@@ -278,6 +278,7 @@ fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 19] {
         ("cuts", all.cuts, "of lines between a server and its parent"),
         ("pauses", all.pauses, "of servers that stood still"),
         ("set back", all.set_back, "disks put back from an older copy"),
+        ("clocks set", all.clocks_set, "back and forward, on machines of servers"),
         ("joins", all.joins, "of servers, new ones and those that were there before"),
         ("removals", all.removals, "of servers from the tree"),
         ("changes", all.holding_changes, "of what relays hold"),
@@ -304,6 +305,7 @@ fn figures_json(figures: &Figures) -> Value {
         "cuts": figures.cuts,
         "pauses": figures.pauses,
         "set_back": figures.set_back,
+        "clocks_set": figures.clocks_set,
         "joins": figures.joins,
         "removals": figures.removals,
         "renewals": figures.renewals,
