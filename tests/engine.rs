@@ -4,6 +4,7 @@
 //! - `case`: the texts. `tree`: the servers of a case. `disks`: what they write to.
 //! - `cuts`: the worked example with the power gone at every sync of every server.
 //! - `claims`: the same while relays claim serials; letters that claim what they should not.
+//! - `full`: disks that are full.
 //! - `greeting`: what a relay says when it is connected.
 //! - `moves`: nodes that go to another server: letters that lie or come late, many at once, and the
 //!   power gone at every sync.
@@ -25,6 +26,9 @@ mod disks;
 
 #[path = "engine/enrolment.rs"]
 mod enrolment;
+
+#[path = "engine/full.rs"]
+mod full;
 
 #[path = "engine/greeting.rs"]
 mod greeting;
@@ -163,6 +167,11 @@ fn who_falls_silent_below_a_relay_is_offline_in_time() {
 #[test]
 fn servers_that_are_lost() {
     check("lost.txt");
+}
+
+#[test]
+fn disks_that_are_full() {
+    check("full.txt");
 }
 
 #[test]

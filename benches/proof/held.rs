@@ -73,6 +73,10 @@ fn disks(runs: &Runs) -> String {
         crash.said("flips_refused"),
     ));
     let syncs = crash.held(format!("{syncs} failed: stopped, started again, 0 lost"));
+    let drills = runs.of("drills of real servers");
+    let real = drills.held("the binary, a failed sync and write of each file: the same");
+    let full = drills.held("nothing new taken, releases go on, over by itself");
+    let came = drills.held("of real relays: 0 counts lost");
     let (back, found) = (both(runs, "set_back"), both(runs, "violations"));
     let late = both(runs, "violations_of_liveness");
     let without = runs.of("simulator, disks lost and replaced");
@@ -86,15 +90,17 @@ fn disks(runs: &Runs) -> String {
     format!(
         "| durability of an answer | SQLite: a crash at each point; TigerBeetle: damage to every \
          replica's files | {cuts}; {flips} | `crash` |\n\
-         | failed sync | of five databases none is sufficient | {syncs} | `crash` |\n\
+         | failed sync | of five databases none is sufficient | {syncs}; {real} \
+         | `crash`, `drills failing` |\n\
+         | full disk | (none published) | {full} | `drills full` |\n\
          | lost node disk | TigerBeetle had no way to replace it; ours 0 counts lost, 60 s \
          | {lost} disks of relays put back or lost and replaced, {lost_found} violations of \
-         safety, {lost_late} of liveness; seconds, and a member of the primary, not measured \
-         | `sim`, `cluster lost` |\n\
+         safety, {lost_late} of liveness; {came}; seconds, and a member of the primary, not \
+         measured | `sim`, `cluster lost`, `drills lost` |\n\
          | backup restore | etcd: by hand; ours noticed always, I1 holds \
          | {back} disks put back, {found} violations of safety, {late} of \
          liveness; share noticed and both ends at once not \
-         measured | `sim`, `cluster restored`, `cluster backup` |\n\
+         measured | `sim`, `cluster restored`, `cluster backup`, `drills older` |\n\
          | single slow node | TigerBeetle: latencies rise | not built (members) | - |\n\
          | requests fail definitely | TigerBeetle retried for ever | not measured | - |\n\
          | silent clock rollback | 24 h ignored, checked each 10 minutes | {clocks} \

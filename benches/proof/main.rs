@@ -23,11 +23,12 @@ use runs::Runs;
 const PAGE: &str = "docs/internals/proof.md";
 
 /// What it is, the file of its tests, and a text that the names of those that are meant hold.
-const PROOFS: [(&str, &str, &str); 19] = [
+const PROOFS: [(&str, &str, &str); 22] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
     ("simulator, disks lost and replaced", "sim", "seeds::seeds_with_lost_disks"),
+    ("simulator, full disks", "sim", "seeds::seeds_with_full_disks"),
     ("simulator, rules broken one by one", "sim", "mutants::"),
     ("power cuts and damage", "crash", ""),
     ("relays that lie", "hostile", ""),
@@ -38,6 +39,7 @@ const PROOFS: [(&str, &str, &str); 19] = [
     ("backups and what comes back", "cluster", "backup::"),
     ("a disk or a server lost", "cluster", "lost::"),
     ("clocks that are set", "cluster", "clocks::"),
+    ("drills of real servers", "drills", ""),
     ("joins that are wrong or late", "cluster", "joins::"),
     ("codes to join with", "hosts", "codes::"),
     ("renewal and a new authority under load", "hosts", "rotation::"),

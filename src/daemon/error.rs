@@ -89,6 +89,7 @@ fn store_code(error: &StoreError) -> &'static str {
         | StoreError::LogGap { .. }
         | StoreError::SteppedBack { .. } => "LT0502",
         StoreError::NewerFormat { .. } => "LT0503",
+        StoreError::Full { .. } => "LT0514",
         StoreError::AlreadyThere { .. }
         | StoreError::TooLarge { .. }
         | StoreError::Io { .. }

@@ -14,15 +14,16 @@
 //! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
 //! - `backup`: a server's state and files as one file, and a data folder made of it.
-//! - `disk`: the threads of log and rows; `witness`: whether a folder is the newest there
-//!   was. `clock`, `entropy`: time and chance as values.
+//! - `disk`: the threads of log and rows; `room`: whether there is any left; `witness`: whether a
+//!   folder is the newest there was. `clock`, `entropy`: time and chance as values.
 //! - `link`: one connection, both ways; `pace`: how fast it may be; `links`: all of them; `uplink`,
 //!   `downlink`: how they come.
 //! - `refused`: those who are not let in or are cut off, in words for the event log.
 //!
 //! Invariants: only the owner touches the server. Nobody whom the owner waits for waits for the
 //! owner: disk threads report through a watch, links are sent to without waiting. A failed write
-//! ends the process; nothing is tried twice on a disk.
+//! ends the process; nothing is tried twice on a disk but a write that found no room, once, when
+//! the reserve is gone (`store`).
 
 pub mod settings;
 pub mod start;
@@ -45,6 +46,7 @@ mod link;
 mod links;
 mod refused;
 mod renewal;
+pub mod room;
 mod uplink;
 mod witness;
 

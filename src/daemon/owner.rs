@@ -13,6 +13,7 @@ use crate::daemon::links::{Links, close_code, farewell};
 use crate::daemon::pace::Paces;
 use crate::daemon::port::Answered;
 use crate::daemon::registrar::Registrar;
+use crate::daemon::room::Room;
 use crate::model::enrolment::{Certified, Trust};
 use crate::model::letter::{Body, Letter, LinkId};
 use crate::model::name::ServerName;
@@ -71,6 +72,7 @@ pub(super) struct Parts {
     pub(super) server: Server,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
+    pub(super) room: Room,
     pub(super) links: Links,
     pub(super) paces: Arc<Paces>,
     pub(super) keyring: Arc<Keyring>,
@@ -137,6 +139,7 @@ impl Owner {
                     biased;
                     () = stop.cancelled() => return self.end().await,
                     () = self.parts.disk.advanced() => {}
+                    () = self.parts.room.due() => {}
                     Ok(()) = self.identity_changes.changed() => {
                         self.done.push(credentials(&self.parts.keyring));
                     }
@@ -163,6 +166,9 @@ impl Owner {
             self.parts.server.handle(now, input);
         }
         self.take_progress(now)?;
+        if let Some(input) = self.parts.room.look() {
+            self.parts.server.handle(now, input);
+        }
         for event in events.drain(..) {
             self.take(now, event);
         }

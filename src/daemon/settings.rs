@@ -1,6 +1,7 @@
 //! What a daemon is told before it starts. Read from where and judged by whom is not asked here.
 
 use crate::daemon::pace::PaceLimits;
+use crate::daemon::room::RoomLimits;
 use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::tuning::Tuning;
@@ -57,6 +58,8 @@ pub struct DaemonLimits {
     pub log_cache_bytes: usize,
     /// Memory kept of the rows' file. 4 MiB.
     pub rows_cache_bytes: usize,
+    /// What room there is to be on the disk.
+    pub room: RoomLimits,
     /// How fast one neighbour may be.
     pub pace: PaceLimits,
     /// From a made connection to its first frame, the greeting. 5 s.
@@ -77,6 +80,7 @@ impl Default for DaemonLimits {
             log_queue_max: 64,
             log_cache_bytes: 2 << 20,
             rows_cache_bytes: 4 << 20,
+            room: RoomLimits::default(),
             pace: PaceLimits::default(),
             hello_timeout: Duration::from_secs(5),
             redial_first: Duration::from_millis(100),

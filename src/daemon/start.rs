@@ -13,6 +13,7 @@ use crate::daemon::pace::Paces;
 use crate::daemon::port::Port;
 use crate::daemon::registrar::Registrar;
 use crate::daemon::renewal::Renewal;
+use crate::daemon::room::Room;
 use crate::daemon::settings::{DaemonLimits, Settings, state_dir};
 use crate::daemon::uplink::{Pauses, Uplink};
 use crate::daemon::witness::{Found, Witness};
@@ -23,7 +24,7 @@ use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Listener, Occupancy};
 use crate::server::{Server, Start, StartError};
-use crate::store::{self, FolderMeta, LogStore, Recovered, RowStore, StoreLimits};
+use crate::store::{self, FolderMeta, LogStore, Recovered, Reserve, RowStore, StoreLimits};
 use crate::wire::Hello;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -50,7 +51,8 @@ pub struct Running {
 /// Opens the data folder (made anew when there is no state yet), starts the server and its links.
 /// To be called inside a runtime. Requests are answered once the server has its own log.
 pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
-    let (log, rows, recovered, is_new) = open(&settings)?;
+    let room = Room::of(state_dir(&settings.data_dir), settings.limits.room.clone());
+    let (log, rows, recovered, is_new) = open(&settings, room.reserve())?;
     let (witness, proven) = witness(&settings, &recovered, is_new)?;
     let mut clock = Clock::start();
     let server = recovered_server(&settings, recovered, proven, clock.now())?;
@@ -69,14 +71,14 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let occupancy = listener.as_ref().map(Listener::occupancy);
     let listening = listener.as_ref().map(Listener::local_address).transpose()?;
     let disk = Disk::start(log, rows, witness, log_queue_max)?;
-    let links = Links::default();
     let paces = Arc::new(Paces::new(&settings.limits.pace, settings.net.connections_max));
     let (post, inbox) = mpsc::channel(inbox_max);
     let parts = Parts {
         server,
         clock,
         disk,
-        links,
+        room,
+        links: Links::default(),
         paces: paces.clone(),
         keyring: keyring.clone(),
         registrar,
@@ -233,7 +235,10 @@ fn witness(
 }
 
 /// The stores of the data folder, and whether they were made now.
-fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), DaemonError> {
+fn open(
+    settings: &Settings,
+    reserve: &Arc<Reserve>,
+) -> Result<(LogStore, RowStore, Recovered, bool), DaemonError> {
     let dir = state_dir(&settings.data_dir);
     let mark = settings.data_dir.join(STATE_MADE);
     let is_new = !dir.exists();
@@ -255,7 +260,7 @@ fn open(settings: &Settings) -> Result<(LogStore, RowStore, Recovered, bool), Da
         rows_cache_bytes: settings.limits.rows_cache_bytes,
         ..StoreLimits::default()
     };
-    let (log, rows, recovered) = store::open(&dir, &limits)?;
+    let (log, rows, recovered) = store::open_with_reserve(&dir, &limits, reserve)?;
     Ok((log, rows, recovered, is_new))
 }
 

@@ -19,6 +19,7 @@ impl Engine {
     /// Everything that asks for a person, the most urgent first; nothing when all is well.
     pub(super) fn advice(&self, now: Timestamp) -> Vec<Advice> {
         let mut advice = Vec::new();
+        self.advise_disk(&mut advice);
         self.advise_way(&mut advice);
         if self.recovers() {
             let sentence = "this server recovers: it grants nothing new until it has";
@@ -33,6 +34,13 @@ impl Engine {
         }
         self.advise_start(&mut advice);
         advice
+    }
+
+    fn advise_disk(&self, advice: &mut Vec<Advice>) {
+        if let Some(short) = self.disk_short() {
+            let sentence = format!("the disk is full, so nothing new is taken: {short}");
+            advice.push(say(sentence, "lictree explain LT0513"));
+        }
     }
 
     /// A server that was shut out hears that from its parent's refusal, which the doctor asks for;

@@ -1,7 +1,7 @@
 //! Deciding wishes: at the holder those that come up, at a managing source that holds its own.
 
 use super::{Deed, Engine};
-use crate::model::account::Wish;
+use crate::model::account::{Wish, WishVerdict};
 use crate::model::command::BookWishes;
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::letter::{Address, Body, Letter};
@@ -13,13 +13,13 @@ impl Engine {
     /// Decides what one managing source asks, unless it belongs to another ledger: then nothing is
     /// said, and it will be asked again where it belongs.
     pub(super) fn book_wishes(&mut self, asked: &BookWishes) {
-        let BookWishes { product, origin, route, floor, wishes } = asked;
+        let BookWishes { product, origin, .. } = asked;
         let holds = self.state.phase(product) == Phase::Holding && !self.recovers();
         let lost = self.state.trust.trust.is_lost(origin);
-        if !holds || lost || self.is_elsewhere(product, route) {
+        if !holds || lost || self.is_elsewhere(product, &asked.route) {
             return;
         }
-        let verdicts = self.book(product, origin, route, *floor, wishes);
+        let verdicts = self.book(asked);
         if !verdicts.is_empty() {
             let body = Body::Verdicts { product: product.clone(), verdicts };
             self.send_below(origin, body);
@@ -32,26 +32,27 @@ impl Engine {
             // They wait until it is known what is used.
             return 0;
         }
-        let (name, floor) = (self.state.name().clone(), self.state.floor(product));
-        let verdicts = self.book(product, &name, &[], floor, wishes);
+        let verdicts = self.book(&BookWishes {
+            product: product.clone(),
+            origin: self.state.name().clone(),
+            route: Vec::new(),
+            floor: self.state.floor(product),
+            wishes: wishes.to_vec(),
+            no_room: false,
+        });
         self.settle(product, &verdicts)
     }
 
-    fn book(
-        &mut self,
-        product: &ProductName,
-        origin: &ServerName,
-        route: &[ServerName],
-        floor: u64,
-        wishes: &[Wish],
-    ) -> Vec<crate::model::account::WishVerdict> {
+    fn book(&mut self, asked: &BookWishes) -> Vec<WishVerdict> {
+        let BookWishes { product, origin, route, floor, wishes, no_room } = asked;
         let own = self.balance(product).own;
         let broken = self.tuning.breaks(Mutant::GrantInFullRange);
         let own = if broken { u64::MAX } else { own };
         // What is used stays so; nothing more is.
         let own = if self.awaits_confirmation(product) { 0 } else { own };
+        let own = (!no_room).then_some(own);
         let short = self.shortage(product);
-        let booked = self.state.ledger(product).book(own, origin, route, floor, wishes);
+        let booked = self.state.ledger(product).book(own, origin, route, *floor, wishes);
         self.state.touch_entries(product, origin, &booked.entries);
         if booked.head {
             self.state.touch(RowKey::Account(product.clone(), origin.clone()));

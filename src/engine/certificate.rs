@@ -115,7 +115,9 @@ impl Engine {
             return;
         }
         let prepared = match ask {
-            CertificateAsk::Join(ask) => self.prepare_join(ask, &reply, now),
+            CertificateAsk::Join(ask) => {
+                self.disk_takes_servers().and_then(|()| self.prepare_join(ask, &reply, now))
+            }
             CertificateAsk::Renew(ask) => self.prepare_renewal(ask, &reply),
         };
         match prepared {

@@ -133,6 +133,9 @@ impl Engine {
         if self.recovers() {
             return;
         }
+        if self.has_no_room_for_claim(&serial) {
+            return self.answer_claim(&serial, &by);
+        }
         self.claim_stands(by, serial);
     }
 
@@ -214,7 +217,7 @@ impl Engine {
 fn no_more_claims(serial: &Serial) -> Refusal {
     Refusal::new(
         "LT0205",
-        format!("license {serial} is refused: the primary keeps as many claims as it may"),
-        "raise claims_max in [limits] of the primary's configuration",
+        format!("license {serial} is refused: the primary takes no more claims for now"),
+        "look whether its disk is full (lictree status there); or raise claims_max in its [limits]",
     )
 }

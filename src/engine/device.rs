@@ -212,9 +212,10 @@ impl Engine {
                 continue;
             }
             self.close_wish(number);
+            self.note_room_above(product, verdict.verdict);
             match verdict.verdict {
                 Verdict::Granted => self.become_managed(number, product),
-                Verdict::RangeFull => refused += 1,
+                Verdict::RangeFull | Verdict::NoRoom => refused += 1,
                 Verdict::Released => {
                     self.state_less(product);
                     if self.state.devices.get(&number).is_some_and(|row| row.deleted) {
@@ -230,8 +231,11 @@ impl Engine {
     pub(super) fn note_refused(&mut self, product: &ProductName, refused: u64) {
         if refused > 0 {
             let nodes = counted(refused, "node");
-            let text =
-                format!("{nodes} cannot be managed: the range has no license of {product} left");
+            let why = match self.source_has_no_room(product) {
+                true => format!("the disk of the sharing source of {product} is full"),
+                false => format!("the range has no license of {product} left"),
+            };
+            let text = format!("{nodes} cannot be managed: {why}");
             self.note("device.refused", text);
         }
     }

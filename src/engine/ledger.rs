@@ -108,10 +108,11 @@ impl Ledger {
         route.iter().any(|server| self.below.get(server).is_some_and(|below| below.out))
     }
 
-    /// Decides the wishes of one managing source against this many own licenses.
+    /// Decides the wishes of one managing source against this many own licenses; without, nothing
+    /// more is granted, because there is no room to keep it.
     pub fn book(
         &mut self,
-        own: u64,
+        own: Option<u64>,
         origin: &ServerName,
         route: &[ServerName],
         floor: WishNumber,
@@ -253,7 +254,7 @@ impl Kept {
     }
 
     /// The verdict on a wish and whether anything changed; `None` for a late copy.
-    fn decide(&mut self, wish: &Wish, used: &mut u64, own: u64) -> Option<(Verdict, bool)> {
+    fn decide(&mut self, wish: &Wish, used: &mut u64, own: Option<u64>) -> Option<(Verdict, bool)> {
         let known = self.account.entries.get(&wish.device).copied();
         match known {
             Some(entry) if entry.number == wish.number => return Some((entry.verdict, false)),
@@ -265,8 +266,11 @@ impl Kept {
         let verdict = match wish.want {
             Want::Release => Verdict::Released,
             Want::Manage if uses => Verdict::Granted,
-            Want::Manage if room(own, *used) => Verdict::Granted,
-            Want::Manage => Verdict::RangeFull,
+            Want::Manage => match own {
+                None => Verdict::NoRoom,
+                Some(own) if room(own, *used) => Verdict::Granted,
+                Some(_) => Verdict::RangeFull,
+            },
         };
         self.enter(wish.device, Entry { number: wish.number, verdict }, used);
         Some((verdict, true))
@@ -346,7 +350,7 @@ mod tests {
     }
 
     fn book(ledger: &mut Ledger, own: u64, floor: u64, w: Wish) -> Vec<Verdict> {
-        let booked = ledger.book(own, &name("e"), &[name("e")], floor, &[w]);
+        let booked = ledger.book(Some(own), &name("e"), &[name("e")], floor, &[w]);
         booked.verdicts.iter().map(|v| v.verdict).collect()
     }
 

@@ -29,6 +29,7 @@ pub mod claim;
 mod confirming;
 pub mod device;
 pub mod digest;
+pub mod disk;
 pub mod distribution;
 pub mod enrolment;
 pub mod entropy;
@@ -150,6 +151,7 @@ pub struct Engine {
     reconciling: reconcile::Reconciling,
     /// The question after devices that move.
     moves: moving::Moves,
+    disk: disk::Disk,
 
     // Volatile: what is under way.
     /// Primary: the newest challenge of each relay, open once.
@@ -244,6 +246,7 @@ impl Engine {
             reports: report::Reports::default(),
             reconciling: reconcile::Reconciling::default(),
             moves: moving::Moves::default(),
+            disk: disk::Disk::default(),
             challenges: BTreeMap::new(),
             attaches_full: BTreeMap::new(),
             unattached: BTreeMap::new(),

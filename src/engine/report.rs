@@ -389,6 +389,10 @@ impl Engine {
         if !self.has_room_for_rows(&batch.stream, batch.rows.len()) {
             return;
         }
+        // At a relay rows of others are in memory only.
+        if self.state.is_primary() && self.has_no_room_for(&batch) {
+            return;
+        }
         if self.state.is_primary() {
             return self.propose(Command::Merge(batch));
         }

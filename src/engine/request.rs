@@ -43,6 +43,7 @@ impl Engine {
             ));
         }
         self.recovery_check(&request)?;
+        self.disk_check(&request)?;
         match request {
             Request::RegisterLicense(license) => {
                 self.ask_registration(id, license, now);

@@ -513,6 +513,7 @@ impl Engine {
                     route,
                     floor,
                     wishes,
+                    no_room: self.disk_short().is_some(),
                 };
                 self.propose(Command::BookWishes(asked));
             }

@@ -332,6 +332,7 @@ impl Engine {
             clock_ahead_ms: self.clock_ahead_ms,
             clock: self.clock_view(now),
             attach_refusal: self.attach_refusal.clone(),
+            disk_short: self.disk_short(),
             servers_online: count(true),
             servers_offline: count(false),
             products: self.holdings_of(self.state.name()),

@@ -2,6 +2,7 @@
 //!
 //! All of it is volatile: whoever asked and got no answer asks again.
 
+use super::disk::no_room_above;
 use super::{Deed, Engine};
 use crate::model::account::{Verdict, WishVerdict};
 use crate::model::count::LicenseCount;
@@ -103,7 +104,8 @@ impl Engine {
 
     /// Whether somebody waits for every wish that is refused here, and so is told of it.
     pub(super) fn are_waited_for(&self, verdicts: &[WishVerdict]) -> bool {
-        let refused = verdicts.iter().filter(|one| one.verdict == Verdict::RangeFull);
+        let refuses = [Verdict::RangeFull, Verdict::NoRoom];
+        let refused = verdicts.iter().filter(|one| refuses.contains(&one.verdict));
         let mut refused = refused.map(|one| one.device).peekable();
         if refused.peek().is_none() {
             return false;
@@ -249,14 +251,19 @@ impl Engine {
                 (true, _) => None,
                 (false, _) if row.is_none() => Some(super::request::no_node(&id)),
                 (false, true) => Some(unanswered(product, source.as_ref())),
-                (false, false) => Some(self.range_full(product, source.as_ref())),
+                (false, false) => Some(self.not_granted(product, source.as_ref())),
             };
             DeviceOutcome { id, state, refusal }
         });
         outcomes.collect()
     }
 
-    fn range_full(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
+    fn not_granted(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
+        if let (Some(product), Some(source)) = (product, source)
+            && self.source_has_no_room(product)
+        {
+            return no_room_above(product, source);
+        }
         let product = product.map_or("the product", ProductName::as_str);
         let source = source.map_or("?", ServerName::as_str);
         if let Some(refusal) = product.parse().ok().and_then(|p| self.confirmation_missing(&p)) {

@@ -34,6 +34,8 @@ pub enum Verdict {
     /// The range had no license left.
     RangeFull,
     Released,
+    /// The disk of the range's source had no room for one more use.
+    NoRoom,
 }
 
 /// The answer to the wish of that number.

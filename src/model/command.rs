@@ -196,4 +196,6 @@ pub struct BookWishes {
     pub route: Vec<ServerName>,
     pub floor: WishNumber,
     pub wishes: Vec<Wish>,
+    /// The disk here has no room for one more use.
+    pub no_room: bool,
 }

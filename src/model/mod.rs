@@ -20,6 +20,7 @@ pub mod account;
 pub mod audit;
 pub mod clock;
 pub mod device;
+pub mod disk;
 pub mod edge;
 pub mod enrolment;
 pub mod holding;

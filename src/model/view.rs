@@ -4,6 +4,7 @@ use super::clock::ClockStanding;
 use super::count::LicenseCount;
 use super::device::{DeviceId, DeviceState, StateChange};
 use super::discovery::MacAddress;
+use super::disk::DiskShort;
 use super::holding::{HoldingOption, Phase, Role};
 use super::license::Serial;
 use super::name::{ProductName, ServerName, TreeName};
@@ -241,6 +242,8 @@ pub struct StatusView {
     pub clock: ClockView,
     /// Why the primary does not take this relay's word on what it holds.
     pub attach_refusal: Option<Refusal>,
+    /// Too little room on the disk: nothing new is taken.
+    pub disk_short: Option<DiskShort>,
     pub servers_online: u64,
     pub servers_offline: u64,
     pub products: Vec<HoldingView>,

@@ -186,6 +186,8 @@ struct BookWishesForm {
     floor: WishNumber,
     #[prost(message, optional, tag = "5")]
     wishes: Option<ColumnsForm>,
+    #[prost(bool, tag = "6")]
+    no_room: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -553,6 +555,7 @@ impl BookWishesForm {
             route: route_text(&book.route),
             floor: book.floor,
             wishes: Some(wishes_form(&book.wishes)),
+            no_room: book.no_room,
         }
     }
 
@@ -564,6 +567,7 @@ impl BookWishesForm {
             route: route(what, &self.route, room)?,
             floor: self.floor,
             wishes: wishes(self.wishes, room)?,
+            no_room: self.no_room,
         })
     }
 }

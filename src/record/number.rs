@@ -41,6 +41,6 @@ numbered!(Role, "a role": Primary = 1, Relay = 2);
 numbered!(HoldingOption, "a holding option": None = 1, Distributed = 2, Registered = 3);
 numbered!(Phase, "a phase": Sharing = 1, Taking = 2, Holding = 3, Yielding = 4);
 numbered!(Want, "what is wished": Manage = 1, Release = 2);
-numbered!(Verdict, "a verdict": Granted = 1, RangeFull = 2, Released = 3);
+numbered!(Verdict, "a verdict": Granted = 1, RangeFull = 2, Released = 3, NoRoom = 4);
 numbered!(DeviceState, "the state of a device": Discovered = 1, Managed = 2, Ignored = 3);
 numbered!(Table, "a table of reports": Figures = 1, Nodes = 2);

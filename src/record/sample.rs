@@ -197,6 +197,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         route: servers(&["site-e", "relay-d"]),
         floor: 88,
         wishes: wishes(),
+        no_room: false,
     });
     let devices = [1, 2, 300].map(DeviceNumber).to_vec();
     let (cad, relay, by) = (named("cad"), named("relay-c"), named("relay-c"));
@@ -245,7 +246,30 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain(sample_recovery::twins())
     .chain([("invite-forced", sample_enrolment::forced())])
     .chain(sample_clock::commands())
+    .chain([("book-wishes-no-room", without_room())])
+    .chain([("settle-no-room", settle_without_room())])
     .collect()
+}
+
+/// The disk of the holder is full.
+fn without_room() -> Command {
+    Command::BookWishes(BookWishes {
+        product: named("cad"),
+        origin: named("site-e"),
+        route: servers(&["site-e", "relay-d"]),
+        floor: 88,
+        wishes: wishes(),
+        no_room: true,
+    })
+}
+
+fn settle_without_room() -> Command {
+    let verdicts = verdicts_without_room();
+    Command::Settle { product: named("cad"), verdicts, told: true }
+}
+
+pub fn verdicts_without_room() -> Vec<WishVerdict> {
+    vec![WishVerdict { device: DeviceNumber(17), number: 90, verdict: Verdict::NoRoom }]
 }
 
 fn goal() -> Goal {

@@ -1,6 +1,7 @@
 //! Everything that can ever happen to a server.
 
 use crate::model::clock::Reading;
+use crate::model::disk::DiskShort;
 use crate::model::enrolment::{Certified, Credentials, KeyPrint};
 use crate::model::letter::{Letter, LinkId};
 use crate::model::log::LogPosition;
@@ -59,6 +60,11 @@ pub enum Input {
     /// The rows stand at this position; the log up to there may be cut.
     Checkpointed {
         at: LogPosition,
+    },
+    /// The disk of the data folder has too little room for anything new, or has it again. Said
+    /// once after each start, and when it changes.
+    Disk {
+        short: Option<DiskShort>,
     },
     /// Nothing but time has passed; or: save the rows now (an orderly stop).
     Deadline,

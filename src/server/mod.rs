@@ -215,6 +215,7 @@ impl Server {
                 self.engine.set_credentials(credentials);
                 self.engine.set_authority_prints(authorities);
             }
+            Input::Disk { short } => self.engine.set_disk(short),
             Input::Deadline => self.engine.pass_time(now),
             Input::Clock(reading) => self.engine.read_clock(reading, now),
             Input::Stopping => self.engine.write_time(),

@@ -22,8 +22,11 @@ pub enum Fault {
     CrashInEffects,
     SlowDisk,
     Pause,
+    /// A disk is full for a while.
+    FullDisk,
 }
 
+/// What is drawn. A full disk is not among them: it goes wrong only where it is named.
 const KINDS: [Fault; 11] = [
     Fault::Loss,
     Fault::Duplication,
@@ -130,6 +133,7 @@ impl Faults {
                 }
             }
             Fault::Pause => world.pause(place, self.entropy.between(500, 8_000)),
+            Fault::FullDisk => world.fill_disk(place, self.entropy.between(1_000, 30_000)),
             _ => {}
         }
     }

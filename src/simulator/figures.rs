@@ -18,6 +18,8 @@ pub struct Figures {
     pub crashes: u64,
     pub cuts: u64,
     pub pauses: u64,
+    /// Disks that were full for a while.
+    pub disks_full: u64,
     /// Disks put back from an older copy.
     pub set_back: u64,
     /// Clocks of machines that were set.
@@ -66,6 +68,7 @@ impl Figures {
             crashes: self.crashes + other.crashes,
             cuts: self.cuts + other.cuts,
             pauses: self.pauses + other.pauses,
+            disks_full: self.disks_full + other.disks_full,
             set_back: self.set_back + other.set_back,
             clocks_set: self.clocks_set + other.clocks_set,
             checks: self.checks + other.checks,
@@ -117,11 +120,12 @@ impl fmt::Display for Figures {
         )?;
         write!(
             f,
-            "{} crashes, {} cuts, {} pauses, {} disks put back, {} clocks set; {} full ledgers and \
+            "{} crashes, {} cuts, {} pauses, {} full disks, {} put back, {} clocks set; {} full ledgers and \
              {} packs seen, worst shortage {}, {} probes at the end",
             self.crashes,
             self.cuts,
             self.pauses,
+            self.disks_full,
             self.set_back,
             self.clocks_set,
             self.full,

@@ -28,7 +28,7 @@ pub enum Mishap {
 }
 
 /// Every name there is, in the order in which people are told them.
-const NAMES: [(&str, Mishap); 20] = [
+const NAMES: [(&str, Mishap); 21] = [
     ("loss", Mishap::Fault(Fault::Loss)),
     ("duplication", Mishap::Fault(Fault::Duplication)),
     ("disorder", Mishap::Fault(Fault::Disorder)),
@@ -40,6 +40,7 @@ const NAMES: [(&str, Mishap); 20] = [
     ("crash-at-work", Mishap::Fault(Fault::CrashInEffects)),
     ("slow-disk", Mishap::Fault(Fault::SlowDisk)),
     ("pause", Mishap::Fault(Fault::Pause)),
+    ("full-disk", Mishap::Fault(Fault::FullDisk)),
     ("set-back", Mishap::SetBack),
     ("set-back-primary", Mishap::SetBackPrimary),
     ("join", Mishap::Join),

@@ -38,6 +38,7 @@ pub mod carrying;
 pub mod clocks;
 pub mod estate;
 pub mod faults;
+mod full;
 pub mod joiners;
 pub mod listing;
 pub mod mishaps;

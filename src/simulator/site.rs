@@ -31,6 +31,7 @@ pub struct Site {
     pub inbox: Vec<Input>,
     pub work_is_due: bool,
     pub paused: bool,
+    pub disk_full: bool,
     pub deadline_at: Option<Moment>,
     /// How far its clock is ahead of the world's.
     pub ahead_ms: u64,
@@ -60,6 +61,7 @@ impl Site {
             inbox: Vec::new(),
             work_is_due: false,
             paused: false,
+            disk_full: false,
             deadline_at: None,
             ahead_ms,
             wall: None,

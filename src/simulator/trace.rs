@@ -98,6 +98,7 @@ pub fn input_word(input: &Input) -> &'static str {
         Input::Credentials { .. } => "credentials",
         Input::Persisted { .. } => "persisted",
         Input::Checkpointed { .. } => "checkpointed",
+        Input::Disk { .. } => "disk",
         Input::Deadline => "deadline",
         Input::CheckpointNow => "checkpoint now",
         Input::Clock(_) => "clock",

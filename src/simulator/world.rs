@@ -56,6 +56,7 @@ pub(super) enum Event {
     Mended { child: usize, cut: u64 },
     Restart { place: usize },
     Resume { place: usize },
+    DiskFreed { place: usize },
     Renew { place: usize, start: u64, at: Moment },
 }
 
@@ -165,6 +166,7 @@ impl World {
             }
             Event::Restart { place } if self.sites[place].server.is_none() => self.restart(place),
             Event::Resume { place } => self.resume(place),
+            Event::DiskFreed { place } => self.free_disk(place),
             Event::Renew { place, start, at } => self.renew(place, start, at),
             // Meant for a start that is over, or for a cut that was followed by another.
             _ => {}
@@ -383,6 +385,7 @@ impl World {
         for place in 0..self.sites.len() {
             self.network.mend(place);
             self.resume(place);
+            self.free_disk(place);
             if self.is_born(place) && self.sites[place].server.is_none() {
                 self.restart(place);
             }
@@ -410,6 +413,7 @@ impl World {
             let at = self.now.after_us(self.entropy.between(1_000, 50_000));
             self.queue.push(at, Event::Dial { child: place, start });
         }
+        self.show_disk(place);
         self.show_keyring(place);
         self.call_to_work(place);
     }

@@ -5,6 +5,7 @@
 
 use crate::store::error::StoreError;
 use crate::store::folder::{FORMAT, FolderMeta, LOWEST_READER};
+use crate::store::reserve::is_full;
 use crate::store::value::{place, seal, unseal};
 use crate::store::witness::Witness;
 use redb::{
@@ -243,6 +244,9 @@ pub(crate) fn opened(name: &str, trouble: Trouble) -> StoreError {
             StoreError::AlreadyServed { file: name.to_string() }
         }
         Trouble::Redb(redb::Error::DatabaseClosed) => StoreError::Closed { file: name.to_string() },
+        Trouble::Redb(redb::Error::Io(error)) if is_full(&error) => {
+            StoreError::Full { file: name.to_string(), found: error.to_string() }
+        }
         Trouble::Redb(redb::Error::Io(error)) if !DAMAGE.contains(&error.kind()) => {
             StoreError::io(name, "reading", error)
         }
@@ -256,6 +260,9 @@ fn written(name: &str, trouble: Trouble) -> StoreError {
         Trouble::Refused(refusal) => refusal,
         Trouble::Redb(redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) => {
             StoreError::AlreadyServed { file: name.to_string() }
+        }
+        Trouble::Redb(redb::Error::Io(error)) if is_full(&error) => {
+            StoreError::Full { file: name.to_string(), found: error.to_string() }
         }
         Trouble::Redb(error) => {
             StoreError::Write { file: name.to_string(), found: error.to_string() }

@@ -66,6 +66,12 @@ pub enum StoreError {
          then start again"
     )]
     Write { file: String, found: String },
+    /// The first write that found no room, in the reserve either.
+    #[error(
+        "the disk is full: writing {file} failed: {found}; the server must stop: make room on the \
+         disk, then start again: everything that was answered is kept"
+    )]
+    Full { file: String, found: String },
     /// Only of a picture that is kept longer than its store.
     #[error("{file} was closed while it was read: the server stops")]
     Closed { file: String },

@@ -15,6 +15,7 @@ use crate::model::name::{ServerName, TreeName};
 use crate::store::backend::{LossyBackend, LossyDisk};
 use crate::store::error::StoreError;
 use crate::store::log::LogStore;
+use crate::store::reserve::{Reserve, Reserved};
 use crate::store::rows::RowStore;
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -22,6 +23,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The format this program writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -150,6 +152,14 @@ impl FolderFiles<FileBackend> {
             rows_witness: file_at(&dir.join(ROWS_WITNESS), &witness_options())?,
         })
     }
+
+    /// Each with the same reserve beside it.
+    fn with(self, reserve: &Arc<Reserve>) -> FolderFiles<Reserved> {
+        let Self { place, log, log_witness, rows, rows_witness } = self;
+        let [log, log_witness, rows, rows_witness] =
+            [log, log_witness, rows, rows_witness].map(|file| Reserved::new(file, reserve));
+        FolderFiles { place, log, log_witness, rows, rows_witness }
+    }
 }
 
 /// A witness that is missing is made anew: it then knows nothing.
@@ -211,7 +221,17 @@ pub fn open(
     dir: &Path,
     limits: &StoreLimits,
 ) -> Result<(LogStore, RowStore, Recovered), StoreError> {
-    open_on(FolderFiles::at(dir, OpenOptions::new().read(true).write(true))?, limits)
+    open_with_reserve(dir, limits, &Arc::new(Reserve::none(dir)))
+}
+
+/// [`open`], and when the disk is full the reserve is given up for what is written.
+pub fn open_with_reserve(
+    dir: &Path,
+    limits: &StoreLimits,
+    reserve: &Arc<Reserve>,
+) -> Result<(LogStore, RowStore, Recovered), StoreError> {
+    let files = FolderFiles::at(dir, OpenOptions::new().read(true).write(true))?;
+    open_on(files.with(reserve), limits)
 }
 
 /// [`create`] on given, empty files.

@@ -15,7 +15,8 @@
 //! - Every value carries a checksum over its table, its key and itself; the log is without gaps;
 //!   the rows carry their number and the sum of their checksums.
 //! - After a failed write or sync a store refuses everything: the process must end, because what
-//!   the disk then holds is known only to a fresh start. No sync is ever tried twice.
+//!   the disk then holds is known only to a fresh start. No sync is ever tried twice. A write that
+//!   found no room is, once, when the reserve is gone (`reserve`): before redb hears of it.
 //!
 //! Rows are opaque bytes here; `record` gives them meaning. Both stores block; each belongs to
 //! one thread. [`LossyDisk`] stands in for the disk in tests and loses what was not synced.
@@ -28,6 +29,7 @@ mod error;
 mod folder;
 mod log;
 mod picture;
+mod reserve;
 mod rows;
 mod value;
 mod witness;
@@ -39,7 +41,9 @@ pub use backend::{LossyBackend, LossyDisk, Past, Survivors};
 pub use error::StoreError;
 pub use folder::{
     FolderFiles, FolderMeta, Recovered, StoreLimits, create, create_on, open, open_on,
+    open_with_reserve,
 };
 pub use log::LogStore;
 pub use picture::RowsPicture;
+pub use reserve::{Reserve, is_full};
 pub use rows::RowStore;

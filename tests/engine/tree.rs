@@ -178,7 +178,7 @@ impl Tree {
         }
     }
 
-    fn post(&mut self, to: &ServerName, input: Input) {
+    pub(crate) fn post(&mut self, to: &ServerName, input: Input) {
         self.waiting.entry(to.clone()).or_default().push(input);
     }
 
@@ -422,6 +422,7 @@ impl Tree {
             words => {
                 let said = self.run_enrolment(words).or_else(|| self.run_nodes(words));
                 let said = said.or_else(|| self.run_twins(words)).or_else(|| self.run_lost(words));
+                let said = said.or_else(|| self.run_full(words));
                 said.unwrap_or_else(|| panic!("no such command: {command}"))
             }
         }

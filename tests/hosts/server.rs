@@ -34,7 +34,7 @@ pub struct Server {
     pub folder: PathBuf,
     /// What its process finds in the environment, besides what all do.
     pub environment: Vec<(&'static str, String)>,
-    child: Option<Child>,
+    pub child: Option<Child>,
 }
 
 impl Server {

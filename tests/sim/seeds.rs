@@ -2,6 +2,7 @@
 
 use lictree::simulator::figures::Figures;
 use lictree::simulator::outcome::Outcome;
+use lictree::simulator::plan::Plan;
 use lictree::simulator::run::{Settings, run};
 use lictree::simulator::set_backs::Whose;
 use serde_json::json;
@@ -91,6 +92,7 @@ fn write_out(kind: &str, took: Duration, did: &Did) {
         "cuts": figures.cuts,
         "crashes": figures.crashes,
         "pauses": figures.pauses,
+        "disks_full": figures.disks_full,
         "set_back": figures.set_back,
         "clocks_set": figures.clocks_set,
         "joins": figures.joins,
@@ -157,6 +159,23 @@ fn with_disks_put_back(kind: &str, set_backs: Whose) {
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
     assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
     assert!(figures.set_back > count, "too little happened: {figures}");
+}
+
+/// Disks are full for a while, whatever else goes wrong.
+#[test]
+fn seeds_with_full_disks() {
+    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
+    let mishaps = "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
+                   slow-disk,pause,full-disk,set-back,join,remove,clock,force,expire";
+    let plan = Plan { mishaps: Some(mishaps.parse().unwrap()), ..Plan::default() };
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &Settings { plan, ..settings() });
+    write_out("full disks", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
+    println!("{figures}");
+    failed.iter().for_each(|outcome| println!("\n{outcome}"));
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    assert!(figures.disks_full > count && figures.grants > count, "too little: {figures}");
 }
 
 #[test]

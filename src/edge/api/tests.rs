@@ -231,6 +231,7 @@ fn status(primary: &str) -> StatusView {
         clock_ahead_ms: None,
         clock: Default::default(),
         attach_refusal: None,
+        disk_short: None,
         servers_online: 1,
         servers_offline: 0,
         products: Vec::new(),

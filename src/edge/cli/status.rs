@@ -87,6 +87,7 @@ mod tests {
             clock_ahead_ms: None,
             clock: ClockView::default(),
             attach_refusal: None,
+            disk_short: None,
             servers_online: 1,
             servers_offline: 0,
             products: Vec::new(),

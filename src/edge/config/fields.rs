@@ -3,6 +3,7 @@
 //! The upper bounds keep a slip of the finger from taking all memory; they are no advice.
 
 use crate::daemon::pace::PaceLimits;
+use crate::daemon::room::RoomLimits;
 use crate::daemon::settings::DaemonLimits;
 use crate::edge::api::ApiLimits;
 use crate::edge::config::Limits;
@@ -37,6 +38,9 @@ pub(super) fn limits(whole: &mut Section<'_>) -> Limits {
     net_limits(&mut network, &mut limits.net);
     network.finish();
     limits.wire.frame_len_max = limits.net.frame_bytes_max as usize;
+    let mut disk = section.section("disk");
+    room_limits(&mut disk, &mut limits.daemon.room);
+    disk.finish();
     let mut pace = section.section("pace");
     pace_limits(&mut pace, &mut limits.daemon.pace);
     pace.finish();
@@ -85,6 +89,7 @@ fn daemon_times(times: &mut Section<'_>, daemon: &mut DaemonLimits) {
     times.time("redial_first_ms", &mut daemon.redial_first, 1..=HOUR_S * 1_000);
     times.time("redial_longest_ms", &mut daemon.redial_longest, 1..=HOUR_S * 1_000);
     times.time("renewal_retry_ms", &mut daemon.renewal_retry, 10..=24 * HOUR_S * 1_000);
+    times.time("disk_look_interval_ms", &mut daemon.room.look_interval, 10..=60_000);
     times.time("stop_grace_ms", &mut daemon.stop_grace, 0..=HOUR_S * 1_000);
 }
 
@@ -147,6 +152,11 @@ fn daemon_limits(limits: &mut Section<'_>, daemon: &mut DaemonLimits) {
     limits.number("log_queue_max", &mut daemon.log_queue_max, 1..=4_096);
     limits.number("log_cache_bytes", &mut daemon.log_cache_bytes, 0..=4 * GIB);
     limits.number("rows_cache_bytes", &mut daemon.rows_cache_bytes, 0..=64 * GIB);
+}
+
+fn room_limits(disk: &mut Section<'_>, room: &mut RoomLimits) {
+    disk.number("reserve_bytes", &mut room.reserve_bytes, 0..=GIB);
+    disk.number("free_bytes_min", &mut room.free_bytes_min, 0..=64 * GIB);
 }
 
 fn net_limits(network: &mut Section<'_>, net: &mut NetLimits) {

@@ -32,7 +32,7 @@ fn judge_space(bytes: u64) -> Finding {
         mib @ 0..10_240 => format!("{mib} MiB are free for the data folder"),
         mib => format!("{} GiB are free for the data folder", mib / 1_024),
     };
-    let remedy = "make room: a server stops when it cannot write";
+    let remedy = "make room: on a full disk a server takes nothing new (`lictree explain LT0513`)";
     match bytes {
         0..SPACE_BAD => Finding::bad(about, text, remedy),
         SPACE_BAD..SPACE_FEW => Finding::warning(about, text, remedy),

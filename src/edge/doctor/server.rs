@@ -79,6 +79,10 @@ pub(super) fn look(running: &Running, configuration: Option<&Configuration>) -> 
         let text = format!("{name} answers; {} ({})", refusal.message, refusal.code);
         return Finding::bad(about, text, refusal.hint.clone());
     }
+    if let Some(short) = &status.disk_short {
+        let text = format!("{name} answers; its disk is full: {short}");
+        return Finding::bad(about, text, "make room; `lictree explain LT0513` says what goes on");
+    }
     match parent {
         _ if !connected => {
             let text = format!("{name} answers; it is not connected to the primary");

@@ -84,11 +84,11 @@ fn attaching() -> impl Strategy<Value = Command> {
 }
 
 fn using() -> impl Strategy<Value = Command> {
-    let book = (product(), server(), route(), number(), wishes());
+    let book = (product(), server(), route(), number(), wishes(), any::<bool>());
     let settle = (product(), verdicts(), any::<bool>());
     prop_oneof![
-        book.prop_map(|(product, origin, route, floor, wishes)| {
-            Command::BookWishes(BookWishes { product, origin, route, floor, wishes })
+        book.prop_map(|(product, origin, route, floor, wishes, no_room)| {
+            Command::BookWishes(BookWishes { product, origin, route, floor, wishes, no_room })
         }),
         settle.prop_map(|(product, verdicts, told)| Command::Settle { product, verdicts, told }),
     ]

@@ -95,7 +95,12 @@ pub fn want() -> impl Strategy<Value = Want> {
 }
 
 pub fn verdict() -> impl Strategy<Value = Verdict> {
-    prop_oneof![Just(Verdict::Granted), Just(Verdict::RangeFull), Just(Verdict::Released)]
+    prop_oneof![
+        Just(Verdict::Granted),
+        Just(Verdict::RangeFull),
+        Just(Verdict::Released),
+        Just(Verdict::NoRoom)
+    ]
 }
 
 pub fn wishes() -> impl Strategy<Value = Vec<Wish>> {

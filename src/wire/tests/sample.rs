@@ -12,7 +12,7 @@ use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
 use crate::record::sample::{
     attach, edge_report, level, move_answer, move_answer_missing, move_ask, move_ask_told, named,
-    pack_part, reconcile, report, servers, stream, verdicts, wishes,
+    pack_part, reconcile, report, servers, stream, verdicts, verdicts_without_room, wishes,
 };
 use crate::record::{sample_enrolment, sample_recovery};
 use crate::wire::{Frame, Hello, encode_letter};
@@ -34,6 +34,7 @@ pub fn frames() -> Vec<(&'static str, Frame)> {
     let letters = attaching().into_iter().chain(using()).chain(reporting());
     let letters = letters.chain(claiming()).chain(trusting()).chain(moving()).chain(recovering());
     let letters = letters.chain(replacing()).chain(timing());
+    let letters = letters.chain([("verdicts-no-room", without_room())]);
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -62,6 +63,12 @@ fn up(to: Address, body: Body) -> Letter {
 
 fn down(to: Address, body: Body) -> Letter {
     Letter { to, route: Vec::new(), body }
+}
+
+/// The disk of the holder is full.
+fn without_room() -> Letter {
+    let verdicts = verdicts_without_room();
+    down(Address::Below(named("site-e")), Body::Verdicts { product: named("cad"), verdicts })
 }
 
 fn attaching() -> Vec<(&'static str, Letter)> {

@@ -262,7 +262,7 @@ impl Report<'_> {
 }
 
 /// Name, number and meaning of what is counted.
-fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 20] {
+fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 21] {
     [
         ("asks", all.asks, "devices that somebody asked to manage, and was answered"),
         ("grants", all.grants, "of them managed then"),
@@ -277,6 +277,7 @@ fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 20] {
         ("crashes", all.crashes, "of servers, with what they had not synced"),
         ("cuts", all.cuts, "of lines between a server and its parent"),
         ("pauses", all.pauses, "of servers that stood still"),
+        ("disks full", all.disks_full, "for a while"),
         ("set back", all.set_back, "disks put back from an older copy"),
         ("clocks set", all.clocks_set, "back and forward, on machines of servers"),
         ("joins", all.joins, "of servers, new ones and those that were there before"),
@@ -304,6 +305,7 @@ fn figures_json(figures: &Figures) -> Value {
         "crashes": figures.crashes,
         "cuts": figures.cuts,
         "pauses": figures.pauses,
+        "disks_full": figures.disks_full,
         "set_back": figures.set_back,
         "clocks_set": figures.clocks_set,
         "joins": figures.joins,

@@ -1,0 +1,53 @@
+//! A drill for each row of safety 1.8, on real processes: the binary that is shipped, its files on
+//! a real disk, and the commands that the pages of `docs/operating/` tell an operator. Every drill
+//! ends with `lictree audit`, and with what was answered compared to what is there.
+//!
+//! | row of 1.8 | drill |
+//! |---|---|
+//! | kill -9, at any moment | `killed` |
+//! | a sync fails, a write fails | `failing`, with a shim below the binary (`shim.c`) |
+//! | the disk is full | `full`, on a small disk of its own: needs root |
+//! | bit rot | `rot` |
+//! | a relay on an older copy | `older` |
+//! | all of the primary on an older copy | `older` |
+//! | two of one server | `twin` |
+//! | a disk or a site that is lost (1.9) | `lost` |
+//!
+//! No drill for a leader of the primary that dies, or for a member's disk that is lost: a server
+//! has one member today. A copy of a whole machine with its witness, put back while it is cut off
+//! (1.13), has none either.
+//!
+//! `place`: where servers run. `server`: one of them. `tree`: several, and what is looked at.
+
+#[path = "patience/mod.rs"]
+mod patience;
+
+#[path = "drills/place.rs"]
+mod lan;
+
+#[path = "hosts/server.rs"]
+mod server;
+
+#[path = "drills/tree.rs"]
+mod tree;
+
+#[path = "drills/killed.rs"]
+mod killed;
+
+#[path = "drills/failing.rs"]
+mod failing;
+
+#[path = "drills/full.rs"]
+mod full;
+
+#[path = "drills/rot.rs"]
+mod rot;
+
+#[path = "drills/older.rs"]
+mod older;
+
+#[path = "drills/twin.rs"]
+mod twin;
+
+#[path = "drills/lost.rs"]
+mod lost;
