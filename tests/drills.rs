@@ -25,6 +25,7 @@ mod patience;
 #[path = "drills/place.rs"]
 mod lan;
 
+#[allow(dead_code, reason = "`hosts` and `chaos` use more of it")]
 #[path = "hosts/server.rs"]
 mod server;
 

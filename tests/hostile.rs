@@ -25,6 +25,9 @@ mod disks;
 #[path = "engine/enrolment.rs"]
 mod enrolment;
 
+#[path = "engine/full.rs"]
+mod full;
+
 #[path = "engine/nodes.rs"]
 mod nodes;
 

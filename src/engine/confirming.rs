@@ -1,12 +1,14 @@
 //! Licenses whose vendor wants a holder to be confirmed: one that has left its tree, or a copy of
 //! one that never comes, makes no new uses after so many days (`confirm-within-days`, safety 1.8).
 //!
-//! A relay is confirmed by being attached, and attaches once a day for that. Days are those of
+//! A relay is confirmed by being attached, and attaches for that once a day, or in a quarter of
+//! the time. Days are those of
 //! license time. What is used stays used; the primary itself needs nobody.
 
 use super::Engine;
 use crate::model::edge::Level;
-use crate::model::name::ProductName;
+use crate::model::holding::Phase;
+use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::row::EdgeRow;
 use crate::model::time::Timestamp;
@@ -47,20 +49,38 @@ impl Engine {
 
     /// Whether new uses of a product have to wait until this server is attached.
     pub(super) fn awaits_confirmation(&self, product: &ProductName) -> bool {
-        let since = self.confirming_time().since(self.state.server.attached_at);
-        self.bound(product).is_some_and(|days| since > DAY * days)
+        let attached_at = self.state.server.attached_at;
+        let since = self.confirming_time().since(attached_at);
+        // Rows of an older version do not say when it was: it counts from the next time that is
+        // written down.
+        attached_at > Timestamp(0) && self.bound(product).is_some_and(|days| since > DAY * days)
     }
 
     /// Whether it is time to be confirmed.
     pub(super) fn confirms_again(&self, now: Timestamp) -> bool {
-        let bound = || self.state.products().iter().any(|product| self.bound(product).is_some());
         let since = self.license_time(now).since(self.state.server.attached_at);
-        self.reaches_primary() && since > DAY && bound()
+        let due = |product: &ProductName| {
+            self.bound(product).is_some_and(|days| since > DAY.min(DAY * days / 4))
+        };
+        self.reaches_primary() && self.state.products().iter().any(due)
+    }
+
+    /// Primary: the bound of a product may be another one now; the relays hear of it.
+    pub(super) fn tell_bound(&mut self, product: &ProductName) {
+        let edges = self.state.edges.keys().filter(|(of, _)| of == product);
+        let relays: Vec<ServerName> = edges.map(|(_, relay)| relay.clone()).collect();
+        relays.iter().for_each(|relay| self.owe_level(relay, product));
+    }
+
+    /// Whether license time has to be written down as often as for licenses that end.
+    pub(super) fn has_bounds(&self) -> bool {
+        self.state.products().iter().any(|product| self.bound(product).is_some())
     }
 
     /// Why nothing more of a product is used here, if that is the reason.
     pub(super) fn confirmation_missing(&self, product: &ProductName) -> Option<Refusal> {
-        let days = self.bound(product).filter(|_| self.awaits_confirmation(product))?;
+        let holds = self.state.phase(product) == Phase::Holding;
+        let days = self.bound(product).filter(|_| holds && self.awaits_confirmation(product))?;
         let name = self.state.name();
         Some(Refusal::new(
             "LT0335",
@@ -68,7 +88,7 @@ impl Engine {
                 "{name} was not attached to the primary for more than {days} days, and {product} \
                  has to be confirmed within them"
             ),
-            "bring the way to the primary up, then ask again; what is wrong with it says: lictree doctor",
+            "bring the way to the primary up, then ask again; what is wrong says: lictree doctor",
         ))
     }
 }

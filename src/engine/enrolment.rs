@@ -414,6 +414,9 @@ impl Engine {
         if let Some(text) = self.left_in_words(invite) {
             self.note("server.moved-by-force", text);
         }
+        if self.state.met.get(name).is_some_and(|met| met.parent != *parent) {
+            self.forget_place(name);
+        }
         self.deny(name, enrolment - 1, at);
         let known = self.state.met.get(name);
         let number = Enrolment {

@@ -166,6 +166,10 @@ impl Ledger {
         };
         // A copy of a statement that is known brings nothing back that was released since.
         let anew = account.stated > kept.account.stated;
+        if anew && !account.route.is_empty() {
+            // It may have moved since.
+            kept.account.route.clone_from(&account.route);
+        }
         let mut void = kept.state_anew(&account, &mut self.used);
         for (device, entry) in &account.entries {
             let newer = match kept.account.entries.get(device) {

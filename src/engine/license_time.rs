@@ -32,7 +32,8 @@ use std::time::Duration;
 const BEHIND_MAX: Duration = Duration::from_secs(300);
 /// A clock that is ahead of what has passed by more was set forward.
 const AHEAD_MAX: Duration = Duration::from_secs(3_600);
-/// A parent whose license time is further ahead of all that is known here is not believed.
+/// A word of a parent whose license time is further ahead of all that is known here is not
+/// believed. One that lies gets there in several words: it can end licenses of its subtree early.
 const PARENT_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// License time was never before this: 2025-01-01, when this software was not there yet.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
@@ -45,6 +46,8 @@ pub(super) struct LicenseTime {
     last: Option<Last>,
     /// The time of day was right once in this start.
     agreed: bool,
+    /// It was set forward, and not right since.
+    distrusted: bool,
     /// What this start wrote down last, or is about to.
     written: Option<SeenTime>,
 }
@@ -90,10 +93,12 @@ impl Engine {
     pub fn read_clock(&mut self, reading: Reading, now: Timestamp) {
         let counted = self.license_time.last.map_or(EARLIEST, |last| last.counted(reading.up));
         let counted = counted.max(self.written_time());
-        let believed =
-            !self.license_time.agreed && self.clock_standing() != ClockStanding::SetForward;
+        // Also when it is set back in between, or behind at the next start.
+        self.license_time.distrusted |= self.clock_standing() == ClockStanding::SetForward;
+        let believed = !self.license_time.agreed && !self.license_time.distrusted;
         let (license, standing) = judge(counted, reading.wall, believed);
         self.license_time.agreed |= standing == ClockStanding::Right;
+        self.license_time.distrusted &= standing != ClockStanding::Right;
         let moved = match self.license_time.last {
             Some(last) if last.counted(reading.up) == license => last.moved,
             _ => (license, reading.up),
@@ -144,7 +149,8 @@ impl Engine {
         let counts = |row: &LicenseRow| !row.expired && row.license.not_after.is_some();
         let is_due = since >= interval
             && (since >= interval.saturating_mul(UNDATED)
-                || self.state.licenses.values().any(counts));
+                || self.state.licenses.values().any(counts)
+                || self.has_bounds());
         if is_due || last.standing != written.standing {
             self.write_time();
         }
@@ -162,6 +168,9 @@ impl Engine {
         let before = self.state.server.seen_time;
         let license = before.license.max(seen.license);
         self.state.server.seen_time = SeenTime { license, ..seen };
+        if self.state.server.attached_at == Timestamp(0) {
+            self.state.server.attached_at = license;
+        }
         self.state.touch(RowKey::Server);
         if seen.standing == before.standing {
             return;

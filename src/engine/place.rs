@@ -7,7 +7,7 @@
 
 use super::Engine;
 use crate::model::enrolment::Invite;
-use crate::model::holding::HoldingOption;
+use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 
@@ -33,18 +33,25 @@ impl Engine {
                 "choose a parent that is not below it: lictree server list",
             ));
         }
-        let Some(left) = self.left_behind(name, &met.parent, parent).into_iter().next() else {
-            return Ok(());
-        };
         if invite.forced {
             return Ok(());
         }
+        if let Some((product, server)) = self.on_its_way(name) {
+            return Err(Refusal::new(
+                "LT0446",
+                format!("{name} cannot move now: {product} of {server} are on their way"),
+                format!("wait until {server} has them, or has given them back: lictree range list"),
+            ));
+        }
+        let Some(left) = self.left_behind(name, &met.parent, parent).into_iter().next() else {
+            return Ok(());
+        };
         let Left { product, uses, from, to } = left;
         Err(Refusal::new(
             "LT0445",
             format!(
-                "{name} and the servers that share through it use {uses} of {product}, which {from} \
-                 holds; below {parent} they would be of the range of {to}"
+                "{name} and the servers that share through it use {uses} of {product}, which \
+                 {from} holds; below {parent} they would be of the range of {to}"
             ),
             format!(
                 "let them go with it: lictree license distribute {product} {uses} --to {name}; \
@@ -79,9 +86,23 @@ impl Engine {
                 moving.map(|one| self.figures_of(one, &product).managed.0).sum()
             };
             let uses = if from == to { 0 } else { uses() };
-            (uses > 0).then(|| Left { product, uses, from, to })
+            (uses > 0).then_some(Left { product, uses, from, to })
         });
         left.collect()
+    }
+
+    /// A product whose counts or uses are between a server that is to move, or one below it, and
+    /// whoever holds above: they would look for each other at two places.
+    fn on_its_way(&self, name: &ServerName) -> Option<(ProductName, ServerName)> {
+        let moves = |relay: &ServerName| relay == name || self.is_below(relay, name);
+        let edges = self.state.edges.iter().filter(|((_, relay), _)| moves(relay));
+        let mut between = edges.filter(|((product, relay), edge)| {
+            let said = self.figures_of(relay, product);
+            let holds = edge.level.option != HoldingOption::None;
+            let stands = if holds { Phase::Holding } else { Phase::Sharing };
+            !Engine::edge_is_settled(edge) || said.phase != stands
+        });
+        between.next().map(|(key, _)| key.clone())
     }
 
     /// Who decides about a product for those at this server, itself included.

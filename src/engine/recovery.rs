@@ -172,7 +172,8 @@ impl Engine {
         server.figures_version += 1;
         server.nodes_version += 1;
         self.state.touch(RowKey::Server);
-        self.attach_refusal = None;
+        // Of one that runs twice it stands until the primary takes it.
+        self.attach_refusal = self.attach_refusal.take().filter(|_| keeps_rows);
         // Its claims are heard once those above know which data set speaks.
         self.presence_due = Timestamp(0);
         self.forget_recovering();

@@ -161,6 +161,9 @@ impl Engine {
         );
         self.note("license.registered", text);
         self.sources_changed = true;
+        if license.confirm_within_days.is_some() {
+            self.tell_bound(&license.product);
+        }
         Ok(())
     }
 
@@ -171,11 +174,15 @@ impl Engine {
         };
         row.expired = true;
         self.expiring.remove(serial);
+        let bounded = row.license.confirm_within_days.is_some();
         let (product, count) = (row.license.product.clone(), row.license.count);
         self.state.touch(RowKey::License(serial.clone()));
         self.state.count_registered(&product);
         let text = format!("license {} for {count} {product} has expired", serial.as_str());
         self.note("license.expired", text);
+        if bounded {
+            self.tell_bound(&product);
+        }
     }
 
     /// Licenses that still count although they are over when license time is `now`.

@@ -31,8 +31,8 @@ impl Engine {
         all.filter(|product| self.state.phase(product) != Phase::Sharing).collect()
     }
 
-    /// What a child is told. One that recovers states what it uses to all that hold above, so it has
-    /// to know whether these are all: the primary knows, and each that heard it from its parent.
+    /// What a child is told. One that recovers states what it uses to all that hold above, so it
+    /// has to know whether these are all: the primary knows, and whoever heard it from its parent.
     pub(super) fn sources_word(&self) -> Body {
         match self.state.is_primary() || self.sources_are_whole {
             true => Body::Sources(self.sources()),

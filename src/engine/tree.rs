@@ -343,6 +343,19 @@ impl Engine {
         self.propose(Command::MeetServer { name, parent, incarnation: *incarnation });
     }
 
+    /// A server is to come to another place, with all below it: what was heard of them at the old
+    /// one says nothing any more.
+    pub(super) fn forget_place(&mut self, name: &ServerName) {
+        let ways = &mut self.links.ways;
+        self.heard.retain(|server, heard| {
+            let stays = !heard.route.contains(name);
+            if !stays {
+                ways.remove(server);
+            }
+            stays
+        });
+    }
+
     /// Whether a server below is there: strictly after two silent intervals it is offline.
     pub fn is_online(&self, name: &ServerName, now: Timestamp) -> bool {
         self.heard.get(name).is_some_and(|heard| !heard.is_silent(now))

@@ -9,11 +9,12 @@ use crate::model::refusal::Refusal;
 use crate::model::row::{Enrolment, Standing};
 use crate::model::time::Timestamp;
 use crate::record::error::RecordError;
-use crate::record::form::{Form, list, perhaps, read_list};
+use crate::record::form::{Form, items, list, perhaps, read, read_list};
 use crate::record::name::name;
 use crate::record::number::{Numbered, numbered};
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
+use std::collections::BTreeMap;
 
 numbered!(Approval, "an approval": NotNeeded = 1, Awaited = 2, Given = 3);
 numbered!(Standing, "how a server stands": Member = 1, Removed = 2);
@@ -332,12 +333,17 @@ impl Form for SealedTrustForm {
     }
 
     fn value(self, room: &mut Room) -> Result<SealedTrust, RecordError> {
-        let denied = read_list::<DenialForm>(&self.denied, Part::Names, room)?;
+        // One by one: a name that is said again and again takes room once.
+        let mut denied = BTreeMap::new();
+        for item in items(DenialForm::WHAT, &self.denied) {
+            room.take(Part::Names, 1)?;
+            denied.extend([read::<DenialForm>(item?, room)?]);
+        }
         let trust = Trust {
             version: self.version,
             authorities: read_list::<BytesForm>(&self.authorities, Part::Products, room)?,
             issuer: self.issuer,
-            denied: denied.into_iter().collect(),
+            denied,
         };
         Ok(SealedTrust { trust, seal: blob("a seal", self.seal, room)? })
     }

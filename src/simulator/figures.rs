@@ -120,8 +120,8 @@ impl fmt::Display for Figures {
         )?;
         write!(
             f,
-            "{} crashes, {} cuts, {} pauses, {} full disks, {} put back, {} clocks set; {} full ledgers and \
-             {} packs seen, worst shortage {}, {} probes at the end",
+            "{} crashes, {} cuts, {} pauses, {} full disks, {} put back, {} clocks set; {} full \
+             ledgers and {} packs seen, worst shortage {}, {} probes at the end",
             self.crashes,
             self.cuts,
             self.pauses,

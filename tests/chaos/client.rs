@@ -142,7 +142,7 @@ impl Worker {
 
     fn wants_few(&self) -> bool {
         let of_server = (self.number % SERVERS.len()) as u128;
-        (self.recorder.now().as_millis() / TIDE_MS + of_server) % 2 == 0
+        (self.recorder.now().as_millis() / TIDE_MS + of_server).is_multiple_of(2)
     }
 
     async fn ask(&self, ask: Ask) -> Outcome {

@@ -39,14 +39,14 @@ const TIMES: &str = "\n[times]\npresence_interval_ms = 500\nretry_interval_ms = 
 /// The library that lets the clock of one process go wrong, where Debian has it.
 fn faketime() -> Option<PathBuf> {
     let machines = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut places = machines.map(|machine| machine.path().join("faketime/libfaketime.so.1"));
+    let mut places = machines.map(|machine| machine.path().join("faketime/libfaketimeMT.so.1"));
     places.find(|place| place.exists())
 }
 
 /// Whether clocks can be stepped here. Where all proofs must run they must be.
 pub fn clocks_can_step() -> bool {
     let must = std::env::var_os("LICTREE_HOSTS").is_some();
-    assert!(faketime().is_some() || !must, "no libfaketime.so.1: install libfaketime");
+    assert!(faketime().is_some() || !must, "no libfaketimeMT.so.1: install libfaketime");
     faketime().is_some()
 }
 

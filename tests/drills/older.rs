@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// A copy of the folder, made while the server is stopped, and the server again.
 fn copied(server: &mut Server) -> PathBuf {
-    server.end();
+    server.end_in_order();
     let older = server.folder.with_extension("older");
     copy(&server.folder, &older);
     server.start();

@@ -54,7 +54,7 @@ fn a_primary_whose_files_rot_comes_back_from_its_backup() {
         let backup = back_up(&hq);
         used.extend(manage(&west, "west", 2));
         range(&hq, "west", 10, 4);
-        hq.end();
+        hq.end_in_order();
         rot(&hq, file);
         refuses(&mut hq, file);
         restore(&mut hq, &backup);
@@ -74,7 +74,7 @@ fn a_relay_whose_rows_rot_comes_back_from_its_backup() {
     let backup = back_up(&west);
     used.extend(manage(&west, "west", 2));
     range(&hq, "west", 10, 4);
-    west.end();
+    west.end_in_order();
     rot(&west, "rows.redb");
     refuses(&mut west, "rows.redb");
     restore(&mut west, &backup);
@@ -92,7 +92,7 @@ fn a_relay_whose_log_rots_is_replaced() {
     find(&west, 9);
     let mut used = manage(&west, "west", 4);
     range(&hq, "west", 10, 4);
-    west.end();
+    west.end_in_order();
     rot(&west, "log.redb");
     refuses(&mut west, "log.redb");
     let code = code_of(&hq.done("server replace west"));

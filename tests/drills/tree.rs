@@ -205,11 +205,8 @@ impl Server {
     }
 
     /// Ends in order, as by a service manager.
-    pub fn end(&mut self) {
-        let child = self.child.take().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        self.child = Some(child);
+    pub fn end_in_order(&mut self) {
+        self.signal(rustix::process::Signal::TERM);
         assert!(self.ended().success());
     }
 

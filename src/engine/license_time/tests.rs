@@ -183,6 +183,11 @@ fn a_clock_that_was_taken_for_set_forward_is_so_after_a_restart() {
     machine.restart(10 * DAY);
     assert_eq!((machine.pass(MINUTE), machine.events().len()), (SetForward, 1));
     assert!(machine.ahead_ms() <= 0, "{}", machine.ahead_ms());
+    // Also when the clock is behind at first, as one without a battery.
+    machine.restart(-10 * DAY);
+    assert_eq!(machine.pass(MINUTE), SetBack);
+    assert_eq!(machine.set(10 * DAY, MINUTE), SetForward);
+    assert!(machine.ahead_ms() <= 0, "{}", machine.ahead_ms());
 }
 
 #[test]
