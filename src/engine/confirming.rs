@@ -2,8 +2,8 @@
 //! one that never comes, makes no new uses after so many days (`confirm-within-days`, safety 1.8).
 //!
 //! A relay is confirmed by being attached, and attaches for that once a day, or in a quarter of
-//! the time. Days are those of
-//! license time. What is used stays used; the primary itself needs nobody.
+//! the time. Days are those of license time. What is used stays used; the primary itself needs
+//! nobody.
 
 use super::Engine;
 use crate::model::edge::Level;
