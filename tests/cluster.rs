@@ -15,6 +15,7 @@
 //! - `access`: who may use the socket of a server.
 //! - `service`: what a service manager is told, and what it may rely on.
 //! - `strangers`: peers that break the rules. `impostors`: peers that lie with a good certificate.
+//! - `signed`: letters in the name of another, by way of one that lies.
 //! - `hostile`: some of the `lies` of `tests/hostile.rs`, over the wire.
 //! - `joins`: calls to join that are of no use. `raw`: QUIC without rules, for all of these.
 //! - `replay`: all that was ever said is said again, by the `tap` on the wire.
@@ -94,6 +95,9 @@ mod restored;
 
 #[path = "cluster/service.rs"]
 mod service;
+
+#[path = "cluster/signed.rs"]
+mod signed;
 
 #[path = "cluster/strangers.rs"]
 mod strangers;

@@ -247,7 +247,7 @@ impl Leaf {
 
     fn say(&self, to: Address, body: Body) {
         let route = if to == Address::Primary { vec![self.name.clone()] } else { Vec::new() };
-        let letter = Letter { to, route, body };
+        let letter = Letter::new(to, route, body);
         self.connection.sender.try_send(wire::encode_letter(&letter)).unwrap();
     }
 

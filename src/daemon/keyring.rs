@@ -120,6 +120,13 @@ impl Keyring {
         Ok(())
     }
 
+    /// Whether another identity lies in the folder than this server was started with: it has joined
+    /// anew, and this start is over soon.
+    pub fn is_outdated(&self) -> bool {
+        let found = Identity::read(&self.folder);
+        found.is_ok_and(|found| found.peer().enrolment > self.identity().peer().enrolment)
+    }
+
     /// Whether a trust carries the seal of an authority that is believed here.
     pub fn is_genuine(&self, sealed: &SealedTrust) -> bool {
         let identity = self.identity();

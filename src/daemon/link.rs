@@ -12,6 +12,7 @@
 //! Invariants: the owner hears `LinkUp` before any letter, and `LinkDown` once, last. A full inbox
 //! holds up the neighbour, nothing else.
 
+use crate::daemon::author::Authors;
 use crate::daemon::clock::wall;
 use crate::daemon::keyring::Keyring;
 use crate::daemon::links::{close_code, side_word};
@@ -37,6 +38,7 @@ pub(super) struct Hall {
     limits: WireLimits,
     hello_timeout: Duration,
     keyring: Arc<Keyring>,
+    authors: Authors,
     paces: Arc<Paces>,
     link_last: AtomicU64,
     /// Bodies of newer versions, passed over.
@@ -93,11 +95,21 @@ impl Hall {
         hello: Hello,
         limits: WireLimits,
         hello_timeout: Duration,
-        keyring: Arc<Keyring>,
+        (keyring, authors): (Arc<Keyring>, Authors),
         paces: Arc<Paces>,
     ) -> Hall {
         let (link_last, unsupported) = Default::default();
-        Hall { inbox, hello, limits, hello_timeout, keyring, paces, link_last, unsupported }
+        Hall {
+            inbox,
+            hello,
+            limits,
+            hello_timeout,
+            keyring,
+            authors,
+            paces,
+            link_last,
+            unsupported,
+        }
     }
 
     /// A line in the event log about somebody who was refused. Left out where too much waits: the
@@ -106,6 +118,14 @@ impl Hall {
         let (answer, _nobody_waits) = oneshot::channel();
         let request = Box::new(Request::CallRefused(refusal));
         drop(self.inbox.try_send(Event::Asked { request, answer }));
+    }
+
+    /// The parent lets this server in no more.
+    pub(super) async fn tell_shut_out(&self, by: ServerName) {
+        let (answer, _nobody_waits) = oneshot::channel();
+        let request = Box::new(Request::ShutOut { by });
+        // A server that stops says so to nobody.
+        let _ = self.post(Event::Asked { request, answer }).await;
     }
 
     async fn post(&self, event: Event) -> Result<(), LinkEnd> {
@@ -149,11 +169,7 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
 }
 
 /// Waits for the neighbour's greeting and judges it; returns the letters that came with it.
-async fn greeted(
-    hall: &Hall,
-    peer: &Peer,
-    receiver: &mut FrameReceiver,
-) -> Result<Vec<Letter>, LinkEnd> {
+async fn greeted(hall: &Hall, peer: &Peer, receiver: &mut FrameReceiver) -> Result<Batch, LinkEnd> {
     let within = hall.hello_timeout;
     let come = tokio::time::timeout(within, receiver.receive()).await;
     let batch = come.map_err(|_| LinkEnd::Silent(within))??;
@@ -162,7 +178,7 @@ async fn greeted(
     let hello = wire::decode_hello(first, &hall.limits);
     let hello = hello.map_err(|error| LinkEnd::NoHello(error.to_string()))?;
     judge(&hall.hello, peer, &hello)?;
-    letters(hall, frames)
+    letters(hall, &peer.name, frames)
 }
 
 fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
@@ -180,27 +196,31 @@ async fn relay_letters(
     hall: &Hall,
     link: LinkId,
     peer: &ServerName,
-    first: Vec<Letter>,
+    first: Batch,
     receiver: &mut FrameReceiver,
 ) -> Result<std::convert::Infallible, LinkEnd> {
-    let mut letters = first;
+    let mut batch = first;
     loop {
+        let Batch { letters, forged } = batch;
+        let pause = hall.paces.says(peer, &letters, forged, Instant::now());
         if !letters.is_empty() {
-            let pause = hall.paces.says(peer, &letters, Instant::now());
             hall.post(Event::Letters { link, letters }).await?;
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
         }
-        letters = self::letters(hall, receiver.receive().await?.iter())?;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        batch = self::letters(hall, peer, receiver.receive().await?.iter())?;
     }
 }
 
+/// The letters of such frames. One that was not written by its author is left out: who passed it on
+/// may have it from another that lies.
 fn letters<'a>(
     hall: &Hall,
+    peer: &ServerName,
     frames: impl Iterator<Item = &'a [u8]>,
-) -> Result<Vec<Letter>, LinkEnd> {
-    let mut letters = Vec::new();
+) -> Result<Batch, LinkEnd> {
+    let (mut letters, mut forged, mut told) = (Vec::new(), 0, None);
     for frame in frames {
         match wire::decode_frame(frame, &hall.limits) {
             Ok(Frame::Letter(letter)) => {
@@ -209,7 +229,14 @@ fn letters<'a>(
                 {
                     return Err(LinkEnd::NotSealed);
                 }
-                letters.push(letter);
+                match hall.authors.judge(&letter) {
+                    Ok(true) => letters.push(letter),
+                    Ok(false) => {}
+                    Err(why) => {
+                        forged += 1;
+                        told = Some(refused::letter(&letter, peer, &why));
+                    }
+                }
             }
             Ok(Frame::Hello(_)) => {
                 return Err(LinkEnd::NoHello("it greets a second time".to_string()));
@@ -222,5 +249,13 @@ fn letters<'a>(
             Err(error) => return Err(LinkEnd::Unreadable(error)),
         }
     }
-    Ok(letters)
+    told.into_iter().for_each(|refusal| hall.tell_of(refusal));
+    Ok(Batch { letters, forged })
+}
+
+/// What came at once.
+struct Batch {
+    letters: Vec<Letter>,
+    /// Letters that were left out because they are not their authors'.
+    forged: usize,
 }

@@ -12,6 +12,7 @@
 //! - `settings`: what a daemon is told; `start`: from a data folder to a running server.
 //! - `owner`: the one task that holds `server::Server`. `port`: how requests reach it.
 //! - `keyring`: what it proves itself with, as of now; `renewal`: in time a new certificate.
+//! - `author`: who wrote a letter that others passed on.
 //! - `registrar`: the authority's key, at the primary; `join`: calls of those who have a code.
 //! - `backup`: a server's state and files as one file, and a data folder made of it.
 //! - `disk`: the threads of log and rows; `room`: whether there is any left; `witness`: whether a
@@ -28,6 +29,7 @@
 pub mod settings;
 pub mod start;
 
+pub mod author;
 pub mod backup;
 pub mod keyring;
 pub mod pace;

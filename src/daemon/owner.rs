@@ -6,6 +6,7 @@
 //! ```
 
 use crate::daemon::DaemonError;
+use crate::daemon::author;
 use crate::daemon::clock::{Clock, wall};
 use crate::daemon::disk::{Disk, LogJob, RowsJob};
 use crate::daemon::keyring::Keyring;
@@ -273,7 +274,8 @@ impl Owner {
                     self.handed_out = batch.number;
                     self.parts.disk.log(LogJob::Append(batch)).await?;
                 }
-                Effect::Send { link, letter } => {
+                Effect::Send { link, mut letter } => {
+                    author::sign(&mut letter, &self.parts.keyring.identity());
                     self.fallen.extend(self.parts.links.send(link, &letter));
                 }
                 // Whoever asked may have left.

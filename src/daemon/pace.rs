@@ -52,6 +52,9 @@ impl Default for PaceLimits {
 /// takes about as long as booking so many.
 const ROWS_OF_A_LOOK: usize = 500;
 
+/// To find that a letter is not its author's takes about as long as taking in so many.
+const LETTERS_OF_A_FORGED_ONE: usize = 20;
+
 /// What was taken out of the buckets of one server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
@@ -112,15 +115,22 @@ impl Paces {
         false
     }
 
-    /// How long its next letters wait, now that these came.
-    pub(super) fn says(&self, server: &ServerName, letters: &[Letter], now: Instant) -> Duration {
+    /// How long its next letters wait, now that these came, and so many that were forged.
+    pub(super) fn says(
+        &self,
+        server: &ServerName,
+        letters: &[Letter],
+        forged: usize,
+        now: Instant,
+    ) -> Duration {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let rows = letters.iter().map(|letter| match &letter.body {
             Body::Report(batch) => batch.rows.len(),
             Body::MoveAsk(_) => ROWS_OF_A_LOOK,
             _ => 0,
         });
-        let (letters, rows) = (count(letters.len()), count(rows.sum()));
+        let weight = letters.len().saturating_add(forged.saturating_mul(LETTERS_OF_A_FORGED_ONE));
+        let (letters, rows) = (count(weight), count(rows.sum()));
         let mut all = self.all();
         let pace = all.entry(server.clone()).or_default();
         let letters_full = self.letters.take(pace.letters, letters, now);
@@ -152,7 +162,6 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::letter::Address;
     use crate::model::report::ReportBatch;
     use crate::record::sample;
 
@@ -169,7 +178,7 @@ mod tests {
     }
 
     fn letters(count: usize, body: &Body) -> Vec<Letter> {
-        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body: body.clone() };
+        let letter = Letter::to_neighbour(body.clone());
         vec![letter; count]
     }
 
@@ -189,17 +198,17 @@ mod tests {
     fn letters_and_rows_beyond_the_pace_make_the_next_ones_wait() {
         let (paces, now) = (slow(10), Instant::now());
         let west: ServerName = "west".parse().unwrap();
-        assert_eq!(paces.says(&west, &letters(5, &Body::Resume), now), Duration::ZERO);
-        let wait = paces.says(&west, &letters(2, &Body::Resume), now);
+        assert_eq!(paces.says(&west, &letters(5, &Body::Resume), 0, now), Duration::ZERO);
+        let wait = paces.says(&west, &letters(2, &Body::Resume), 0, now);
         assert_eq!(wait, Duration::from_millis(200));
         let later = now + Duration::from_secs(60);
         let rows = vec![sample::report().rows[0].clone(); 150];
         let batch = ReportBatch { rows, ..sample::report() };
-        let wait = paces.says(&west, &letters(2, &Body::Report(batch)), later);
+        let wait = paces.says(&west, &letters(2, &Body::Report(batch)), 0, later);
         assert_eq!(wait, Duration::from_secs(1));
         let ask = Body::MoveAsk(sample::move_ask());
         let later = later + Duration::from_secs(60);
-        let wait = paces.says(&"north".parse().unwrap(), &letters(1, &ask), later);
+        let wait = paces.says(&"north".parse().unwrap(), &letters(1, &ask), 0, later);
         assert_eq!(wait, Duration::from_secs(3));
         let held_up = HeldUp { refused: 0, letters: 2, length: Duration::from_millis(1_200) };
         assert_eq!(paces.held_up(&west), held_up);

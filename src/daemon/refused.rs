@@ -5,11 +5,15 @@
 
 use crate::daemon::link::LinkEnd;
 use crate::daemon::links::close_code::RULE_BROKEN;
+use crate::model::letter::Letter;
+use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
 use crate::net::{self, Closed, NetError, ReceiveError, Refused, Side};
 
 /// A certificate that is not good here.
 const CERTIFICATE: &str = "LT0438";
+/// A letter that was not written by the server that it names.
+const LETTER: &str = "LT0447";
 /// Anything else that a server of lictree does not say.
 const SPEECH: &str = "LT0439";
 
@@ -53,6 +57,18 @@ pub(super) fn neighbour(name: &impl std::fmt::Display, end: &LinkEnd) -> Option<
     };
     let hint = format!("look at the server {name}: is its version newer, or is its key stolen?");
     Some(Refusal::new(SPEECH, format!("the neighbour {name} was cut off: {why}"), hint))
+}
+
+/// A letter that came by way of a neighbour and is not its author's.
+pub(super) fn letter(letter: &Letter, by: &ServerName, why: &str) -> Refusal {
+    let author = letter.route.first().unwrap_or(by);
+    let hint =
+        format!("look at {by}, and at the servers between it and {author}: one of them lies");
+    Refusal::new(
+        LETTER,
+        format!("a letter in the name of {author} came by way of {by}: {why}"),
+        hint,
+    )
 }
 
 fn reason(error: &NetError) -> Option<(&'static str, &net::Refusal)> {

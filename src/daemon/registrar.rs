@@ -16,7 +16,7 @@ use crate::model::enrolment::{
 };
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
-use crate::net::{Authority, IdentityError, check_signature_of};
+use crate::net::{Authority, IdentityError, Purpose, Signer};
 use crate::record::enrolment::trust_bytes;
 use crate::wire::join;
 use std::path::{Path, PathBuf};
@@ -200,7 +200,11 @@ impl Registrar {
         let all: Vec<&[u8]> = all.filter(believed).collect();
         // A primary that was off for longer than its certificate lived has nobody else to ask.
         let at = if *name == self.own { None } else { Some(now) };
-        let peer = check_signature_of(certificate, &all, request, signature, at)?;
+        let signer = Signer::proven(certificate, &all, at)?;
+        let peer = signer.peer();
+        if !signer.has_signed(Purpose::Renewal, request, signature) {
+            return Err(format!("the certificate of {} is not of the key that signed", peer.name));
+        }
         if peer.tree != self.tree || peer.name != *name {
             return Err(format!("the certificate is of {}, not of {name}", peer.name));
         }
@@ -273,7 +277,7 @@ mod tests {
             let request = crate::net::Identity::request().unwrap().request;
             let ask = RenewAsk {
                 certificate: identity.certificate().to_vec(),
-                signature: identity.signed_by_me(&request),
+                signature: identity.signed_by_me(Purpose::Renewal, &request),
                 request,
             };
             let name = "west".parse().unwrap();

@@ -6,7 +6,7 @@ use crate::daemon::port::Port;
 use crate::model::enrolment::{CertificateAnswer, CertificateAsk, RenewAsk};
 use crate::model::request::{Answer, Request};
 use crate::model::time::Timestamp;
-use crate::net::Identity;
+use crate::net::{Identity, Purpose};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Renewal {
         let present = self.keyring.identity();
         let ask = RenewAsk {
             certificate: present.certificate().to_vec(),
-            signature: present.signed_by_me(&made.request),
+            signature: present.signed_by_me(Purpose::Renewal, &made.request),
             request: made.request,
         };
         let request = Request::Certificate(CertificateAsk::Renew(ask));

@@ -1,6 +1,7 @@
 //! From settings and a data folder to a running server, and its orderly end.
 
 use crate::daemon::DaemonError;
+use crate::daemon::author::Authors;
 use crate::daemon::clock::{Clock, wall};
 use crate::daemon::disk::Disk;
 use crate::daemon::downlink::take_calls;
@@ -89,8 +90,8 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
     let (tree, name) = (settings.tree, settings.name);
     let hello = Hello::of(tree, name, random_bits()?, settings.software);
     let (wire, hello_timeout) = (settings.wire, settings.limits.hello_timeout);
-    let hall =
-        Arc::new(Hall::new(post.clone(), hello, wire, hello_timeout, keyring.clone(), paces));
+    let keys = (keyring.clone(), Authors::new(keyring.clone(), settings.tuning.servers_max));
+    let hall = Arc::new(Hall::new(post.clone(), hello, wire, hello_timeout, keys, paces));
     let pauses = Pauses::new(&settings.limits, random_bits()?);
     let uplink = settings.parent.map(|parent| {
         let (keyring, hall) = (keyring.clone(), hall.clone());

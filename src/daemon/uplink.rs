@@ -37,6 +37,9 @@ impl Uplink {
                 tracing::warn!(parent = %self.parent.name, address = %self.parent.address,
                     "no connection to the parent: {}; trying again", why.words);
                 why.refusal.into_iter().for_each(|refusal| self.hall.tell_of(refusal));
+                if why.is_denied && !self.keyring.is_outdated() {
+                    self.hall.tell_shut_out(self.parent.name.clone()).await;
+                }
                 said = why.words;
             }
             tokio::time::sleep(self.pauses.next()).await;
@@ -76,7 +79,8 @@ impl Uplink {
             ),
             error => {
                 let refusal = refused::parent(&self.parent.name, &error);
-                Why { words: error.to_string(), refusal }
+                let is_denied = is_denied(&error);
+                Why { words: error.to_string(), refusal, is_denied }
             }
         };
         let (identity, denials) = (self.keyring.identity(), self.keyring.denials());
@@ -101,12 +105,19 @@ impl Uplink {
 struct Why {
     words: String,
     refusal: Option<refusal::Refusal>,
+    /// The parent says that this server's enrolment is denied.
+    is_denied: bool,
 }
 
 impl Why {
     fn of(words: String) -> Why {
-        Why { words, refusal: None }
+        Why { words, refusal: None, is_denied: false }
     }
+}
+
+/// Whether the parent, proven to be it, says that this server's enrolment is denied.
+fn is_denied(error: &NetError) -> bool {
+    matches!(error, NetError::Refused { by: net::Side::Peer, why: Refusal::Denied })
 }
 
 /// Why a connection is no more; nothing where this server ended it to stop.

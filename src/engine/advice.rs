@@ -113,11 +113,14 @@ impl Engine {
         let members = self.state.met.values();
         let members = members.filter(|met| met.enrolment.standing == Standing::Member);
         let (mut offline, mut ending, mut twice) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut wrong, mut suspect) = (Vec::new(), Vec::new());
+        let (mut wrong, mut suspect, mut unlike) = (Vec::new(), Vec::new(), Vec::new());
         for met in members {
             let name = met.name.as_str();
             if met.has_twin {
                 twice.push(name);
+            }
+            if self.has_other_rows(&met.name) {
+                unlike.push(name);
             }
             if !self.is_online(&met.name, now) {
                 offline.push(name);
@@ -134,6 +137,7 @@ impl Engine {
             }
         }
         say_names(&twice, "running twice", "lictree explain LT0234", advice);
+        say_names(&unlike, "with rows here that it did not write", "lictree audit", advice);
         say_names(&offline, "not heard", "lictree server list", advice);
         say_names(&ending, "near the end of the certificate", "lictree cert list", advice);
         say_names(&suspect, "with a clock that was set wrong", "lictree server list", advice);

@@ -67,6 +67,8 @@ const GENERATION_MAX: u64 = 1 << (63 - GENERATION_BITS);
 
 /// The code of a refusal that says that a relay's data was set back.
 pub(super) const SET_BACK: &str = "LT0233";
+/// The code of a refusal that says that this server is out of the tree.
+pub(super) const SHUT_OUT: &str = "LT0235";
 
 impl Engine {
     // === The primary's end ===
@@ -179,7 +181,8 @@ impl Engine {
             self.book_report(relay, product, report);
         }
         let levels = self.levels(relay);
-        let body = Body::Attached { nonce, attach, levels, generation };
+        let data = data.incarnation;
+        let body = Body::Attached { nonce, data, attach, levels, generation };
         self.send_below(relay, body);
     }
 
@@ -320,6 +323,22 @@ impl Engine {
             SET_BACK if !self.recovers() => self.begin_recovery(&refusal.message),
             twin::TWIN => self.begin_as_twin(&refusal.message),
             _ => {}
+        }
+        self.attach_refusal = Some(refusal);
+    }
+
+    /// Relay: its parent lets it in no more. It was removed or given up, or another disk has taken
+    /// its place; what it holds may be used there. So it grants nothing more, in later starts
+    /// either, until it is attached again (R6).
+    pub(super) fn let_in_no_more(&mut self, by: &ServerName) {
+        let name = self.state.name();
+        let refusal = Refusal::new(
+            SHUT_OUT,
+            format!("{name} is out of the tree: {by} says that its enrolment is denied"),
+            format!("it grants nothing; what became of {name}: lictree event list, at the primary"),
+        );
+        if !self.recovers() {
+            self.begin_recovery(&refusal.message);
         }
         self.attach_refusal = Some(refusal);
     }

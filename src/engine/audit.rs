@@ -15,7 +15,7 @@ use crate::model::audit::{AuditCounts, AuditView, ProductAudit, ServerAudit, Unc
 use crate::model::count::LicenseCount;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{Figures, StreamId, Table};
-use crate::model::row::Standing;
+use crate::model::row::{MetRow, Standing};
 use crate::model::time::Timestamp;
 use std::collections::BTreeSet;
 
@@ -107,6 +107,9 @@ impl Engine {
     fn unlike(&self, server: &ServerName, figures: &Figures, product: &ProductName) -> Vec<String> {
         let Figures { registered, held, granted_seen, returned, .. } = figures;
         let mut unlike = Vec::new();
+        if self.has_other_rows(server) {
+            unlike.push("the rows of it here are not those that it wrote (LT0448)".to_string());
+        }
         let edge = self.state.edges.get(&(product.clone(), server.clone()));
         let granted = edge.map_or(0, |edge| edge.level.granted);
         if *granted_seen > granted {
@@ -128,17 +131,36 @@ impl Engine {
         unlike
     }
 
-    /// Members that are silent, or have rows that did not come yet.
+    /// Members of which something is not known here.
     fn unconfirmed(&self, now: Timestamp) -> Vec<Unconfirmed> {
-        let members = self.state.met.iter();
-        let members = members.filter(|(_, met)| met.enrolment.standing == Standing::Member);
-        let unconfirmed = members.filter_map(|(name, _)| {
-            let heard = self.heard.get(name);
-            let online = self.is_online(name, now);
-            let behind = heard.is_none_or(|heard| self.lag_of(&heard.presence) > 0);
-            let last_seen = heard.map(|heard| heard.at).or(self.as_of(name, now));
-            (behind || !online).then(|| Unconfirmed { server: name.clone(), online, last_seen })
+        let members = self.state.met.values();
+        let members = members.filter(|met| met.enrolment.standing == Standing::Member);
+        let unconfirmed = members.filter_map(|met| {
+            let heard = self.heard.get(&met.name);
+            let online = self.is_online(&met.name, now);
+            let last_seen = heard.map(|heard| heard.at).or(self.as_of(&met.name, now));
+            let why = self.why_unconfirmed(met, now)?.to_string();
+            Some(Unconfirmed { server: met.name.clone(), online, last_seen, why })
         });
         unconfirmed.collect()
+    }
+
+    fn why_unconfirmed(&self, met: &MetRow, now: Timestamp) -> Option<&'static str> {
+        let behind = self.heard.get(&met.name).is_none_or(|heard| self.lag_of(&heard.presence) > 0);
+        if met.has_twin {
+            Some("it runs twice")
+        } else if !self.is_online(&met.name, now) {
+            Some("offline")
+        } else if met.unsaid {
+            Some("it has not said what it holds since this primary was set back")
+        } else if self.unattached.contains_key(&met.name) {
+            Some("it is not attached")
+        } else if behind {
+            Some("more is on its way")
+        } else if self.lacks_proof(&met.name, now) {
+            Some("its own word on its figures has not come for long")
+        } else {
+            None
+        }
     }
 }

@@ -203,6 +203,7 @@ pub(super) fn impossible(author: &ServerName, body: &Body) -> Option<String> {
         | Body::CertificateAsk { .. }
         | Body::Claim { .. }
         | Body::MoveAsk(_)
+        | Body::Heads { .. }
         | Body::Recovery(
             RecoveryWord::RowsAsk { .. }
             | RecoveryWord::BelowAsk { .. }

@@ -84,7 +84,7 @@ impl Engine {
     }
 
     pub(super) fn send_below(&mut self, to: &ServerName, body: Body) {
-        let letter = Letter { to: Address::Below(to.clone()), route: Vec::new(), body };
+        let letter = Letter::new(Address::Below(to.clone()), Vec::new(), body);
         if let Some(link) = self.links.way_down(to) {
             self.deeds.push(Deed::Send { link, letter });
         }
@@ -93,7 +93,7 @@ impl Engine {
     /// Sends up, as author.
     pub(super) fn send_above(&mut self, to: Address, body: Body) {
         if let Some(link) = self.links.uplink() {
-            let letter = Letter { to, route: vec![self.state.name().clone()], body };
+            let letter = Letter::new(to, vec![self.state.name().clone()], body);
             self.deeds.push(Deed::Send { link, letter });
         }
     }

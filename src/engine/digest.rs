@@ -1,4 +1,5 @@
-//! Digests of rows, for finding those that silently differ (safety.md 1.11).
+//! Digests of rows: small ones for finding those that silently differ (safety.md 1.11), and one of
+//! a whole table that nobody can meet with other rows (I7).
 //!
 //! Invariant: equal rows have equal digests at every server and in every version of the software,
 //! whatever their form in memory or on disk. So a digest is made of the values, one by one.
@@ -7,37 +8,35 @@ use crate::model::device::DeviceState;
 use crate::model::name::ProductName;
 use crate::model::packed::Packed;
 use crate::model::reconcile::BUCKETS;
-use crate::model::report::{Figures, RowName};
+use crate::model::report::{Figures, RowName, RowsDigest};
+use aws_lc_rs::digest::{Context, SHA256};
 use std::net::IpAddr;
 
-/// FNV-1a of 64 bits (Fowler, Noll, Vo), stirred at the end so that sums of digests mix. It guards
-/// against accidents, not against liars: who lies about its own rows deceives about nothing else.
-#[derive(Clone, Copy, Debug)]
-struct Digest(u64);
+/// The values of a row, one by one, as bytes.
+#[derive(Default)]
+struct Values(Vec<u8>);
 
-impl Digest {
-    fn new() -> Digest {
-        Digest(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn bytes(mut self, bytes: &[u8]) -> Digest {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+impl Values {
+    fn bytes(mut self, bytes: &[u8]) -> Values {
+        self.0.extend_from_slice(bytes);
         self
     }
 
-    fn number(self, number: u64) -> Digest {
+    fn number(self, number: u64) -> Values {
         self.bytes(&number.to_le_bytes())
     }
 
     /// With its length before it, so that what ends one does not begin the next.
-    fn text(self, text: &str) -> Digest {
+    fn text(self, text: &str) -> Values {
         self.number(text.len() as u64).bytes(text.as_bytes())
     }
 
-    fn end(self) -> u64 {
-        let mut x = self.0;
+    /// FNV-1a of 64 bits (Fowler, Noll, Vo), stirred at the end so that sums of digests mix. It
+    /// guards against accidents only.
+    fn digest(&self) -> u64 {
+        let step =
+            |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let mut x = self.0.iter().fold(0xcbf2_9ce4_8422_2325_u64, step);
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         x ^ (x >> 31)
@@ -46,53 +45,71 @@ impl Digest {
 
 /// Which bucket a row belongs to.
 pub fn bucket_of(name: &RowName) -> u8 {
-    let digest = match name {
-        RowName::Device(number) => Digest::new().number(number.0),
-        RowName::Product(product) => Digest::new().text(product.as_str()),
+    let values = match name {
+        RowName::Device(number) => Values::default().number(number.0),
+        RowName::Product(product) => Values::default().text(product.as_str()),
     };
     // One of 256: the lowest byte.
-    (digest.end() % BUCKETS as u64) as u8
+    (values.digest() % BUCKETS as u64) as u8
 }
 
 /// Of a node; nothing of one that is gone, which one side may have forgotten already.
 pub fn of_node(row: Packed<'_>) -> Option<u64> {
+    values_of_node(row).map(|values| values.digest())
+}
+
+fn values_of_node(row: Packed<'_>) -> Option<Values> {
     let state = match row.state()? {
         DeviceState::Discovered => 0,
         DeviceState::Managed => 1,
         DeviceState::Ignored => 2,
     };
     let facts = row.facts();
-    let mut digest = Digest::new().number(row.number.0).number(row.version).number(state);
-    digest = digest.number(row.last_seen.0).number(facts.first_seen.0);
-    digest = digest.text(facts.product.unwrap_or_default());
-    digest = digest.text(facts.host_name.unwrap_or_default());
+    let mut values = Values::default().number(row.number.0).number(row.version).number(state);
+    values = values.number(row.last_seen.0).number(facts.first_seen.0);
+    values = values.text(facts.product.unwrap_or_default());
+    values = values.text(facts.host_name.unwrap_or_default());
+    // Each thing that may be there begins with a number of its own and no list goes on behind a
+    // zero: other values are other bytes.
     if let Some(goal) = facts.goal {
-        digest = digest.number(2).text(goal);
+        values = values.number(2).text(goal);
     }
-    for mac in facts.mac.into_iter().chain(facts.other_macs()) {
-        digest = digest.number(1).bytes(&mac.0);
+    values = values.number(0);
+    if let Some(mac) = facts.mac {
+        values = values.number(1).bytes(&mac.0);
     }
+    values = values.number(0);
+    for mac in facts.other_macs() {
+        values = values.number(1).bytes(&mac.0);
+    }
+    values = values.number(0);
     for address in facts.addresses() {
-        digest = match address {
-            IpAddr::V4(address) => digest.number(4).bytes(&address.octets()),
-            IpAddr::V6(address) => digest.number(16).bytes(&address.octets()),
+        values = match address {
+            IpAddr::V4(address) => values.number(4).bytes(&address.octets()),
+            IpAddr::V6(address) => values.number(16).bytes(&address.octets()),
         };
     }
+    values = values.number(0);
     for change in facts.history() {
-        digest = digest.number(change.at.0).number(change.state as u64);
+        values = values.number(3).number(change.at.0).number(change.state as u64);
     }
-    Some(digest.end())
+    Some(values)
 }
 
 pub fn of_figures(product: &ProductName, version: u64, figures: &Figures) -> u64 {
+    values_of_figures(product, version, figures).digest()
+}
+
+fn values_of_figures(product: &ProductName, version: u64, figures: &Figures) -> Values {
     let Figures { option, phase, registered, held, used, managed, granted_seen, returned, .. } =
         *figures;
-    let mut digest = Digest::new().text(product.as_str()).number(version).number(figures.version);
-    digest = digest.number(option as u64).number(phase as u64);
+    let mut values =
+        Values::default().text(product.as_str()).number(version).number(figures.version);
+    values = values.number(option as u64).number(phase as u64);
     for number in [registered.0, held.0, used.0, managed.0, granted_seen, returned] {
-        digest = digest.number(number);
+        values = values.number(number);
     }
-    digest.end()
+    values
 }
 
 /// The digests of all rows, bucket by bucket: sums, so that no order matters.
@@ -107,5 +124,29 @@ pub fn buckets(rows: impl Iterator<Item = (RowName, u64)>) -> Vec<u64> {
 
 /// The digest of all buckets together.
 pub fn whole(buckets: &[u64]) -> u64 {
-    buckets.iter().fold(Digest::new(), |digest, bucket| digest.number(*bucket)).end()
+    buckets.iter().fold(Values::default(), |values, bucket| values.number(*bucket)).digest()
+}
+
+/// The digest of all nodes, in the order of their numbers.
+pub fn of_nodes<'a>(rows: impl Iterator<Item = Packed<'a>>) -> RowsDigest {
+    all(rows.filter_map(values_of_node))
+}
+
+/// The digest of all figures with their versions, in the order of their products.
+pub fn of_all_figures<'a>(
+    rows: impl Iterator<Item = (&'a ProductName, u64, &'a Figures)>,
+) -> RowsDigest {
+    all(rows.map(|(product, version, figures)| values_of_figures(product, version, figures)))
+}
+
+/// SHA-256 of all rows, each with its length before it.
+fn all(rows: impl Iterator<Item = Values>) -> RowsDigest {
+    let mut context = Context::new(&SHA256);
+    for Values(row) in rows {
+        context.update(&(row.len() as u64).to_le_bytes());
+        context.update(&row);
+    }
+    let mut digest = RowsDigest::default();
+    digest.0.copy_from_slice(context.finish().as_ref());
+    digest
 }

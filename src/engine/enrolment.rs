@@ -95,7 +95,7 @@ impl Engine {
             return Err(unknown_server(parent));
         }
         self.name_check(invite)?;
-        self.new_place_check(invite)?;
+        self.new_place_check(&invite.name, &invite.parent, invite.forced)?;
         self.tree_limits_check(name, parent)?;
         let open = self.state.invites.values().filter(|i| i.expires > now && i.name != *name);
         if open.count() >= self.tuning.invites_max {
@@ -390,7 +390,10 @@ impl Engine {
             return self.send_certificate(reply, CertificateAnswer::Refused(refusal));
         }
         // Uses may have come since the code was made.
-        let stays = self.new_place_check(&invite).err().filter(|_| invite.certificate.is_none());
+        let stays = self
+            .new_place_check(&invite.name, &invite.parent, invite.forced)
+            .err()
+            .filter(|_| invite.certificate.is_none());
         if let Some(refusal) = stays {
             self.note("join.refused", format!("{}: {refusal}", invite.name));
             return self.send_certificate(reply, CertificateAnswer::Refused(refusal));
@@ -425,7 +428,7 @@ impl Engine {
             expires: issued.expires,
             standing: Standing::Member,
         };
-        let known = known.cloned().unwrap_or_else(|| MetRow::new(name.clone(), parent.clone()));
+        let known = known.cloned().unwrap_or_else(|| MetRow::joined(name, parent, enrolment));
         // Whoever was there with the certificate before is shut out, be they one or two.
         let row = MetRow {
             parent: parent.clone(),

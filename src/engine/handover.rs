@@ -19,6 +19,7 @@
 //! license twice for it, and nobody can lose it.
 
 use super::ledger::Ledger;
+use super::packs::cut;
 use super::{Deed, Engine};
 use crate::model::account::{Account, Below, Pack, PackPart, Verdict};
 use crate::model::count::counted;
@@ -28,7 +29,6 @@ use crate::model::letter::{Address, Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::row::RowKey;
 use crate::model::tuning::Mutant;
-use std::collections::BTreeMap;
 
 impl Engine {
     /// Relay: takes the next step between sharing and holding, as far as it is its own to take.
@@ -59,7 +59,12 @@ impl Engine {
         self.sources_changed = true;
     }
 
+    /// One that recovers takes nothing over before it is attached: which turn is its newest it
+    /// hears then, and of two instances of it only one is.
     pub(super) fn ask_take_over(&mut self, product: &ProductName, cycle: u64) {
+        if self.awaits_attachment() {
+            return;
+        }
         let body = Body::TakeOver { product: product.clone(), cycle };
         self.send_above(Address::Holder(product.clone()), body);
     }
@@ -121,6 +126,7 @@ impl Engine {
     ) {
         let name = self.state.name().clone();
         let stay = self.tuning.breaks(Mutant::UsesStay);
+        self.carry_over(product, relay);
         let ledger = self.state.ledger(product);
         let accounts = if stay { Vec::new() } else { ledger.take_through(relay) };
         let lower = ledger.below.values().filter(|b| b.relay != *relay && b.route.contains(relay));
@@ -142,6 +148,26 @@ impl Engine {
         self.state.touch(RowKey::Below(product.clone(), relay.clone()));
         self.state.stirred.insert(product.clone());
         self.give_back(product);
+    }
+
+    /// What a relay did not take in a turn before goes with the next one: of whoever states nothing
+    /// any more, as one that was shut out, nothing else is known.
+    fn carry_over(&mut self, product: &ProductName, relay: &ServerName) {
+        let Some(old) = self.state.ledger(product).outbox.remove(relay) else { return };
+        for below in old.below {
+            self.state.touch(RowKey::Below(product.clone(), below.relay.clone()));
+            self.state.ledger(product).below.entry(below.relay.clone()).or_insert(below);
+        }
+        for account in old.accounts {
+            let ledger = self.state.ledger(product);
+            let is_cut = account.route.iter().any(|server| {
+                server != relay && ledger.below.get(server).is_some_and(|below| below.out)
+            });
+            let known = ledger.account_head(&account.origin);
+            if !is_cut && known.is_none_or(|known| known.stated <= account.stated) {
+                self.put_account(product, account);
+            }
+        }
     }
 
     /// Taker: the accounts of its range are its own from now on.
@@ -166,7 +192,8 @@ impl Engine {
             self.advance(product);
             self.give_back(product);
             self.note_shortage(product);
-        } else if row.cycle < pack.cycle {
+        } else if row.cycle < pack.cycle || row.phase == Phase::Taking {
+            // Of a turn to come, or of one before this: the giver puts it into this one.
             return;
         }
         self.send_above(Address::Above(giver), booked);
@@ -183,6 +210,7 @@ impl Engine {
 
     fn take_in(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
         let product = &pack.product;
+        self.drop_what_is_out(pack);
         for account in &pack.accounts {
             let account = Account { route: way(&account.route), ..account.clone() };
             self.put_account(product, account);
@@ -190,14 +218,27 @@ impl Engine {
         let ledger = self.state.ledger(product);
         for below in &pack.below {
             // One that was set back may have said since where it stands.
-            let known = ledger.below.get(&below.relay).map_or(0, |known| known.cycle);
-            if known <= below.cycle {
+            let known = ledger.below.get(&below.relay);
+            if !known.is_some_and(|known| known.is_newer_than(below)) {
                 let entry = Below { route: way(&below.route), ..below.clone() };
                 ledger.below.insert(below.relay.clone(), entry);
             }
         }
         self.touch_pack(pack);
         self.state.stirred.insert(product.clone());
+    }
+
+    /// What an older copy of this server had of those that hold by now is in their own ledgers.
+    fn drop_what_is_out(&mut self, pack: &Pack) {
+        let product = &pack.product;
+        for below in pack.below.iter().filter(|below| below.out) {
+            let ledger = self.state.ledger(product);
+            let known = ledger.below.get(&below.relay);
+            if !known.is_some_and(|known| known.is_newer_than(below)) {
+                let through = ledger.take_through(&below.relay);
+                through.iter().for_each(|account| self.touch_account(product, account));
+            }
+        }
     }
 
     /// Takes an account into the ledger.
@@ -270,11 +311,12 @@ impl Engine {
         part
     }
 
-    /// Holder: takes in the accounts of a relay that holds no longer.
+    /// Holder: takes in the accounts of a relay that holds no longer. While it recovers too:
+    /// servers below may wait for that, and are waited for here (R9).
     pub(super) fn book_yield(&mut self, pack: &Pack, route: &[ServerName]) {
         let (product, relay) = (&pack.product, &pack.relay);
         let lawful = route.first() == Some(relay) && pack.giver == *relay;
-        if self.state.phase(product) != Phase::Holding || !lawful || self.recovers() {
+        if self.state.phase(product) != Phase::Holding || !lawful {
             return;
         }
         let ledger = self.state.ledger(product);
@@ -368,44 +410,6 @@ impl Engine {
         packs.iter().for_each(|(product, relay)| self.send_pack(product, relay));
         !taking.is_empty() || !packs.is_empty()
     }
-
-    /// Collects the letters of a pack; with the last one it is whole.
-    ///
-    /// A pack comes over one link, and what has come of it goes with that link. One giver has one
-    /// pack under way; what it weighs is counted as it comes.
-    pub(super) fn gather(
-        &mut self,
-        link: LinkId,
-        part: PackPart,
-        author: &ServerName,
-    ) -> Option<Pack> {
-        if part.parts == 0 || part.part >= part.parts || part.parts > self.tuning.pack_parts_max {
-            return None;
-        }
-        let key = (link, part.piece.product.clone(), author.clone());
-        if !self.gathering.contains_key(&key) && !self.has_room_to_gather(link) {
-            return None;
-        }
-        let gathered = self.gathering.entry(key.clone()).or_default();
-        if gathered.cycle != part.piece.cycle || gathered.parts.len() != part.parts as usize {
-            let parts = vec![None; part.parts as usize];
-            *gathered = Gathered { cycle: part.piece.cycle, weight: 0, parts };
-        }
-        let place = part.part as usize;
-        if gathered.parts[place].is_none() {
-            gathered.weight += weight(&part.piece);
-        }
-        if gathered.weight > self.tuning.pack_bytes_max {
-            self.gathering.remove(&key);
-            return None;
-        }
-        gathered.parts[place] = Some(part.piece);
-        if gathered.parts.iter().any(Option::is_none) {
-            return None;
-        }
-        let pieces = self.gathering.remove(&key).map(|whole| whole.parts).unwrap_or_default();
-        join(pieces.into_iter().flatten())
-    }
 }
 
 /// Leaves of an account what is a use and is not known here, and whether anything is left. Whatever
@@ -420,100 +424,6 @@ fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
     entries.values_mut().for_each(|entry| entry.number = entry.number.min(newest));
     (*floor, *stated) = (0, 0);
     !entries.is_empty()
-}
-
-impl Engine {
-    /// Room for one more pack over this link. Where there is none, the link with the most packs
-    /// under way gives one up, if that is another one: it comes again, and nobody keeps others out.
-    fn has_room_to_gather(&mut self, link: LinkId) -> bool {
-        if self.gathering.len() < self.tuning.packs_gathered_max {
-            return true;
-        }
-        let mut counts: BTreeMap<LinkId, usize> = BTreeMap::new();
-        for (over, ..) in self.gathering.keys() {
-            *counts.entry(*over).or_default() += 1;
-        }
-        let own = counts.get(&link).copied().unwrap_or(0);
-        let most = counts.into_iter().max_by_key(|(_, count)| *count);
-        let Some((over, _)) = most.filter(|(_, count)| *count > own + 1) else { return false };
-        let last = self.gathering.keys().rev().find(|(of, ..)| *of == over).cloned();
-        last.is_some_and(|key| self.gathering.remove(&key).is_some())
-    }
-}
-
-/// A pack as far as it came.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    cycle: u64,
-    /// About the bytes of its parts.
-    weight: usize,
-    parts: Vec<Option<Pack>>,
-}
-
-/// About how many bytes a piece takes in the log, and at least that many.
-fn weight(piece: &Pack) -> usize {
-    let names = |route: &[ServerName]| route.iter().map(|s| s.as_str().len() + 1).sum::<usize>();
-    let accounts = piece.accounts.iter();
-    let accounts =
-        accounts.map(|a| 64 + names(&a.route) + a.origin.as_str().len() + 24 * a.entries.len());
-    let below = piece.below.iter().map(|below| 96 + names(&below.route));
-    256 + accounts.sum::<usize>() + below.sum::<usize>()
-}
-
-/// Cuts a pack into letters of at most so many entries.
-pub(super) fn cut(pack: Pack, entries_max: usize) -> Vec<PackPart> {
-    let Pack { product, giver, relay, cycle, accounts, below } = pack;
-    let piece = |accounts, below| Pack {
-        product: product.clone(),
-        giver: giver.clone(),
-        relay: relay.clone(),
-        cycle,
-        accounts,
-        below,
-    };
-    let lower = below.chunks(entries_max.max(1)).map(|some| piece(Vec::new(), some.to_vec()));
-    let mut pieces: Vec<Pack> = lower.collect();
-    pieces.push(piece(Vec::new(), Vec::new()));
-    let mut space = entries_max;
-    for account in accounts {
-        let mut entries: Vec<_> = account.entries.clone().into_iter().collect();
-        loop {
-            if space == 0 {
-                pieces.push(piece(Vec::new(), Vec::new()));
-                space = entries_max;
-            }
-            let rest = entries.split_off(entries.len().min(space));
-            // An account costs as much as one entry, so that many empty ones are cut too.
-            space = space.saturating_sub(entries.len().max(1));
-            let part = Account { entries: entries.into_iter().collect(), ..account.clone() };
-            if let Some(last) = pieces.last_mut() {
-                last.accounts.push(part);
-            }
-            if rest.is_empty() {
-                break;
-            }
-            entries = rest;
-        }
-    }
-    let parts = pieces.len() as u32;
-    let numbered = pieces.into_iter().zip(0..);
-    numbered.map(|(piece, part)| PackPart { part, parts, piece }).collect()
-}
-
-/// Puts the pieces of a pack together again; accounts that were cut become one.
-fn join(pieces: impl Iterator<Item = Pack>) -> Option<Pack> {
-    let mut pieces = pieces;
-    let mut pack = pieces.next()?;
-    for piece in pieces {
-        pack.below.extend(piece.below);
-        for account in piece.accounts {
-            match pack.accounts.last_mut().filter(|last| last.origin == account.origin) {
-                Some(last) => last.entries.extend(account.entries),
-                None => pack.accounts.push(account),
-            }
-        }
-    }
-    Some(pack)
 }
 
 impl Engine {
@@ -559,41 +469,5 @@ impl Engine {
 
     pub(super) fn refuse_link(&mut self, link: LinkId, why: &str) {
         self.deeds.push(Deed::Close { link, why: why.to_string() });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::account::Entry;
-
-    #[test]
-    fn a_pack_cut_into_letters_and_joined_is_the_pack() {
-        let name = |text: &str| text.parse::<ServerName>().unwrap();
-        let entry = Entry { number: 1, verdict: Verdict::Granted };
-        let account = |origin: &str, entries: u64| Account {
-            origin: name(origin),
-            route: vec![name(origin)],
-            floor: 1,
-            stated: 0,
-            entries: (0..entries).map(|n| (DeviceNumber(n), entry)).collect(),
-        };
-        for sizes in [vec![], vec![0], vec![3, 0, 0, 7], vec![10], vec![1, 2, 3, 4, 5, 6]] {
-            let accounts = sizes.iter().enumerate().map(|(i, n)| account(&format!("s{i}"), *n));
-            let pack = Pack {
-                product: "p".parse().unwrap(),
-                giver: name("h"),
-                relay: name("b"),
-                cycle: 4,
-                accounts: accounts.collect(),
-                below: vec![],
-            };
-            for entries_max in 1..5 {
-                let parts = cut(pack.clone(), entries_max);
-                let most = |p: &PackPart| p.piece.accounts.iter().map(|a| a.entries.len()).sum();
-                assert!(parts.iter().map(most).all(|n: usize| n <= entries_max));
-                assert_eq!(join(parts.into_iter().map(|p| p.piece)), Some(pack.clone()));
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ use super::reconcile::is_in;
 use crate::model::name::ProductName;
 use crate::model::packed::Packed;
 use crate::model::reconcile::Refill;
-use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, Table};
+use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, RowsDigest, Table};
 use crate::model::row::StreamRow;
 use crate::model::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,9 @@ pub struct Mirror {
     /// are many letters leaves out of the first what has changed since their number, and says it
     /// in a later one: until then that is missing here.
     pub is_whole: bool,
+    /// Rows that a late letter took away and later ones did not bring again: without them it is not
+    /// whole, until a comparison says so.
+    missing: BTreeSet<RowName>,
     rows: Rows,
 }
 
@@ -48,7 +51,8 @@ impl Mirror {
             Table::Figures => Rows::Figures(BTreeMap::new()),
             Table::Nodes => Rows::Nodes(Box::default()),
         };
-        Mirror { incarnation: 0, have: 0, merged_at: Timestamp(0), is_whole: false, rows }
+        let (merged_at, missing) = (Timestamp(0), BTreeSet::new());
+        Mirror { incarnation: 0, have: 0, merged_at, is_whole: false, missing, rows }
     }
 
     pub fn head(&self) -> StreamRow {
@@ -129,6 +133,16 @@ impl Mirror {
         }
     }
 
+    /// The digest of all rows.
+    pub fn digest(&self) -> RowsDigest {
+        match &self.rows {
+            Rows::Figures(rows) => digest::of_all_figures(
+                rows.iter().map(|(product, (version, figures))| (product, *version, figures)),
+            ),
+            Rows::Nodes(table) => digest::of_nodes(table.by_number()),
+        }
+    }
+
     /// At most `max` rows of a bucket behind a name, in the order of their names.
     pub fn bucket_rows(&self, bucket: u8, after: Option<&RowName>, max: usize) -> Vec<ReportRow> {
         let names = self.names().into_iter().filter(|name| is_in(name, bucket, after, None));
@@ -187,7 +201,9 @@ impl Mirror {
         }
         let dropped = self.drop_unnamed(batch);
         let is_late = batch.upto < self.have;
-        self.is_whole = if is_late { self.is_whole && dropped.is_empty() } else { batch.complete };
+        if is_late {
+            self.missing.extend(dropped.iter().cloned());
+        }
         changed.extend(dropped);
         for row in &batch.rows {
             // What is not newer than `have` is here already, or was deleted since.
@@ -196,6 +212,8 @@ impl Mirror {
                 self.put(row);
             }
         }
+        let is_told = if is_late { self.is_whole } else { batch.complete };
+        self.is_whole = is_told && self.missing.is_empty();
         self.have = self.have.max(batch.upto);
         self.merged_at = at;
         Merged::Rows(changed)
@@ -205,6 +223,13 @@ impl Mirror {
     pub fn doubt(&mut self) {
         self.have = 0;
         self.is_whole = false;
+        self.missing.clear();
+    }
+
+    /// Whoever has every row has the same ones.
+    pub fn is_compared(&mut self) {
+        self.is_whole = true;
+        self.missing.clear();
     }
 
     /// Rows last changed within the batch's interval that it does not name are no more.
@@ -237,6 +262,9 @@ impl Mirror {
     }
 
     fn put(&mut self, row: &ReportRow) {
+        if !matches!(row.body, RowBody::Seen(_)) {
+            self.missing.remove(&row.name);
+        }
         match (&mut self.rows, &row.name, &row.body) {
             (Rows::Figures(rows), RowName::Product(product), RowBody::Figures(figures)) => {
                 rows.insert(product.clone(), (row.version, *figures));
@@ -265,6 +293,7 @@ impl Mirror {
 
     fn clear(&mut self) -> Vec<RowName> {
         self.have = 0;
+        self.missing.clear();
         let names = self.names_within(0, u64::MAX);
         match &mut self.rows {
             Rows::Figures(rows) => rows.clear(),

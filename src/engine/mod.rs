@@ -36,6 +36,7 @@ pub mod entropy;
 pub mod event_log;
 mod figures;
 pub mod handover;
+pub mod heads;
 pub mod identities;
 pub mod ledger;
 mod license_time;
@@ -44,6 +45,7 @@ pub mod mirror;
 pub mod moving;
 pub mod node_lines;
 pub mod nodes;
+mod packs;
 pub mod permission;
 mod place;
 pub mod product;
@@ -113,7 +115,7 @@ pub enum Deed {
 }
 
 /// Packs as far as they came, by the link they come over and their product.
-type Gathering = BTreeMap<(LinkId, ProductName, ServerName), handover::Gathered>;
+type Gathering = BTreeMap<(LinkId, ProductName, ServerName), packs::Gathered>;
 
 #[derive(Debug)]
 pub struct Engine {
@@ -149,6 +151,7 @@ pub struct Engine {
     unsettled: bool,
     reports: report::Reports,
     reconciling: reconcile::Reconciling,
+    heads: heads::Heads,
     /// The question after devices that move.
     moves: moving::Moves,
     disk: disk::Disk,
@@ -245,6 +248,7 @@ impl Engine {
             unsettled: false,
             reports: report::Reports::default(),
             reconciling: reconcile::Reconciling::default(),
+            heads: heads::Heads::default(),
             moves: moving::Moves::default(),
             disk: disk::Disk::default(),
             challenges: BTreeMap::new(),
@@ -484,6 +488,7 @@ impl Engine {
         }
         if now >= self.presence_due && self.links.uplink().is_some() {
             self.send_presences(now);
+            self.repeat_heads(now);
             self.ask_who_is_below();
             if self.attach_refusal.is_some() || self.confirms_again(now) {
                 self.ask_attach();
@@ -493,6 +498,7 @@ impl Engine {
         self.note_absences(now);
         self.rotate_when_ready(now);
         self.compare_next(now);
+        self.say_heads_when_due(now);
         self.ask_when_due(now);
         if now >= self.retry_due {
             self.retry_due = now.after(self.tuning.retry_interval);
@@ -554,8 +560,8 @@ impl Engine {
         let compared = self.reconcile_due();
         let moves = self.moves_due();
         let acks = self.acks_due();
-        let licenses = [self.next_expiry(), self.clock_due()];
-        let all = [presence, retry, waiting, absence, compared, moves, acks];
-        all.into_iter().chain(licenses).flatten().min()
+        let (heads, expiry, clock) = (self.heads_due(), self.next_expiry(), self.clock_due());
+        let all = [presence, retry, waiting, absence, compared, moves, acks, heads, expiry, clock];
+        all.into_iter().flatten().min()
     }
 }

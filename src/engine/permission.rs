@@ -162,8 +162,8 @@ pub fn operation(request: &Request) -> Option<Operation> {
         Request::RotateAuthority { .. } => Operation::RotateAuthority,
         // Of somebody who called to join, or of this server itself; judged by its proof.
         Request::Certificate(_) => return None,
-        // Of this server's own daemon, which refused it.
-        Request::CallRefused(_) => return None,
+        // Of this server's own daemon, which refused it, or was refused.
+        Request::CallRefused(_) | Request::ShutOut { .. } => return None,
         // Of this server's own daemon, which runs scans.
         Request::ScanEnded(_) => return None,
         // Refused where it came in, and told to the event log.

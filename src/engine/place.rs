@@ -10,6 +10,7 @@ use crate::model::enrolment::Invite;
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
+use crate::model::time::Timestamp;
 
 /// Uses that a move would leave behind.
 struct Left {
@@ -21,9 +22,33 @@ struct Left {
 }
 
 impl Engine {
+    /// Whether a server that is known may come to this place without an invitation, as by another
+    /// parent in its configuration. What those have counted that are away waits for them, or ends
+    /// with them; meanwhile the server has to go on somewhere.
+    pub(super) fn uninvited_check(
+        &self,
+        name: &ServerName,
+        parent: &ServerName,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Err(refusal) = self.new_place_check(name, parent, false) else { return Ok(()) };
+        let Some(before) = self.state.met.get(name).map(|met| &met.parent) else { return Ok(()) };
+        let is_there =
+            |server: &ServerName| server == self.state.name() || self.is_online(server, now);
+        let left = self.left_behind(name, before, parent);
+        let stays =
+            is_there(before) && (left.is_empty() || left.iter().any(|left| is_there(&left.from)));
+        let stays = stays || self.is_below(parent, name);
+        if stays { Err(refusal) } else { Ok(()) }
+    }
+
     /// Whether a server that is known may be invited to this place.
-    pub(super) fn new_place_check(&self, invite: &Invite) -> Result<(), Refusal> {
-        let Invite { name, parent, .. } = invite;
+    pub(super) fn new_place_check(
+        &self,
+        name: &ServerName,
+        parent: &ServerName,
+        forced: bool,
+    ) -> Result<(), Refusal> {
         let known = self.state.met.get(name).filter(|met| met.incarnation != 0);
         let Some(met) = known.filter(|met| met.parent != *parent) else { return Ok(()) };
         if self.is_below(parent, name) {
@@ -33,7 +58,7 @@ impl Engine {
                 "choose a parent that is not below it: lictree server list",
             ));
         }
-        if invite.forced {
+        if forced {
             return Ok(());
         }
         if let Some((product, server)) = self.on_its_way(name) {

@@ -19,11 +19,11 @@
 #[cfg(test)]
 mod tests;
 
+use super::Engine;
 use super::digest;
 use super::mirror::{figures_row, whole_row};
-use super::{Deed, Engine};
 use crate::model::command::Command;
-use crate::model::letter::{Address, Body, Letter, LinkId};
+use crate::model::letter::{Body, LinkId};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile, Refill};
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId, Table};
@@ -138,9 +138,9 @@ impl Engine {
                 let buckets = self.buckets(&word.stream);
                 if digest::whole(&buckets) != digest {
                     let word = Reconcile { what: Compared::Buckets(buckets), ..word };
-                    let (to, route) = (Address::Neighbour, Vec::new());
-                    let letter = Letter { to, route, body: Body::Reconcile(word) };
-                    self.deeds.push(Deed::Send { link, letter });
+                    self.send_neighbour(link, Body::Reconcile(word));
+                } else if let Some(mirror) = self.state.mirrors.get_mut(&word.stream) {
+                    mirror.is_compared();
                 }
             }
             Compared::Refill(_) if self.state.is_primary() => self.propose(Command::Refill(word)),
@@ -258,6 +258,7 @@ impl Engine {
                 for name in changed {
                     self.state.touch(RowKey::Mirrored(stream.clone(), name));
                 }
+                self.prove_again(stream);
             }
         }
         self.ack(stream);

@@ -12,6 +12,7 @@
 //! - Everything but the fact itself is volatile: a start in between calls everybody again.
 
 use super::Engine;
+use super::attachment::SHUT_OUT;
 use crate::model::account::{Account, Want};
 use crate::model::command::Command;
 use crate::model::count::counted;
@@ -172,8 +173,9 @@ impl Engine {
         server.figures_version += 1;
         server.nodes_version += 1;
         self.state.touch(RowKey::Server);
-        // Of one that runs twice it stands until the primary takes it.
-        self.attach_refusal = self.attach_refusal.take().filter(|_| keeps_rows);
+        // Of one that runs twice, or is out of the tree, it stands until the primary takes it.
+        let stands = |refusal: &Refusal| keeps_rows || refusal.code == SHUT_OUT;
+        self.attach_refusal = self.attach_refusal.take().filter(stands);
         // Its claims are heard once those above know which data set speaks.
         self.presence_due = Timestamp(0);
         self.forget_recovering();
@@ -290,6 +292,7 @@ impl Engine {
             self.state.touch(RowKey::Holding(product.clone()));
         }
         self.recovering.attached = true;
+        self.repeat_turns();
         self.ask_who_is_below();
         self.ask_in_recovery();
     }
@@ -308,7 +311,9 @@ impl Engine {
             return;
         };
         if !self.rows_are_back() {
-            let word = RecoveryWord::RowsAsk { former, after: self.recovering.rows_after };
+            let (data, after) =
+                (self.state.server.founding.incarnation, self.recovering.rows_after);
+            let word = RecoveryWord::RowsAsk { data, former, after };
             self.send_above(Address::Primary, Body::Recovery(word));
         }
         if let Some(listing) = &self.recovering.listing {
@@ -319,13 +324,18 @@ impl Engine {
     }
 
     /// Primary: the next rows of a relay's former data set, as they are known here.
-    pub(super) fn rows_asked(&mut self, relay: &ServerName, former: u64, after: DeviceNumber) {
+    pub(super) fn rows_asked(
+        &mut self,
+        relay: &ServerName,
+        (data, former): (u64, u64),
+        after: DeviceNumber,
+    ) {
         let stream = StreamId { origin: relay.clone(), table: Table::Nodes };
         let formers = self.state.met.get(relay).map(|met| met.formers.clone()).unwrap_or_default();
         let is_former = |of: u64| of != 0 && (of == former || formers.contains(&of));
         let mirror = self.state.mirrors.get(&stream).filter(|m| is_former(m.incarnation));
         let max = self.tuning.report_rows_max;
-        let mut back = RowsBack { after, upto: None, have: 0, rows: Vec::new() };
+        let mut back = RowsBack { data, after, upto: None, have: 0, rows: Vec::new() };
         if let Some((mirror, table)) = mirror.and_then(|m| Some((m, m.nodes()?))) {
             let place = super::nodes::Place::Number(after);
             let rows = table.behind(super::nodes::By::Number, Some(place), None);
@@ -383,18 +393,21 @@ impl Engine {
         self.ask_in_recovery();
     }
 
-    /// Rows of the former data set came: in their place in the order.
+    /// Rows of the former data set came: in their place in the order. What an earlier data set of
+    /// this server asked for may come late, and says nothing of what was lost since.
     pub(super) fn rows_came(&mut self, back: RowsBack) {
         let known = &self.recovering;
-        if self.recovers() && !known.rows_are_back && back.after == known.rows_after {
+        let is_asked = known.attached && back.data == self.state.server.founding.incarnation;
+        let is_next = !known.rows_are_back && back.after == known.rows_after;
+        if self.recovers() && is_asked && is_next {
             self.propose(Command::Recovery(RecoveryCommand::TakeBack(back)));
         }
     }
 
     /// Own devices become what the primary last knew of them, where that is newer.
     fn take_back(&mut self, back: &RowsBack) {
-        let RowsBack { after, upto, have, rows } = back;
-        if !self.recovers() {
+        let RowsBack { data, after, upto, have, rows } = back;
+        if !self.recovers() || *data != self.state.server.founding.incarnation {
             return;
         }
         // Whatever changes from now on is newer than all of them.

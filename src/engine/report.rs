@@ -19,7 +19,7 @@ use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::device::{ADDRESSES_MAX, OTHER_MACS_MAX, STATE_CHANGES_MAX};
 use crate::model::holding::Role;
-use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Versions};
+use crate::model::letter::{Body, Letter, LinkId, Presence, Versions};
 use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
 use crate::model::report::{ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
@@ -262,6 +262,13 @@ impl Engine {
         self.reports.senders.get(stream).is_some_and(|sender| sender.have == Some(version))
     }
 
+    /// Whether the primary is known to have all rows of a stream as they are here; of an empty one
+    /// there is nothing to have.
+    pub(super) fn primary_has(&self, stream: &StreamId) -> bool {
+        let (_, version) = self.stream_version(stream);
+        version > 0 && self.reports.settled.get(stream) == Some(&version)
+    }
+
     /// What the parent had of a stream may have been put right here since.
     pub(super) fn forget_whole(&mut self, stream: &StreamId) {
         if let Some(sender) = self.reports.senders.get_mut(stream) {
@@ -335,6 +342,7 @@ impl Engine {
     pub(super) fn forget_streams(&mut self, name: &ServerName) {
         for stream in StreamId::of(name) {
             self.state.mirrors.remove(&stream);
+            self.heads.forget(&stream);
             self.reports.senders.remove(&stream);
             self.reports.settled.remove(&stream);
             self.reports.stirred.remove(&stream);
@@ -467,6 +475,7 @@ impl Engine {
             }
             self.state.touch(RowKey::Stream(batch.stream.clone()));
             self.reports.confirmed.insert(batch.stream.clone(), at);
+            self.judge_awaited(&batch.stream, at);
         }
         self.ack(&batch.stream);
     }
@@ -483,7 +492,7 @@ impl Engine {
             Role::Relay => self.reports.settled.get(stream).copied().unwrap_or(0),
         };
         let body = Body::ReportAck { stream: stream.clone(), incarnation, have, settled };
-        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        let letter = Letter::to_neighbour(body);
         self.deeds.push(Deed::Send { link, letter });
     }
 
@@ -491,12 +500,12 @@ impl Engine {
     pub(super) fn confirm_streams(&mut self, presence: &Presence, now: Timestamp) {
         for (table, version) in &presence.versions {
             let stream = StreamId { origin: presence.name.clone(), table: *table };
-            let mirror = self.state.mirrors.get(&stream);
-            let complete =
-                mirror.is_some_and(|m| m.incarnation == presence.incarnation && m.have >= *version);
+            let (incarnation, have) = self.stream_version(&stream);
+            let complete = incarnation == presence.incarnation && have >= *version;
             if complete || *version == 0 {
-                self.reports.confirmed.insert(stream, now);
+                self.reports.confirmed.insert(stream.clone(), now);
             }
+            self.await_proof(stream, now);
         }
     }
 

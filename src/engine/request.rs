@@ -53,8 +53,8 @@ impl Engine {
                 self.refuse_license(id, refusal, now);
                 Ok(None)
             }
-            Request::CallRefused(refusal) => {
-                self.note_refusal("call.refused", &refusal, now);
+            told @ (Request::CallRefused(_) | Request::ShutOut { .. }) => {
+                self.told_of_calls(&told, now);
                 Ok(Some(Answer::Done))
             }
             Request::ScanEnded(summary) => {
@@ -97,6 +97,15 @@ impl Engine {
             Request::EndRecovery { doing } => self.ask_end_recovery(id, doing, now),
             Request::AcceptClock => self.ask_accept_clock(id, now),
             about => self.ask_about_server(id, about, now),
+        }
+    }
+
+    /// The daemon refused a call, or was refused.
+    fn told_of_calls(&mut self, told: &Request, now: Timestamp) {
+        match told {
+            Request::CallRefused(refusal) => self.note_refusal("call.refused", refusal, now),
+            Request::ShutOut { by } => self.let_in_no_more(by),
+            _ => {}
         }
     }
 

@@ -32,6 +32,7 @@ use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::{RecoveryCommand, RecoveryWord};
 use crate::model::refusal::Refusal;
+use crate::model::report::StreamId;
 use crate::model::row::{EdgeRow, Enrolment, MetRow, RowKey, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,6 +85,9 @@ impl Engine {
             changed.push(RowKey::Stream(stream.clone()));
         }
         changed.into_iter().for_each(|key| self.state.touch(key));
+        // Those that are connected believe that all of it is here.
+        let streams: Vec<StreamId> = self.state.mirrors.keys().cloned().collect();
+        streams.iter().for_each(|stream| self.ack(stream));
     }
 
     /// All is known: whoever says something else from now on is not believed.

@@ -13,7 +13,7 @@
 //! - Of others than itself an author says nothing.
 
 use super::Engine;
-use super::handover;
+use super::packs;
 use crate::model::account::{Account, Below, Entry, Pack, PackPart, Verdict, WishNumber};
 use crate::model::command::Command;
 use crate::model::device::DeviceState;
@@ -198,7 +198,7 @@ impl Engine {
             Some(to) => Address::Above(to.clone()),
             None => Address::Holder(product.clone()),
         };
-        for part in handover::cut(pack, self.tuning.pack_entries_per_letter_max) {
+        for part in packs::cut(pack, self.tuning.pack_entries_per_letter_max) {
             let word = RecoveryWord::Statement { call: *call, part };
             self.send_above(to.clone(), Body::Recovery(word));
         }
@@ -419,6 +419,12 @@ impl Engine {
     fn note_turn(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
         let recovers = self.recovers();
         let ledger = self.state.ledger(product);
+        // Who gave back what it took in a turn, and was booked, takes nothing in that turn again:
+        // it said so before.
+        let has_yielded = |known: &Below| known.cycle == said.cycle && known.is_newer_than(said);
+        if ledger.below.get(&said.relay).is_some_and(has_yielded) {
+            return;
+        }
         let known = ledger.below.get(&said.relay).map(|below| below.cycle);
         let is_going = ledger.outbox.get(&said.relay).is_some_and(|pack| pack.cycle > said.cycle);
         if (known.is_none() && said.cycle == 0)
@@ -446,7 +452,9 @@ impl Engine {
             RecoveryWord::Statement { call, part } => {
                 self.statement_came(link, route, call, part);
             }
-            RecoveryWord::RowsAsk { former, after } => self.rows_asked(author, former, after),
+            RecoveryWord::RowsAsk { data, former, after } => {
+                self.rows_asked(author, (data, former), after);
+            }
             RecoveryWord::BelowAsk { after } => self.below_asked(author, after),
             RecoveryWord::Registered { serials } => {
                 let author = author.clone();

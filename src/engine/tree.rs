@@ -9,7 +9,7 @@ use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::enrolment::ReplyTo;
 use crate::model::holding::Phase;
-use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
+use crate::model::letter::{Address, Body, Letter, LinkId, Presence, Signature};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::RecoveryWord;
 use crate::model::report::Table;
@@ -48,6 +48,7 @@ pub struct Heard {
     pub presence: Presence,
     /// The way it came, its author first.
     route: Vec<ServerName>,
+    signature: Option<Box<Signature>>,
     /// When it spoke, by the clock here: the time for which others kept it is taken off.
     pub at: Timestamp,
 }
@@ -173,6 +174,7 @@ impl Engine {
         if self.links.uplink().is_some() {
             self.ask_attach();
             self.ask_holders();
+            self.repeat_heads(now);
             self.repeat_claims();
             self.ask_after_moves(now);
         }
@@ -209,7 +211,7 @@ impl Engine {
     }
 
     pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
-        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        let letter = Letter::to_neighbour(body);
         self.deeds.push(Deed::Send { link, letter });
     }
 
@@ -226,14 +228,16 @@ impl Engine {
             let kept_ms = duration_ms(now.since(heard.at));
             let mut route = heard.route.clone();
             route.push(self.state.name().clone());
-            (route, Presence { kept_ms, ..heard.presence.clone() })
+            let body = Body::Presence(Presence { kept_ms, ..heard.presence.clone() });
+            Letter {
+                signature: heard.signature.clone(),
+                ..Letter::new(Address::Primary, route, body)
+            }
         };
-        let mut below: Vec<(Vec<ServerName>, Presence)> = fresh.map(kept).collect();
+        let mut below: Vec<Letter> = fresh.map(kept).collect();
         // A server is heard before those below it (`belief`).
-        below.sort_by_key(|(route, _)| route.len());
-        for (route, presence) in below {
-            self.send_on(Letter { to: Address::Primary, route, body: Body::Presence(presence) });
-        }
+        below.sort_by_key(|letter| letter.route.len());
+        below.into_iter().for_each(|letter| self.send_on(letter));
         self.presence_due = now.after(interval);
     }
 
@@ -261,11 +265,18 @@ impl Engine {
         }
     }
 
-    fn hear(&mut self, link: LinkId, route: &[ServerName], presence: &Presence, now: Timestamp) {
+    fn hear(
+        &mut self,
+        link: LinkId,
+        route: &[ServerName],
+        presence: &Presence,
+        signature: Option<Box<Signature>>,
+        now: Timestamp,
+    ) {
         let known = self.heard.contains_key(&presence.name);
         let full = !known && self.heard.len() >= self.tuning.servers_max;
         let at = Timestamp(now.0.saturating_sub(presence.kept_ms));
-        let heard = Heard { presence: presence.clone(), route: route.to_vec(), at };
+        let heard = Heard { presence: presence.clone(), route: route.to_vec(), signature, at };
         // A word kept for so long says nothing of now.
         if full
             || heard.is_silent(now)
@@ -300,7 +311,12 @@ impl Engine {
             self.refuse_word("place.refused", link, name, &what, now);
             return false;
         }
-        let Err(refusal) = self.tree_limits_check(name, parent) else { return true };
+        let mut check = self.tree_limits_check(name, parent);
+        // Where a primary that was set back believes them to be says nothing.
+        if self.state.server.recovery.is_none() {
+            check = check.and_then(|()| self.uninvited_check(name, parent, now));
+        }
+        let Err(refusal) = check else { return true };
         self.note_refusal("place.refused", &refusal, now);
         if self.links.child(link) == Some(name) {
             self.refuse_link(link, &refusal.to_string());
@@ -378,6 +394,8 @@ impl Engine {
                     self.deeds.push(Deed::Send { link: way, letter });
                 }
             }
+            // What goes down comes from above: a child says nothing so, and has not signed it.
+            (Address::Below(_), Some(_)) => {}
             (_, Some(child)) => {
                 if letter.route.last() != Some(&child) {
                     return self.refuse_link(link, "a letter that does not say who passed it on");
@@ -394,7 +412,7 @@ impl Engine {
                         presence.address = self.links.seen.get(&link).cloned().unwrap_or_default();
                         self.send_heard(link, now);
                     }
-                    self.hear(link, &letter.route, presence, now);
+                    self.hear(link, &letter.route, presence, letter.signature.clone(), now);
                 }
                 if self.is_for_me(&letter.to) {
                     self.receive_up(link, letter.route, letter.body, now);
@@ -463,8 +481,9 @@ impl Engine {
         }
         match body {
             Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
-            Body::Attached { nonce, attach, levels, generation }
-                if self.state.server.fenced == Some(nonce) =>
+            Body::Attached { nonce, data, attach, levels, generation }
+                if self.state.server.fenced == Some(nonce)
+                    && data == self.state.server.founding.incarnation =>
             {
                 self.propose(Command::Attached { nonce, attach, levels, generation });
             }
@@ -546,6 +565,7 @@ impl Engine {
                 self.certificate_asked(ask, ReplyTo { server: author, ticket }, now);
             }
             Body::Claim { serial } => self.claim_came(author, serial),
+            Body::Heads { number, heads } => self.heads_came(&author, (number, &heads), now),
             Body::MoveAsk(ask) => self.moves_asked(&author, &ask),
             Body::Recovery(word) => self.recovery_word_up(link, &route, word),
             _ => {}

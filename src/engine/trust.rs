@@ -25,7 +25,8 @@ use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::count::LicenseCount;
 use crate::model::enrolment::{
-    CertifyJob, Denial, EnrolmentCommand, InviteId, KeyPrint, SealedTrust, TITLE_LEN_MAX, Trust,
+    CLOCKS_DIFFER, CertifyJob, Denial, EnrolmentCommand, InviteId, KeyPrint, SealedTrust,
+    TITLE_LEN_MAX, Trust,
 };
 use crate::model::holding::HoldingOption;
 use crate::model::letter::{Body, LinkId};
@@ -492,5 +493,3 @@ impl Engine {
 
 /// Identities that were made ready beside the authority live for two years.
 const READY_MADE_LIFE: Duration = Duration::from_secs(732 * 86_400);
-/// How far clocks may differ before a certificate that has ended is believed somewhere.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(2 * 86_400);

@@ -89,6 +89,14 @@ pub struct Below {
     pub out: bool,
 }
 
+impl Below {
+    /// Whether it stands where the other did before: in a later turn, or in the same one, which it
+    /// has given back since.
+    pub fn is_newer_than(&self, other: &Below) -> bool {
+        (self.cycle, !self.out) > (other.cycle, !other.out)
+    }
+}
+
 /// Accounts on their way from one ledger to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pack {

@@ -52,12 +52,14 @@ pub struct AuditCounts {
     pub overdrawn: LicenseCount,
 }
 
-/// A member whose newest word has not come.
+/// A member of which something is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unconfirmed {
     pub server: ServerName,
     pub online: bool,
     pub last_seen: Option<Timestamp>,
+    /// In words.
+    pub why: String,
 }
 
 impl AuditCounts {

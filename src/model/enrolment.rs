@@ -18,11 +18,15 @@ use super::refusal::Refusal;
 use super::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// The bytes of proof keys, proofs and exporters.
 pub const PROOF_LEN: usize = 32;
 /// Wrong proofs that make a code void.
 pub const FAILURES_MAX: u32 = 5;
+/// How far clocks may differ before a certificate that has ended is believed somewhere. Denials
+/// outlive certificates by as much.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(2 * 86_400);
 /// The longest title of a server, in bytes.
 pub const TITLE_LEN_MAX: usize = 120;
 

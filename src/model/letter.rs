@@ -13,7 +13,7 @@ use super::name::{ProductName, ServerName};
 use super::reconcile::Reconcile;
 use super::recovery::RecoveryWord;
 use super::refusal::Refusal;
-use super::report::{ReportBatch, StreamId, Table};
+use super::report::{Head, ReportBatch, StreamId, Table};
 use super::time::Timestamp;
 
 /// One connection to a neighbour. Never used twice within one start.
@@ -41,6 +41,28 @@ pub struct Letter {
     /// Letters that go up: the servers it has passed, its author first.
     pub route: Vec<ServerName>,
     pub body: Body,
+    /// Letters that go up: of the author, once it has left there.
+    pub signature: Option<Box<Signature>>,
+}
+
+/// What proves that the author of a letter wrote it: those between can hold it up, and neither
+/// alter nor invent one (I7). Only `net` understands these bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Of the author, in DER.
+    pub certificate: Vec<u8>,
+    pub bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// Not signed yet.
+    pub fn new(to: Address, route: Vec<ServerName>, body: Body) -> Letter {
+        Letter { to, route, body, signature: None }
+    }
+
+    pub fn to_neighbour(body: Body) -> Letter {
+        Letter::new(Address::Neighbour, Vec::new(), body)
+    }
 }
 
 /// One figure per stream of a server: everything up to here exists.
@@ -102,6 +124,8 @@ pub enum Body {
     },
     Attached {
         nonce: u64,
+        /// The data set that asked: another of the same server takes no answer to it for its own.
+        data: u64,
         attach: AttachId,
         levels: Vec<(ProductName, Level)>,
         /// How many data sets the relay had before this one, at least.
@@ -165,6 +189,13 @@ pub enum Body {
         incarnation: u64,
         have: u64,
         settled: u64,
+    },
+
+    /// Up to the primary: what the author's own rows are; each word has a number above the one
+    /// before.
+    Heads {
+        number: u64,
+        heads: Vec<(Table, Head)>,
     },
 
     /// Up and down, to a neighbour: whether rows silently differ.

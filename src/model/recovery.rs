@@ -67,6 +67,8 @@ pub enum RecoveryCommand {
 /// Rows of the former data set as the primary has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsBack {
+    /// The data set that asked for them.
+    pub data: u64,
     pub after: DeviceNumber,
     /// Without one, to the end.
     pub upto: Option<DeviceNumber>,
@@ -105,7 +107,7 @@ pub enum RecoveryWord {
     /// those below you.
     YouHold { product: ProductName },
     /// Up to the primary.
-    RowsAsk { former: u64, after: DeviceNumber },
+    RowsAsk { data: u64, former: u64, after: DeviceNumber },
     /// Down to who asked.
     Rows(RowsBack),
     /// Up to the primary: who is below me, in the order of their names?

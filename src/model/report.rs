@@ -64,6 +64,18 @@ pub struct ReportRow {
     pub body: RowBody,
 }
 
+/// A digest of all rows of a stream: SHA-256 over their values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowsDigest(pub [u8; 32]);
+
+/// What all rows of a stream are at one version, in the words of their writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub incarnation: u64,
+    pub version: u64,
+    pub digest: RowsDigest,
+}
+
 /// Every row of one stream whose last change lies in an interval of versions.
 ///
 /// What a mirror has in that interval and the batch does not name is no more: it was deleted, or it

@@ -94,6 +94,10 @@ pub enum Request {
     /// A neighbour or a stranger was refused before the server heard of it; answered at once, and
     /// told to the event log if there is not too much of it.
     CallRefused(Refusal),
+    /// The parent, which has proven itself, lets this server in no more: its enrolment is denied.
+    ShutOut {
+        by: ServerName,
+    },
     /// A scan of this server's own daemon is over; answered once that stands in the event log.
     ScanEnded(ScanSummary),
 

@@ -162,6 +162,14 @@ impl MetRow {
         }
     }
 
+    /// One that joins, and of which nothing but the number of its enrolment is known: whatever it
+    /// said when it was there before is older than what it says from now on.
+    pub fn joined(name: &ServerName, parent: &ServerName, enrolment: u64) -> MetRow {
+        let before = enrolment.saturating_sub(1).min(ENROLMENTS_TOLD_APART);
+        let generation = before * GENERATIONS_OF_ENROLMENT;
+        MetRow { generation, ..MetRow::new(name.clone(), parent.clone()) }
+    }
+
     /// Another data set goes on for the one known here; both that and the one it names are former.
     pub fn go_on_as(&mut self, data: DataSet) {
         let known = std::mem::replace(&mut self.incarnation, data.incarnation);
@@ -180,6 +188,11 @@ impl MetRow {
 /// milliseconds below this bit, and its generation above: whatever clock another disk comes with,
 /// it says nothing that is older than what was said before.
 pub const GENERATION_BITS: u32 = 44;
+
+/// More data sets than a server has between two enrolments; and enrolments that have numbers of
+/// their own, all that fit above the clock.
+const GENERATIONS_OF_ENROLMENT: u64 = 1_000;
+const ENROLMENTS_TOLD_APART: u64 = (1 << (63 - GENERATION_BITS)) / GENERATIONS_OF_ENROLMENT - 1;
 
 /// A time as a number below [`GENERATION_BITS`]. A clock of a far future stands still there, and
 /// leaves room for as many numbers as a server ever gives.

@@ -97,6 +97,8 @@ pub struct Tuning {
     pub refusals_noted_interval: Duration,
     /// In this time every stream of rows is once compared with the parent's. 300 s.
     pub reconcile_interval: Duration,
+    /// What a relay's rows are is said to the primary this often at most. 1 s.
+    pub heads_interval: Duration,
     /// The clocks of the machine are read at least this often. 10 s.
     pub clock_look_interval: Duration,
     /// License time is written down this often while a license here has an end, and sixty times as
@@ -164,6 +166,7 @@ impl Default for Tuning {
             attaches_burst: 20,
             attach_interval: Duration::from_secs(1),
             reconcile_interval: Duration::from_secs(300),
+            heads_interval: Duration::from_secs(1),
             refusals_noted_interval: Duration::from_secs(1),
             clock_look_interval: Duration::from_secs(10),
             license_time_interval: Duration::from_secs(60),

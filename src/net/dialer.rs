@@ -4,7 +4,7 @@ use crate::model::name::ServerName;
 use crate::net::certificate::DNS_NAME;
 use crate::net::greeting::{self, GREETING};
 use crate::net::{
-    CloseCode, Connection, Denials, Identity, NetError, NetLimits, Peer, Refusal, tls,
+    CloseCode, Connection, Denials, Identity, NetError, NetLimits, Peer, Refusal, Side, tls,
 };
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -52,6 +52,8 @@ impl Dialer {
 
     /// Connects to `address` and expects the server `expected` of the own tree there.
     ///
+    /// Who refuses with [`Refusal::Denied`] has proven before that it is that server.
+    ///
     /// Ends within `handshake_timeout`. May be dropped at any await; the attempt then ends.
     pub async fn dial(
         &self,
@@ -86,7 +88,13 @@ impl Dialer {
             .connect_with(self.config.clone(), address, DNS_NAME)
             .map_err(|error| NetError::Address { address, why: error.to_string() })?
             .await
-            .map_err(|error| NetError::from_handshake(error, address, after))
+            .map_err(|error| match NetError::from_handshake(error, address, after) {
+                // Anybody on the way can say so before the other side has proven who it is.
+                NetError::Refused { by: Side::Peer, why: Refusal::Denied } => {
+                    NetError::Broken("somebody unproven says that the certificate is denied".into())
+                }
+                error => error,
+            })
     }
 
     async fn enter(

@@ -19,6 +19,7 @@ use crate::net::private_file::{self, Readers};
 use crate::net::public_key::PublicKey;
 use crate::net::request::read_key;
 use crate::net::reset_key::ResetKey;
+use crate::net::signature::Purpose;
 use crate::net::{Fingerprint, IdentityError, KeyAndRequest, NetError, SecretKey, signature, tls};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
@@ -130,10 +131,11 @@ impl Identity {
         self.peer.expires
     }
 
-    /// Signs `bytes` with the current key, to prove who asks for a new certificate
-    /// ([`check_signature_of`](crate::net::check_signature_of)).
-    pub fn signed_by_me(&self, bytes: &[u8]) -> Vec<u8> {
-        let signed = self.signer.sign(&SystemRandom::new(), &signature::to_renew(bytes));
+    /// Signs `bytes` with the current key ([`Signer::has_signed`]).
+    ///
+    /// [`Signer::has_signed`]: crate::net::Signer::has_signed
+    pub fn signed_by_me(&self, purpose: Purpose, bytes: &[u8]) -> Vec<u8> {
+        let signed = self.signer.sign(&SystemRandom::new(), &purpose.to_sign(bytes));
         signed.expect("a P-256 key that was read or made signs any bytes").as_ref().to_vec()
     }
 

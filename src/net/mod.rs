@@ -72,4 +72,4 @@ pub use listener::{Arrival, Listener, Refused};
 pub use occupancy::{Occupancy, Occupied};
 pub use queue::FrameSender;
 pub use request::{KeyAndRequest, SecretKey};
-pub use signature::{check_seal, check_signature_of};
+pub use signature::{Purpose, Signer, check_seal};

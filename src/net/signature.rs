@@ -4,24 +4,76 @@
 //! and is never taken for a part of a TLS handshake or a certificate.
 
 use crate::model::time::Timestamp;
-use crate::net::certificate::{self, Peer};
+use crate::net::certificate::{self, Peer, ServerCertificate};
+use crate::net::public_key::PublicKey;
 use crate::net::tls;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::time::Duration;
 
 /// Before what an authority seals.
 const SEAL: &[u8] = b"lictree seal 1\0";
-/// Before what a server signs that asks for a new certificate.
-const RENEWAL: &[u8] = b"lictree renewal 1\0";
 
 /// The bytes that an authority signs to seal `bytes`.
 pub(crate) fn to_seal(bytes: &[u8]) -> Vec<u8> {
     [SEAL, bytes].concat()
 }
 
-/// The bytes that a server signs to ask for a new certificate.
-pub(crate) fn to_renew(bytes: &[u8]) -> Vec<u8> {
-    [RENEWAL, bytes].concat()
+/// What a server signs bytes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To ask for a new certificate.
+    Renewal,
+    /// A letter that others pass on.
+    Letter,
+}
+
+impl Purpose {
+    /// The bytes that a server signs for this purpose.
+    pub(crate) fn to_sign(self, bytes: &[u8]) -> Vec<u8> {
+        let prefix: &[u8] = match self {
+            Purpose::Renewal => b"lictree renewal 1\0",
+            Purpose::Letter => b"lictree letter 1\0",
+        };
+        [prefix, bytes].concat()
+    }
+}
+
+/// A server that signs, as a certificate of its tree proves.
+#[derive(Clone)]
+pub struct Signer {
+    peer: Peer,
+    public_key: PublicKey,
+}
+
+impl Signer {
+    /// Whoever the `certificate` (DER) names, if it was issued by one of `authorities` (DER) and is
+    /// valid at that moment. Without a moment it may have ended.
+    ///
+    /// Whether that server is denied is another question.
+    pub fn proven(
+        certificate: &[u8],
+        authorities: &[impl AsRef<[u8]>],
+        at: Option<Timestamp>,
+    ) -> Result<Signer, String> {
+        let authorities: Vec<CertificateDer<'_>> =
+            authorities.iter().map(|authority| CertificateDer::from(authority.as_ref())).collect();
+        let ServerCertificate { peer, not_before, public_key } =
+            certificate::read_server(certificate)?;
+        let at = at.unwrap_or(not_before);
+        check_issued(&CertificateDer::from(certificate), &[], &authorities, at)?;
+        Ok(Signer { peer, public_key })
+    }
+
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Whether it has signed `bytes` with [`Identity::signed_by_me`].
+    ///
+    /// [`Identity::signed_by_me`]: crate::net::Identity::signed_by_me
+    pub fn has_signed(&self, purpose: Purpose, bytes: &[u8], signature: &[u8]) -> bool {
+        self.public_key.has_signed(&purpose.to_sign(bytes), signature)
+    }
 }
 
 /// Whether one of `authorities` (certificates, DER) has sealed `bytes`.
@@ -31,34 +83,6 @@ pub fn check_seal(authorities: &[impl AsRef<[u8]>], bytes: &[u8], signature: &[u
         certificate::read_authority(authority.as_ref())
             .is_ok_and(|authority| authority.public_key.has_signed(&sealed, signature))
     })
-}
-
-/// Who has signed `bytes` with [`Identity::signed_by_me`], if their `certificate` (DER) was issued
-/// by one of `authorities` (DER), is valid at that moment, and is of the key that has signed.
-/// Without a moment it may have ended.
-///
-/// Whether that server is denied is another question.
-///
-/// [`Identity::signed_by_me`]: crate::net::Identity::signed_by_me
-pub fn check_signature_of(
-    certificate: &[u8],
-    authorities: &[impl AsRef<[u8]>],
-    bytes: &[u8],
-    signature: &[u8],
-    at: Option<Timestamp>,
-) -> Result<Peer, String> {
-    let authorities: Vec<CertificateDer<'_>> =
-        authorities.iter().map(|authority| CertificateDer::from(authority.as_ref())).collect();
-    let found = certificate::read_server(certificate)?;
-    let at = at.unwrap_or(found.not_before);
-    check_issued(&CertificateDer::from(certificate), &[], &authorities, at)?;
-    if !found.public_key.has_signed(&to_renew(bytes), signature) {
-        return Err(format!(
-            "the certificate of {} is not of the key that signed",
-            found.peer.name
-        ));
-    }
-    Ok(found.peer)
 }
 
 /// Whether `leaf` was issued by one of `authorities` and is valid at `now`.
@@ -120,14 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn a_server_signs_for_its_renewal_with_its_certified_key() {
+    fn a_server_signs_with_its_certified_key() {
         let authority = authority();
         let identity = issued(&authority);
         let roots = identity.authorities();
         let bytes = b"a new key, please";
-        let signature = identity.signed_by_me(bytes);
+        let signature = identity.signed_by_me(Purpose::Renewal, bytes);
         let check = |certificate: &[u8], bytes: &[u8], signature: &[u8], now| {
-            check_signature_of(certificate, roots, bytes, signature, Some(now))
+            let signer = Signer::proven(certificate, roots, Some(now))?;
+            let has_signed = signer.has_signed(Purpose::Renewal, bytes, signature);
+            has_signed.then(|| signer.peer().clone()).ok_or("not of the key".to_string())
         };
         let certificate = identity.certificate();
         assert_eq!(check(certificate, bytes, &signature, NOW).as_ref(), Ok(identity.peer()));
@@ -148,17 +174,14 @@ mod tests {
     #[test]
     fn a_signature_counts_only_while_its_certificate_is_valid_and_of_the_tree() {
         let identity = issued(&authority());
-        let signature = identity.signed_by_me(b"x");
         let check = |roots: &[&[u8]], now| {
-            check_signature_of(identity.certificate(), roots, b"x", &signature, Some(now))
+            Signer::proven(identity.certificate(), roots, Some(now)).map(drop)
         };
         let own = identity.authorities()[0].as_ref();
         let late = Timestamp(identity.expires().0 + 1_000);
         assert!(check(&[own], late).unwrap_err().contains("expired"));
         // Without a moment it only has to be of the tree.
-        let at_any = |root: &[u8]| {
-            check_signature_of(identity.certificate(), &[root], b"x", &signature, None)
-        };
+        let at_any = |root: &[u8]| Signer::proven(identity.certificate(), &[root], None).map(drop);
         at_any(own).unwrap();
         assert!(at_any(authority().certificate()).is_err());
         let early = Timestamp(identity.not_before().0 - 1_000);
@@ -173,10 +196,15 @@ mod tests {
     #[test]
     fn what_was_signed_for_one_purpose_says_nothing_for_another() {
         let identity = issued(&authority());
-        let signature = identity.signed_by_me(b"x");
+        let purposes = [Purpose::Renewal, Purpose::Letter];
         let key = certificate::read_server(identity.certificate()).unwrap().public_key;
-        assert!(key.has_signed(&to_renew(b"x"), &signature));
-        assert!(!key.has_signed(&to_seal(b"x"), &signature));
-        assert!(!key.has_signed(b"x", &signature));
+        for purpose in purposes {
+            let signature = identity.signed_by_me(purpose, b"x");
+            for other in purposes {
+                assert_eq!(key.has_signed(&other.to_sign(b"x"), &signature), other == purpose);
+            }
+            assert!(!key.has_signed(&to_seal(b"x"), &signature));
+            assert!(!key.has_signed(b"x", &signature));
+        }
     }
 }

@@ -191,6 +191,9 @@ pub struct AttachedForm {
     levels: Vec<u8>,
     #[prost(uint64, tag = "4")]
     generation: u64,
+    /// In letters only: whose it is.
+    #[prost(fixed64, tag = "5")]
+    data: u64,
 }
 
 /// Nonce, attachment, a level for each product that has one, and the generation.
@@ -206,7 +209,17 @@ impl AttachedForm {
         generation: u64,
     ) -> Self {
         let attach = Some(AttachIdForm::of(attach));
-        AttachedForm { nonce, attach, levels: list::<ProductLevelForm>(levels), generation }
+        let levels = list::<ProductLevelForm>(levels);
+        AttachedForm { nonce, attach, levels, generation, data: 0 }
+    }
+
+    /// As the answer to a data set.
+    pub fn to(self, data: u64) -> Self {
+        AttachedForm { data, ..self }
+    }
+
+    pub fn data(&self) -> u64 {
+        self.data
     }
 
     pub fn value(self, room: &mut Room) -> Result<Attached, RecordError> {

@@ -20,7 +20,10 @@ numbered!(Approval, "an approval": NotNeeded = 1, Awaited = 2, Given = 3);
 numbered!(Standing, "how a server stands": Member = 1, Removed = 2);
 
 /// Bytes of a fixed length.
-fn fixed<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], RecordError> {
+pub(super) fn fixed<const N: usize>(
+    what: &'static str,
+    bytes: &[u8],
+) -> Result<[u8; N], RecordError> {
     let found = bytes.len() as u64;
     bytes.try_into().map_err(|_| RecordError::TooLarge { what, found, max: N as u64 })
 }
@@ -30,7 +33,7 @@ pub(super) fn key_print(bytes: &[u8]) -> Result<KeyPrint, RecordError> {
 }
 
 /// A certificate, a request, a signature: bytes within the length of texts.
-fn blob(what: &'static str, bytes: Vec<u8>, room: &Room) -> Result<Vec<u8>, RecordError> {
+pub fn blob(what: &'static str, bytes: Vec<u8>, room: &Room) -> Result<Vec<u8>, RecordError> {
     let max = room.text_len_max.saturating_mul(4) as u64;
     match bytes.len() as u64 {
         found if found > max => Err(RecordError::TooLarge { what, found, max }),

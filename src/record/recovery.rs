@@ -116,6 +116,8 @@ pub struct RowsBackForm {
     /// A list of [`ReportRowForm`].
     #[prost(bytes = "vec", tag = "4")]
     rows: Vec<u8>,
+    #[prost(fixed64, tag = "5")]
+    data: u64,
 }
 
 impl Form for RowsBackForm {
@@ -128,6 +130,7 @@ impl Form for RowsBackForm {
             upto: back.upto.map(|upto| upto.0),
             have: back.have,
             rows: list::<ReportRowForm>(&back.rows),
+            data: back.data,
         }
     }
 
@@ -137,6 +140,7 @@ impl Form for RowsBackForm {
             upto: self.upto.map(DeviceNumber),
             have: self.have,
             rows: read_list::<ReportRowForm>(&self.rows, Part::Rows, room)?,
+            data: self.data,
         })
     }
 }
@@ -372,6 +376,8 @@ struct RowsAskForm {
     former: u64,
     #[prost(uint64, tag = "2")]
     after: u64,
+    #[prost(fixed64, tag = "3")]
+    data: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -412,8 +418,8 @@ impl Form for RecoveryWordForm {
                 let serials = serials.iter().map(|serial| serial_text(serial).to_string());
                 WordKind::Registered(texts(serials))
             }
-            RecoveryWord::RowsAsk { former, after } => {
-                WordKind::RowsAsk(RowsAskForm { former: *former, after: after.0 })
+            RecoveryWord::RowsAsk { data, former, after } => {
+                WordKind::RowsAsk(RowsAskForm { former: *former, after: after.0, data: *data })
             }
             RecoveryWord::Rows(back) => WordKind::Rows(RowsBackForm::of(back)),
             RecoveryWord::BelowAsk { after } => {
@@ -452,7 +458,8 @@ impl Form for RecoveryWordForm {
                 RecoveryWord::Registered { serials }
             }
             WordKind::RowsAsk(form) => {
-                RecoveryWord::RowsAsk { former: form.former, after: DeviceNumber(form.after) }
+                let RowsAskForm { former, after, data } = form;
+                RecoveryWord::RowsAsk { data, former, after: DeviceNumber(after) }
             }
             WordKind::Rows(form) => RecoveryWord::Rows(form.value(room)?),
             WordKind::BelowAsk(form) => RecoveryWord::BelowAsk { after: server(form.after)? },

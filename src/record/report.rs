@@ -2,9 +2,12 @@
 
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
-use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId};
+use crate::model::report::{
+    Figures, Head, ReportBatch, ReportRow, RowBody, RowName, RowsDigest, StreamId, Table,
+};
 use crate::model::time::Timestamp;
 use crate::record::device::DeviceForm;
+use crate::record::enrolment::fixed;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::name;
@@ -31,6 +34,34 @@ impl Form for StreamIdForm {
     fn value(self, _: &mut Room) -> Result<StreamId, RecordError> {
         let origin = name(Self::WHAT, &self.origin)?;
         Ok(StreamId { origin, table: Numbered::numbered(self.table)? })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct HeadForm {
+    #[prost(uint32, tag = "1")]
+    table: u32,
+    #[prost(fixed64, tag = "2")]
+    incarnation: u64,
+    #[prost(uint64, tag = "3")]
+    version: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    digest: Vec<u8>,
+}
+
+impl Form for HeadForm {
+    type Value = (Table, Head);
+    const WHAT: &'static str = "what all rows of a table are";
+
+    fn of((table, head): &(Table, Head)) -> Self {
+        let Head { incarnation, version, digest } = *head;
+        HeadForm { table: table.number(), incarnation, version, digest: digest.0.to_vec() }
+    }
+
+    fn value(self, _: &mut Room) -> Result<(Table, Head), RecordError> {
+        let digest = RowsDigest(fixed("a digest of rows", &self.digest)?);
+        let head = Head { incarnation: self.incarnation, version: self.version, digest };
+        Ok((Numbered::numbered(self.table)?, head))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::model::holding::{HoldingOption, Phase, Role};
 use crate::model::moving::{Goal, MoveAnswer, MoveAsk, MovingCommand, OpenMove, Reached, Sought};
 use crate::model::name::{NameError, ServerName};
 use crate::model::reconcile::{Compared, Reconcile, Refill};
+use crate::model::recovery::{RecoveryCommand, RowsBack};
 use crate::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::row::{
     DeviceRow, EdgeRow, Enrolment, HoldingRow, LicenseRow, MetRow, OwnFiguresRow, Row, RowKey,
@@ -248,6 +249,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     .chain(sample_clock::commands())
     .chain([("book-wishes-no-room", without_room())])
     .chain([("settle-no-room", settle_without_room())])
+    .chain([("recovery-rows-data", rows_asked_for())])
     .collect()
 }
 
@@ -261,6 +263,11 @@ fn without_room() -> Command {
         wishes: wishes(),
         no_room: true,
     })
+}
+
+fn rows_asked_for() -> Command {
+    let back = RowsBack { data: 8, ..sample_recovery::rows_back() };
+    Command::Recovery(RecoveryCommand::TakeBack(back))
 }
 
 fn settle_without_room() -> Command {

@@ -73,9 +73,9 @@ pub fn stated_account() -> Account {
     Account { stated: 89, ..account() }
 }
 
-fn rows_back() -> RowsBack {
+pub fn rows_back() -> RowsBack {
     let rows = report().rows.into_iter().take(1).collect();
-    RowsBack { after: DeviceNumber(16), upto: Some(DeviceNumber(17)), have: 419, rows }
+    RowsBack { data: 0, after: DeviceNumber(16), upto: Some(DeviceNumber(17)), have: 419, rows }
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {
@@ -127,7 +127,11 @@ pub fn words() -> [(&'static str, bool, RecoveryWord); 11] {
         ("statement", true, RecoveryWord::Statement { call: 5, part: pack_part() }),
         ("stated", false, RecoveryWord::Stated { product: named("cad"), call: 5, number: 89 }),
         ("you-hold", false, RecoveryWord::YouHold { product: named("cad") }),
-        ("rows-ask", true, RecoveryWord::RowsAsk { former: 0xfeed_f00d, after: DeviceNumber(16) }),
+        (
+            "rows-ask",
+            true,
+            RecoveryWord::RowsAsk { data: 0, former: 0xfeed_f00d, after: DeviceNumber(16) },
+        ),
         ("rows", false, RecoveryWord::Rows(rows_back())),
         ("rows-last", false, RecoveryWord::Rows(last)),
         ("below-ask", true, RecoveryWord::BelowAsk { after: after.clone() }),

@@ -40,17 +40,17 @@ pub fn packs_of(truth: Truth) -> Option<Truth> {
 }
 
 /// Everything that must hold of one step of one server. A license that expired lets the balance
-/// fall below zero.
-pub fn check(step: &Step<'_>, has_expired: bool, afloat: &Afloat, out: &mut Findings) {
-    balance(step, has_expired, out);
+/// fall below zero, and so does what a primary that was set back takes as a fact.
+pub fn check(step: &Step<'_>, may_lack: bool, afloat: &Afloat, out: &mut Findings) {
+    balance(step, may_lack, out);
     rising(step, out);
     grants(step, afloat, out);
 }
 
-fn balance(step: &Step<'_>, has_expired: bool, out: &mut Findings) {
+fn balance(step: &Step<'_>, may_lack: bool, out: &mut Findings) {
     let Step { name, product, after, .. } = step;
     let own = after.own();
-    out.hold(own >= 0 || has_expired, "I2", || format!("{name} has {own} of {product}"));
+    out.hold(own >= 0 || may_lack, "I2", || format!("{name} has {own} of {product}"));
     out.hold(after.returned <= after.granted_seen, "I2", || {
         let (returned, seen) = (after.returned, after.granted_seen);
         format!("{name} returned {returned} of {product} and was given {seen}")

@@ -263,7 +263,8 @@ impl Oracle {
             };
             let step = Step { name, product, before, after: now, anew: &anew };
             if !recovers && !after.forced {
-                ledgers::check(&step, after.has_expired, &afloat, out);
+                let may_lack = after.has_expired || after.was_set_back;
+                ledgers::check(&step, may_lack, &afloat, out);
             }
             note(&mut world.figures, now);
         }

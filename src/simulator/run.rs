@@ -389,6 +389,8 @@ impl Run {
     fn no_recovery(&self, out: &mut Findings) {
         let census = self.oracle.census(&self.world);
         let members = (0..self.world.topology.len()).filter(|place| census.has(*place));
+        // Uses go through every server on the way; through one that is not taken nothing goes.
+        let members = members.filter(|place| !self.is_below_one_refused(*place));
         let up = members.filter_map(|place| self.world.server(place));
         for server in up {
             if let Some(awaits) = awaited(server) {
@@ -396,6 +398,17 @@ impl Run {
                 out.add("L2", format!("{name} recovers still, and awaits {awaits:?}"));
             }
         }
+    }
+
+    /// Whether the primary does not take a server above: one that joined anew with an empty folder
+    /// although licenses are with it (LT0232). Only people can help it.
+    fn is_below_one_refused(&self, place: usize) -> bool {
+        let parent = |at: &usize| self.world.topology.parent(*at);
+        let mut above = std::iter::successors(parent(&place), parent);
+        above.any(|at| {
+            let server = self.world.server(at);
+            server.is_some_and(|server| server.engine().attach_refusal().is_some())
+        })
     }
 
     fn each_product(&self, mut of: impl FnMut(Rest<'_>)) {

@@ -114,6 +114,7 @@ pub fn body_word(body: &Body) -> &'static str {
         Body::Heard { .. } => "heard",
         Body::Sources(_) => "sources",
         Body::SourcesSoFar(_) => "sources so far",
+        Body::Heads { .. } => "heads",
         Body::AttachHello => "attach hello",
         Body::Challenge { .. } => "challenge",
         Body::AttachRequest { .. } => "attach request",

@@ -39,6 +39,9 @@ pub struct Truth {
     pub claims: BTreeMap<Serial, ServerName>,
     /// Some license's time was over.
     pub has_expired: bool,
+    /// Primary: it was set back once. Uses that a relay has no license for, by force, came back to
+    /// it as counts: its own lack them since.
+    pub was_set_back: bool,
     pub seen_time: SeenTime,
     /// Relay: the attachment it acts under.
     pub attach: Option<AttachId>,
@@ -262,6 +265,7 @@ pub fn truth_of(server: &Server) -> Truth {
         claims: state.claims.clone(),
         seen_time: state.server.seen_time,
         has_expired: state.licenses.values().any(|license| license.expired),
+        was_set_back: state.server.was_set_back,
         attach: state.server.attach.filter(|_| state.server.fenced.is_none()),
         attached: state.server.attach,
         incarnation: state.server.founding.incarnation,

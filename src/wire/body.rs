@@ -5,7 +5,7 @@ use crate::model::edge::{AttachId, DataSet, EdgeReport};
 use crate::model::letter::{Body, Presence, Versions};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
-use crate::model::report::{StreamId, Table};
+use crate::model::report::{Head, StreamId, Table};
 use crate::model::time::Timestamp;
 use crate::record::RecordError;
 use crate::record::account::{
@@ -27,13 +27,13 @@ use crate::record::number::Numbered;
 use crate::record::outside::{serial, serial_text};
 use crate::record::reconcile::ReconcileForm;
 use crate::record::recovery::RecoveryWordForm;
-use crate::record::report::{ReportBatchForm, StreamIdForm};
+use crate::record::report::{HeadForm, ReportBatchForm, StreamIdForm};
 use crate::record::room::{Part, Room};
 use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
 pub fn is_body(tag: u32) -> bool {
-    matches!(tag, 10..=30 | 40..=42 | 45..=51)
+    matches!(tag, 10..=30 | 40..=42 | 45..=52)
 }
 
 /// Never renumbered; a body that fell out of use keeps its number.
@@ -105,6 +105,17 @@ pub enum BodyForm {
     /// A list of [`SourceForm`].
     #[prost(bytes = "vec", tag = "51")]
     SourcesSoFar(Vec<u8>),
+    #[prost(message, tag = "52")]
+    Heads(HeadsForm),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct HeadsForm {
+    #[prost(uint64, tag = "1")]
+    number: u64,
+    /// A list of [`HeadForm`].
+    #[prost(bytes = "vec", tag = "2")]
+    heads: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -277,13 +288,14 @@ impl BodyForm {
             }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::SourcesSoFar(sources) => BodyForm::SourcesSoFar(list::<SourceForm>(sources)),
+            Body::Heads { number, heads } => BodyForm::Heads(HeadsForm::of(*number, heads)),
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
             Body::AttachRequest { nonce, data, versions, edges } => {
                 BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *data, versions, edges))
             }
-            Body::Attached { nonce, attach, levels, generation } => {
-                BodyForm::Attached(AttachedForm::of(*nonce, attach, levels, *generation))
+            Body::Attached { nonce, data, attach, levels, generation } => {
+                BodyForm::Attached(AttachedForm::of(*nonce, attach, levels, *generation).to(*data))
             }
             Body::AttachRefused { nonce, refusal } => {
                 let refusal = Some(RefusalForm::of(refusal));
@@ -313,8 +325,7 @@ impl BodyForm {
                 BodyForm::YieldBooked(CycleForm::of(product, *cycle))
             }
             Body::ReportOffer { stream, incarnation, version } => {
-                let (stream, incarnation) = (Some(StreamIdForm::of(stream)), *incarnation);
-                BodyForm::ReportOffer(ReportOfferForm { stream, incarnation, version: *version })
+                BodyForm::ReportOffer(ReportOfferForm::of(stream, *incarnation, *version))
             }
             Body::Report(batch) => BodyForm::Report(ReportBatchForm::of(batch)),
             Body::Reconcile(word) => BodyForm::Reconcile(ReconcileForm::of(word)),
@@ -343,18 +354,16 @@ impl BodyForm {
             BodyForm::Presence(form) => Body::Presence(form.value(room)?),
             BodyForm::Resume(_) => Body::Resume,
             BodyForm::Heard(form) => form.value(),
-            BodyForm::Sources(list) => {
-                Body::Sources(read_list::<SourceForm>(&list, Part::Products, room)?)
-            }
-            BodyForm::SourcesSoFar(list) => {
-                Body::SourcesSoFar(read_list::<SourceForm>(&list, Part::Products, room)?)
-            }
+            BodyForm::Sources(list) => Body::Sources(each::<SourceForm>(&list, room)?),
+            BodyForm::SourcesSoFar(list) => Body::SourcesSoFar(each::<SourceForm>(&list, room)?),
+            BodyForm::Heads(form) => form.value(room)?,
             BodyForm::AttachHello(_) => Body::AttachHello,
             BodyForm::Challenge(nonce) => Body::Challenge { nonce },
             BodyForm::AttachRequest(form) => form.value(room)?,
             BodyForm::Attached(form) => {
+                let data = form.data();
                 let (nonce, attach, levels, generation) = form.value(room)?;
-                Body::Attached { nonce, attach, levels, generation }
+                Body::Attached { nonce, data, attach, levels, generation }
             }
             BodyForm::AttachRefused(form) => form.value(room)?,
             BodyForm::Level(form) => {
@@ -408,6 +417,22 @@ impl BodyForm {
             },
         })
     }
+}
+
+impl HeadsForm {
+    fn of(number: u64, heads: &[(Table, Head)]) -> Self {
+        HeadsForm { number, heads: list::<HeadForm>(heads) }
+    }
+
+    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let heads = each::<HeadForm>(&self.heads, room)?;
+        Ok(Body::Heads { number: self.number, heads })
+    }
+}
+
+/// What is said of each product, or of each table.
+fn each<F: Form>(list: &[u8], room: &mut Room) -> Result<Vec<F::Value>, RecordError> {
+    read_list::<F>(list, Part::Products, room)
 }
 
 impl HeardForm {
@@ -534,6 +559,10 @@ impl ClaimedForm {
 }
 
 impl ReportOfferForm {
+    fn of(stream: &StreamId, incarnation: u64, version: u64) -> Self {
+        ReportOfferForm { stream: Some(StreamIdForm::of(stream)), incarnation, version }
+    }
+
     fn value(self, room: &mut Room) -> Result<Body, RecordError> {
         let stream: StreamId = need("the offer of a report", self.stream, room)?;
         let (incarnation, version) = (self.incarnation, self.version);

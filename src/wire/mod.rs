@@ -36,4 +36,5 @@ pub use frame::{
     Frame, decode_frame, decode_hello, decode_letter, encode_frame, encode_hello, encode_letter,
 };
 pub use hello::{CAPABILITIES, Hello, Incompatible, PROTOCOL_MAX, PROTOCOL_MIN, agree};
+pub use letter::signed_bytes;
 pub use limits::WireLimits;

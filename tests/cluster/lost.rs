@@ -3,6 +3,7 @@
 use crate::backup::{distribute, find_and_manage, inside, manage, range, recovery, told, tree};
 use crate::site::{Process, Site, eventually, lictree, outcome, run};
 use crate::tree::online;
+use lictree::client::ClientError;
 use lictree::model::node_query::NodeQuery;
 use lictree::model::view::RecoveryView;
 use serde_json::Value;
@@ -34,7 +35,8 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
     range(&hq, "west", 10, 3);
     west.crash();
     let folder = site.data_dir("west");
-    fs::remove_dir_all(&folder).unwrap();
+    let lost = site.data_dir("lost");
+    fs::rename(&folder, &lost).unwrap();
 
     let to = hq.address().to_string();
     let (exit, invited) = server(&hq, &["replace", "west", "--address", &to]);
@@ -53,6 +55,21 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
     manage(&hq, &west, 4..=5, 5);
     range(&hq, "west", 10, 5);
     assert_eq!((told(&west, "recovery.begun"), told(&hq, "server.replaced")), (1, 1));
+
+    // The disk turns up after all: what it believes to hold, the other one uses.
+    for _start in 0..2 {
+        let lost = Process::start(&lost.join("lictree.toml"));
+        let refusal = || run(lost.client().status()).map(|status| status.attach_refusal);
+        eventually("it is told that it is out of the tree", refusal, |refusal| {
+            refusal.as_ref().is_some_and(|refusal| refusal.code == "LT0235")
+        });
+        let ids = vec!["west:4".parse().unwrap()];
+        let answer = run(lost.client().manage(ids, Some("inventory".parse().unwrap())));
+        let Err(ClientError::Refused(refusal)) = answer else { panic!("{answer:?}") };
+        assert_eq!(refusal.code, "LT0235");
+        lost.crash();
+    }
+    range(&hq, "west", 10, 5);
 }
 
 #[test]

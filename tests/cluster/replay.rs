@@ -231,8 +231,8 @@ fn nothing_that_is_said_again_changes_anything() {
     let kinds: BTreeSet<String> = tree.tap.kept().iter().map(kind).collect();
     let expected = "AttachHello Up, AttachRequest Up, Attached Down, CertificateAnswer Down, \
                     CertificateAsk Up, Challenge Down, Claim Up, Claimed Down, EdgeReport Up, \
-                    Handover Down, HandoverBooked Up, Heard Down, Hello Down, Hello Up, \
-                    Level Down, Presence Up, Report Up, ReportAck Down, ReportOffer Up, \
+                    Handover Down, HandoverBooked Up, Heads Up, Heard Down, Hello Down, \
+                    Hello Up, Level Down, Presence Up, Report Up, ReportAck Down, ReportOffer Up, \
                     Resume Down, Sources Down, TakeOver Up, Trust Down, Verdicts Down, \
                     Wishes Up, Yield Up, YieldBooked Down";
     let found = kinds.into_iter().collect::<Vec<_>>().join(", ");

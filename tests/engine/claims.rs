@@ -20,7 +20,7 @@ fn planted(tuning: Tuning, commands: &[&str]) -> Tree {
 fn claimed(tree: &mut Tree, serial: &str, by: &str) {
     let body = Body::Claimed { serial: serial.parse().unwrap(), by: by.parse().ok() };
     let to = Address::Below("b".parse().unwrap());
-    tree.deliver("a", "b", Letter { to, route: Vec::new(), body });
+    tree.deliver("a", "b", Letter::new(to, Vec::new(), body));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn only_the_primary_takes_claims() {
     let mut tree = planted(Tuning::default(), &["tree a b<a c<b", "authorize b"]);
     let body = Body::Claim { serial: "S-1".parse().unwrap() };
     let (to, route) = (Address::Holder("node".parse().unwrap()), vec!["c".parse().unwrap()]);
-    tree.deliver("c", "b", Letter { to, route, body });
+    tree.deliver("c", "b", Letter::new(to, route, body));
     assert_eq!(tree.run("events b license.claimed"), "");
     assert_eq!(tree.run("register b S-1 5"), "registered S-1 5");
 }

@@ -5,7 +5,7 @@ use lictree::model::command::Founding;
 use lictree::model::device::{DeviceId, DeviceNumber};
 use lictree::model::discovery::{Found, MacAddress};
 use lictree::model::holding::Role;
-use lictree::model::letter::{Address, Body, Letter, LinkId};
+use lictree::model::letter::{Body, Letter, LinkId};
 use lictree::model::name::ProductName;
 use lictree::model::request::{Request, RequestId};
 use lictree::model::time::Timestamp;
@@ -70,7 +70,7 @@ impl Relay {
     }
 
     fn hears(&mut self, body: Body) {
-        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        let letter = Letter::to_neighbour(body);
         self.server.handle(NOW, Input::Letter { link: LinkId(self.link), letter });
     }
 

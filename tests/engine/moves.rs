@@ -55,7 +55,7 @@ fn answered(tree: &mut Tree, server: &str, number: u64) {
     let (next, missing) = (None, Vec::new());
     let answer = MoveAnswer { ticket: 0, server, known: true, next, reached, missing };
     let (to, route) = (Address::Below("b".parse().unwrap()), Vec::new());
-    tree.deliver("a", "b", Letter { to, route, body: Body::MoveAnswer(answer) });
+    tree.deliver("a", "b", Letter::new(to, route, Body::MoveAnswer(answer)));
 }
 
 #[test]
@@ -110,11 +110,11 @@ fn whoever_asks_is_told_only_of_what_others_manage() {
         ("b", 0, 1),
     ] {
         let (to, route) = (Address::Primary, vec!["b".parse().unwrap()]);
-        tree.deliver("b", "a", Letter { to, route, body: ask(server, after, count) });
+        tree.deliver("b", "a", Letter::new(to, route, ask(server, after, count)));
     }
     // A relay is asked nothing; what comes from above goes down only.
     let (to, route) = (Address::Holder("node".parse().unwrap()), vec!["d".parse().unwrap()]);
-    tree.deliver("d", "a", Letter { to, route, body: ask("b", 0, 1) });
+    tree.deliver("d", "a", Letter::new(to, route, ask("b", 0, 1)));
     assert_eq!(versions(&tree), before);
     assert_eq!(tree.run("nodes a b d"), "b:1 Managed\nd:1 Discovered\n2 in all");
 }
@@ -133,7 +133,7 @@ fn who_asks_before_his_row_says_that_it_moves_is_told_later() {
         let (server, after) = ("d".parse().unwrap(), DeviceNumber(0));
         let ask = MoveAsk { ticket: u64::MAX, incarnation, server, after, sought };
         let (to, route) = (Address::Primary, vec!["b".parse().unwrap()]);
-        tree.deliver("b", "a", Letter { to, route, body: Body::MoveAsk(ask) });
+        tree.deliver("b", "a", Letter::new(to, route, Body::MoveAsk(ask)));
         tree.run("waits b:1")
     };
     for (incarnation, device, version) in

@@ -101,8 +101,7 @@ impl Tree {
             }
         }
         for one in &view.unconfirmed {
-            let why = if one.online { "behind" } else { "offline" };
-            lines.push(format!("not confirmed: {}, {why}", one.server));
+            lines.push(format!("not confirmed: {}, {}", one.server, one.why));
         }
         lines.join("\n")
     }

@@ -13,7 +13,7 @@ fn level_comes_late(tree: &mut Tree) {
     let attach = state.met[&c].attach.unwrap();
     let level = state.edges[&(product.clone(), c.clone())].level;
     let body = Body::Level { attach, product, level };
-    tree.deliver("b", "c", Letter { to: Address::Below(c), route: Vec::new(), body });
+    tree.deliver("b", "c", Letter::new(Address::Below(c), Vec::new(), body));
 }
 
 /// b calls anew before a has noticed that its old connection is no more, and says over the new one

@@ -48,11 +48,11 @@ pub fn product(text: &str) -> ProductName {
 
 /// Up to somebody, by a way of names.
 pub fn up(to: Address, route: &[&str], body: Body) -> Letter {
-    Letter { to, route: route.iter().map(|name| server(name)).collect(), body }
+    Letter::new(to, route.iter().map(|name| server(name)).collect(), body)
 }
 
 pub fn to_neighbour(body: Body) -> Letter {
-    Letter { to: Address::Neighbour, route: Vec::new(), body }
+    Letter::to_neighbour(body)
 }
 
 impl Cast {

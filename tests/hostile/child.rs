@@ -47,7 +47,7 @@ fn levels(attach: AttachId) -> Vec<Row> {
     let made_up = AttachId { counter: MAX, random: 7 };
     let attached = |nonce, level: Level| {
         let levels = vec![(product("tool"), level)];
-        down(Body::Attached { nonce, attach: made_up, levels, generation: 0 })
+        down(Body::Attached { nonce, data: 0, attach: made_up, levels, generation: 0 })
     };
     let many = (0..100).map(|n| level(attach, &format!("made-up-{n}"), given(1, 1)));
     vec![
@@ -117,7 +117,7 @@ fn answers(cast: &Cast) -> Vec<Row> {
 
 fn recoveries(cast: &Cast) -> Vec<Row> {
     let say = |word| down(Body::Recovery(word));
-    let back = RowsBack { after: DeviceNumber(0), upto: None, have: MAX, rows: vec![] };
+    let back = RowsBack { data: 0, after: DeviceNumber(0), upto: None, have: MAX, rows: vec![] };
     let below = RecoveryWord::Below { after: None, servers: vec![server("s")], more: false };
     let stated = RecoveryWord::Stated { product: product("tool"), call: NO_CALL, number: MAX };
     let piece = cast.pack("tool", 1, vec![], vec![]);

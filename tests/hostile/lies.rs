@@ -428,7 +428,7 @@ fn recoveries(cast: &Cast) -> Vec<Row> {
     nothing.accounts = vec![account(rogue, (1, 1), &[7], (1, Verdict::Granted))];
     let nothing = PackPart { part: 0, parts: 1, piece: nothing };
     let nothing = say(RecoveryWord::Statement { call: NO_CALL, part: nothing });
-    let ask = |former| say(RecoveryWord::RowsAsk { former, after: DeviceNumber(0) });
+    let ask = |former| say(RecoveryWord::RowsAsk { data: 0, former, after: DeviceNumber(0) });
     let below = say(RecoveryWord::BelowAsk { after: None });
     let registered = say(RecoveryWord::Registered { serials: vec!["R-1".parse().unwrap()] });
     let as_sibling = &[sibling, rogue][..];
@@ -483,7 +483,7 @@ fn downward(cast: &Cast) -> Vec<Row> {
         (
             "the primary is attached",
             WORD,
-            cast.own(Body::Attached { nonce: 1, attach, levels: vec![], generation: 0 }),
+            cast.own(Body::Attached { nonce: 1, data: 1, attach, levels: vec![], generation: 0 }),
         ),
         (
             "it answers wishes of the primary",

@@ -101,7 +101,7 @@ fn forge(world: &mut World, place: usize, from: usize, to: Address, body: Body) 
     let up = place == PRIMARY;
     let route: Vec<ServerName> =
         if up { vec![world.topology.name(from).clone()] } else { Vec::new() };
-    assert!(world.forge(place, from, Letter { to, route, body }), "there is no connection");
+    assert!(world.forge(place, from, Letter::new(to, route, body)), "there is no connection");
     let until = world.now().after_ms(5_000);
     while world.step(until) {
         let wrong = violations(world);

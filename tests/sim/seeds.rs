@@ -189,10 +189,13 @@ fn one_seed() {
 /// Beyond the first thousand: shown figures of a relay that keeps what is registered there after
 /// the rest came back (3425), a step of a new authority in the last moment (5149). Rows compared
 /// while they were told again (119, 151, 1003). A product of which no license was ever registered
-/// (2943: the rule was wrong).
+/// (2943: the rule was wrong). Rows of an earlier recovery that came late (128), what an older copy
+/// had of one that holds by now (1238), the answer to another data set's request (1346), a pack of
+/// an earlier turn (1538), numbers of one that joined once more (3358), a turn that was over and
+/// came again with a pack (3797).
 #[test]
 fn seeds_that_broke_a_rule_once() {
-    for seed in [119, 151, 1003, 1433, 2943, 3425, 5149] {
+    for seed in [119, 128, 151, 1003, 1238, 1346, 1433, 1538, 2943, 3358, 3425, 3797, 5149] {
         let outcome = run(seed, &settings());
         assert!(outcome.violations.is_empty(), "{outcome}");
     }

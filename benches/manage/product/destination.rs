@@ -62,7 +62,7 @@ impl Destination {
     }
 
     fn say(&self, to: Address, body: Body) {
-        let letter = Letter { to, route: vec![self.name.clone()], body };
+        let letter = Letter::new(to, vec![self.name.clone()], body);
         self.connection.sender.try_send(wire::encode_letter(&letter)).unwrap();
     }
 

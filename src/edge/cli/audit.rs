@@ -89,8 +89,7 @@ fn unconfirmed_text(unconfirmed: &[Unconfirmed], now: Timestamp) -> String {
         return "every member has confirmed its figures\n".to_string();
     }
     let mut text = String::new();
-    for Unconfirmed { server, online, last_seen } in unconfirmed {
-        let why = if *online { "more is on its way" } else { "offline" };
+    for Unconfirmed { server, last_seen, why, .. } in unconfirmed {
         let seen = age::ago(now, *last_seen);
         text.push_str(&format!("not confirmed: {server} ({why}, last heard {seen})\n"));
     }
@@ -123,7 +122,8 @@ mod tests {
         let servers = vec![hq, west];
         let products = vec![ProductAudit { product, counts: all, adds_up, servers }];
         let (server, last_seen) = ("west".parse().unwrap(), Some(Timestamp(60_000)));
-        let unconfirmed = vec![Unconfirmed { server, online: false, last_seen }];
+        let unconfirmed =
+            vec![Unconfirmed { server, online: false, last_seen, why: "offline".to_string() }];
         AuditView { as_of: Timestamp(120_000), adds_up, products, unconfirmed }
     }
 

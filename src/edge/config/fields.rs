@@ -73,6 +73,7 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
         &mut tuning.reconcile_interval,
         1_000..=24 * HOUR_S * 1_000,
     );
+    times.time("heads_interval_ms", &mut tuning.heads_interval, 10..=60_000);
     times.time("clock_look_interval_ms", &mut tuning.clock_look_interval, 10..=60_000);
     let interval = &mut tuning.license_time_interval;
     times.time("license_time_interval_ms", interval, 100..=HOUR_S * 1_000);

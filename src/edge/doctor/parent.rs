@@ -79,7 +79,10 @@ fn remedy(error: &NetError, me: &ServerName) -> String {
             "another server of the tree answers there: correct `name` or `address` in [parent]"
         }
         NetError::Refused { why: Refusal::Denied, by: Side::Peer } => {
-            return again("this server was removed from the tree, or has joined anew elsewhere");
+            return again(
+                "this server was removed, or another disk runs as it, or it was given up (what to \
+                 do then: lictree explain LT0235). If it was removed and is to come back",
+            );
         }
         NetError::Refused { why: Refusal::Denied, by: Side::Here } => {
             "the parent was removed from the tree, or has joined anew and not been started since"

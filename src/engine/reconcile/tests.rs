@@ -1,12 +1,14 @@
 //! A parent whose rows became other ones gets those, and no others, told again.
 
 use super::*;
+use crate::engine::Deed;
 use crate::engine::mirror::Mirror;
 use crate::engine::state::State;
 use crate::model::command::{CommandBatch, Founding};
 use crate::model::device::DeviceNumber;
 use crate::model::discovery::Found;
 use crate::model::holding::Role;
+use crate::model::letter::{Address, Letter};
 use crate::model::tuning::Tuning;
 use std::net::Ipv4Addr;
 
@@ -168,7 +170,7 @@ fn a_word_of_another_version_and_rows_of_another_bucket_change_nothing() {
         let what = Compared::Refill(refill);
         let word = Reconcile { stream: stream.clone(), incarnation, version, what };
         let (to, route) = (Address::Neighbour, Vec::new());
-        let letter = Letter { to, route, body: Body::Reconcile(word) };
+        let letter = Letter::new(to, route, Body::Reconcile(word));
         pair.parent.receive(LINK, letter, pair.now);
         assert!(pair.is_equal());
     }

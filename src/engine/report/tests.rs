@@ -36,7 +36,7 @@ impl Between {
     }
 
     fn come(&mut self, link: LinkId, body: Body) {
-        let letter = Letter { to: Address::Neighbour, route: Vec::new(), body };
+        let letter = Letter::to_neighbour(body);
         self.relay.receive(link, letter, self.now);
     }
 

@@ -22,8 +22,14 @@ pub fn recovery() -> impl Strategy<Value = Recovery> {
 }
 
 fn rows_back() -> impl Strategy<Value = RowsBack> {
-    let all = (device_number(), option::of(device_number()), number(), report());
-    all.prop_map(|(after, upto, have, report)| RowsBack { after, upto, have, rows: report.rows })
+    let all = (any::<u64>(), device_number(), option::of(device_number()), number(), report());
+    all.prop_map(|(data, after, upto, have, report)| RowsBack {
+        data,
+        after,
+        upto,
+        have,
+        rows: report.rows,
+    })
 }
 
 pub fn command() -> impl Strategy<Value = RecoveryCommand> {
@@ -68,8 +74,8 @@ pub fn word() -> impl Strategy<Value = RecoveryWord> {
         (product(), any::<u64>(), number())
             .prop_map(|(product, call, number)| RecoveryWord::Stated { product, call, number }),
         product().prop_map(|product| RecoveryWord::YouHold { product }),
-        (any::<u64>(), device_number())
-            .prop_map(|(former, after)| RecoveryWord::RowsAsk { former, after }),
+        (any::<u64>(), any::<u64>(), device_number())
+            .prop_map(|(data, former, after)| RecoveryWord::RowsAsk { data, former, after }),
         rows_back().prop_map(RecoveryWord::Rows),
         option::of(server()).prop_map(|after| RecoveryWord::BelowAsk { after }),
         below.prop_map(|(after, servers, more)| RecoveryWord::Below { after, servers, more }),

@@ -1,7 +1,8 @@
 //! Arbitrary frames.
 
 use crate::model::edge::DataSet;
-use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::letter::{Address, Body, Letter, Presence, Signature};
+use crate::model::report::{Head, RowsDigest};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::arbitrary::outside::any_serial;
@@ -41,7 +42,12 @@ fn letter() -> impl Strategy<Value = Letter> {
         moving(),
         recovery::word().prop_map(Body::Recovery)
     ];
-    (address(), route(), body).prop_map(|(to, route, body)| Letter { to, route, body })
+    let signature = option::of((vec(any::<u8>(), 0..80), vec(any::<u8>(), 0..80)));
+    (address(), route(), body, signature).prop_map(|(to, route, body, signature)| {
+        let signature =
+            signature.map(|(certificate, bytes)| Box::new(Signature { certificate, bytes }));
+        Letter { signature, ..Letter::new(to, route, body) }
+    })
 }
 
 fn address() -> impl Strategy<Value = Address> {
@@ -52,6 +58,14 @@ fn address() -> impl Strategy<Value = Address> {
         server().prop_map(Address::Above),
         server().prop_map(Address::Below),
     ]
+}
+
+fn head() -> impl Strategy<Value = Head> {
+    (any::<(u64, [u8; 32])>(), number()).prop_map(|((incarnation, digest), version)| Head {
+        incarnation,
+        version,
+        digest: RowsDigest(digest),
+    })
 }
 
 fn presence() -> impl Strategy<Value = Body> {
@@ -102,6 +116,8 @@ fn attaching() -> impl Strategy<Value = Body> {
         }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         vec((product(), server()), 0..5).prop_map(Body::SourcesSoFar),
+        (number(), vec((table(), head()), 0..3))
+            .prop_map(|(number, heads)| Body::Heads { number, heads }),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),
         request.prop_map(|((nonce, incarnation, former, start), versions, edges)| {
@@ -109,7 +125,7 @@ fn attaching() -> impl Strategy<Value = Body> {
             Body::AttachRequest { nonce, data, versions, edges }
         }),
         attached.prop_map(|(nonce, attach, levels, generation)| {
-            Body::Attached { nonce, attach, levels, generation }
+            Body::Attached { nonce, data: !nonce, attach, levels, generation }
         }),
         (any::<u64>(), enrolment::refusal())
             .prop_map(|(nonce, refusal)| Body::AttachRefused { nonce, refusal }),

@@ -20,7 +20,7 @@ use crate::wire::{
 };
 
 fn to_holder(body: Body) -> Letter {
-    Letter { to: Address::Holder(named("cad")), route: Vec::new(), body }
+    Letter::new(Address::Holder(named("cad")), Vec::new(), body)
 }
 
 fn wishes(count: usize) -> Letter {
@@ -64,7 +64,7 @@ fn pack(accounts: usize, below: usize, entries: usize) -> Letter {
 
 fn levels(count: usize) -> Letter {
     let levels = vec![(named("cad"), level()); count];
-    to_holder(Body::Attached { nonce: 1, attach: attach(), levels, generation: 0 })
+    to_holder(Body::Attached { nonce: 1, data: 0, attach: attach(), levels, generation: 0 })
 }
 
 fn route(len: usize) -> Letter {

@@ -1,12 +1,14 @@
 //! One frame of every kind, for the golden bytes.
 
 use crate::model::clock::ClockStanding;
+use crate::model::device::DeviceNumber;
 use crate::model::edge::{AttachId, DataSet};
 use crate::model::enrolment::CertificateAnswer;
-use crate::model::letter::{Address, Body, Letter, Presence};
+use crate::model::letter::{Address, Body, Letter, Presence, Signature};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile};
+use crate::model::recovery::{RecoveryWord, RowsBack};
 use crate::model::refusal::Refusal;
-use crate::model::report::Table;
+use crate::model::report::{Head, RowsDigest, Table};
 use crate::model::time::Timestamp;
 use crate::record::arbitrary::outside::serial;
 use crate::record::field::Fields;
@@ -34,7 +36,7 @@ pub fn frames() -> Vec<(&'static str, Frame)> {
     let letters = attaching().into_iter().chain(using()).chain(reporting());
     let letters = letters.chain(claiming()).chain(trusting()).chain(moving()).chain(recovering());
     let letters = letters.chain(replacing()).chain(timing());
-    let letters = letters.chain([("verdicts-no-room", without_room())]);
+    let letters = letters.chain([("verdicts-no-room", without_room())]).chain(proving());
     frames.extend(letters.map(|(name, letter)| (name, Frame::Letter(letter))));
     frames
 }
@@ -58,11 +60,11 @@ pub fn body_tag(letter: &Letter) -> Option<u32> {
 }
 
 fn up(to: Address, body: Body) -> Letter {
-    Letter { to, route: servers(&["site-e", "relay-d"]), body }
+    Letter::new(to, servers(&["site-e", "relay-d"]), body)
 }
 
 fn down(to: Address, body: Body) -> Letter {
-    Letter { to, route: Vec::new(), body }
+    Letter::new(to, Vec::new(), body)
 }
 
 /// The disk of the holder is full.
@@ -77,7 +79,7 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let report = edge_report();
     let edges = vec![(named("cad"), report), (named("cam"), Default::default())];
     let levels = vec![(named("cad"), level)];
-    let attached = Body::Attached { nonce: 0xabcd, attach, levels, generation: 0 };
+    let attached = Body::Attached { nonce: 0xabcd, data: 0, attach, levels, generation: 0 };
     let refusal = Refusal::new("LT0232", "a message", "a hint");
     let refused = Body::AttachRefused { nonce: 0xabcd, refusal };
     let (nonce, incarnation) = (0xabcd, 0xfeed_f00d);
@@ -176,7 +178,7 @@ fn replacing() -> [(&'static str, Letter); 3] {
     let answer = Body::CertificateAnswer { ticket: 44, answer: sample_enrolment::replaced() };
     let trust = Body::Trust(sample_enrolment::trust_lost());
     let attach = AttachId { counter: 9, random: 0x0102_0304_0506_0708 };
-    let attached = Body::Attached { nonce: 0xabcd, attach, levels: vec![], generation: 3 };
+    let attached = Body::Attached { nonce: 0xabcd, data: 0, attach, levels: vec![], generation: 3 };
     [
         ("answer-replaced", down(Address::Below(named("site-e")), answer)),
         ("trust-lost", down(Address::Neighbour, trust)),
@@ -193,6 +195,25 @@ fn timing() -> [(&'static str, Letter); 2] {
     [
         ("heard-license-time", down(Address::Neighbour, heard)),
         ("presence-suspect", up(Address::Primary, Body::Presence(presence))),
+    ]
+}
+
+/// What proves that nobody between wrote it.
+fn proving() -> [(&'static str, Letter); 5] {
+    let head = |version, byte| Head { incarnation: 9, version, digest: RowsDigest([byte; 32]) };
+    let heads = vec![(Table::Figures, head(7, 1)), (Table::Nodes, head(900, 2))];
+    let signature = Signature { certificate: b"certificate".to_vec(), bytes: b"bytes".to_vec() };
+    let signed = up(Address::Primary, Body::AttachHello);
+    let (attach, levels, generation) = (attach(), vec![], 3);
+    let attached = Body::Attached { nonce: 0xabcd, data: 8, attach, levels, generation };
+    let ask = RecoveryWord::RowsAsk { data: 8, former: 7, after: DeviceNumber(16) };
+    let rows = RecoveryWord::Rows(RowsBack { data: 8, ..sample_recovery::rows_back() });
+    [
+        ("heads", up(Address::Primary, Body::Heads { number: 5, heads })),
+        ("signed", Letter { signature: Some(Box::new(signature)), ..signed }),
+        ("attached-data", down(Address::Below(named("relay-c")), attached)),
+        ("rows-ask-data", up(Address::Primary, Body::Recovery(ask))),
+        ("rows-data", down(Address::Below(named("site-e")), Body::Recovery(rows))),
     ]
 }
 
