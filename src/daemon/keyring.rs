@@ -178,6 +178,7 @@ fn is_older(trust: &Trust, identity: &Identity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::holding::Role;
     use crate::net::Authority;
     use std::time::Duration;
 
@@ -190,7 +191,7 @@ mod tests {
         let [old, new, newest] = [0; 3].map(|_| Authority::create(&tree, NOW).unwrap());
         let der = |authority: &Authority| authority.certificate().to_vec();
         let week = Duration::from_secs(7 * 86_400);
-        let identity = newest.issue(&"west".parse().unwrap(), NOW, week).unwrap();
+        let identity = newest.issue(Role::Relay, &"west".parse().unwrap(), NOW, week).unwrap();
         let identity = identity.with_authorities(vec![der(&new), der(&newest)]).unwrap();
         identity.save(&identity_dir(folder.path())).unwrap();
         let keyring = Keyring::open(folder.path(), identity).unwrap();

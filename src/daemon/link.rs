@@ -149,7 +149,7 @@ pub(super) async fn carry(hall: &Hall, connection: Connection, side: Side) -> Li
         hall.post(Event::LinkUp { link: number, peer: name, side, sender }).await?;
         // A connection does not outlive what was proven for it.
         let life = peer.expires.since(wall());
-        let letters = relay_letters(hall, number, &peer.name, first, &mut receiver);
+        let letters = relay_letters(hall, number, &peer, first, &mut receiver);
         let end = tokio::time::timeout(life, letters).await.unwrap_or(Err(LinkEnd::Expired));
         hall.post(Event::LinkDown { link: number }).await?;
         end
@@ -178,7 +178,7 @@ async fn greeted(hall: &Hall, peer: &Peer, receiver: &mut FrameReceiver) -> Resu
     let hello = wire::decode_hello(first, &hall.limits);
     let hello = hello.map_err(|error| LinkEnd::NoHello(error.to_string()))?;
     judge(&hall.hello, peer, &hello)?;
-    letters(hall, &peer.name, frames)
+    letters(hall, peer, frames)
 }
 
 fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
@@ -195,14 +195,14 @@ fn judge(own: &Hello, peer: &Peer, hello: &Hello) -> Result<(), LinkEnd> {
 async fn relay_letters(
     hall: &Hall,
     link: LinkId,
-    peer: &ServerName,
+    peer: &Peer,
     first: Batch,
     receiver: &mut FrameReceiver,
 ) -> Result<std::convert::Infallible, LinkEnd> {
     let mut batch = first;
     loop {
         let Batch { letters, forged } = batch;
-        let pause = hall.paces.says(peer, &letters, forged, Instant::now());
+        let pause = hall.paces.says(&peer.name, &letters, forged, Instant::now());
         if !letters.is_empty() {
             hall.post(Event::Letters { link, letters }).await?;
         }
@@ -217,7 +217,7 @@ async fn relay_letters(
 /// may have it from another that lies.
 fn letters<'a>(
     hall: &Hall,
-    peer: &ServerName,
+    peer: &Peer,
     frames: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Batch, LinkEnd> {
     let (mut letters, mut forged, mut told) = (Vec::new(), 0, None);
@@ -229,12 +229,12 @@ fn letters<'a>(
                 {
                     return Err(LinkEnd::NotSealed);
                 }
-                match hall.authors.judge(&letter) {
+                match hall.authors.judge(&letter, peer) {
                     Ok(true) => letters.push(letter),
                     Ok(false) => {}
                     Err(why) => {
                         forged += 1;
-                        told = Some(refused::letter(&letter, peer, &why));
+                        told = Some(refused::letter(&letter, &peer.name, &why));
                     }
                 }
             }

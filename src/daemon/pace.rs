@@ -33,6 +33,9 @@ pub struct PaceLimits {
     /// Rows in its reports, and at once. 20,000 and 100,000.
     pub rows_per_second: u32,
     pub rows_burst: u32,
+    /// So many letters a letter counts for that is not its author's: to find that takes about as
+    /// long. 20.
+    pub letters_of_a_forged_one: u32,
 }
 
 impl Default for PaceLimits {
@@ -44,6 +47,7 @@ impl Default for PaceLimits {
             letters_burst: 40_000,
             rows_per_second: 20_000,
             rows_burst: 100_000,
+            letters_of_a_forged_one: 20,
         }
     }
 }
@@ -51,9 +55,6 @@ impl Default for PaceLimits {
 /// An ask after devices that move has the primary look through rows (`rows_looked_at_max`); that
 /// takes about as long as booking so many.
 const ROWS_OF_A_LOOK: usize = 500;
-
-/// To find that a letter is not its author's takes about as long as taking in so many.
-const LETTERS_OF_A_FORGED_ONE: usize = 20;
 
 /// What was taken out of the buckets of one server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +81,8 @@ pub(super) struct Paces {
     connections: Allowance,
     letters: Allowance,
     rows: Allowance,
+    /// Letters that one which is not its author's counts for.
+    forged: usize,
     kept_max: usize,
     of: Mutex<BTreeMap<ServerName, Pace>>,
 }
@@ -94,6 +97,7 @@ impl Paces {
             connections: Allowance::new(connections_per_minute, minute, connections_burst),
             letters: Allowance::new(letters_per_second, second, letters_burst),
             rows: Allowance::new(rows_per_second, second, rows_burst),
+            forged: limits.letters_of_a_forged_one as usize,
             kept_max,
             of: Mutex::default(),
         }
@@ -129,7 +133,7 @@ impl Paces {
             Body::MoveAsk(_) => ROWS_OF_A_LOOK,
             _ => 0,
         });
-        let weight = letters.len().saturating_add(forged.saturating_mul(LETTERS_OF_A_FORGED_ONE));
+        let weight = letters.len().saturating_add(forged.saturating_mul(self.forged));
         let (letters, rows) = (count(weight), count(rows.sum()));
         let mut all = self.all();
         let pace = all.entry(server.clone()).or_default();
@@ -173,6 +177,7 @@ mod tests {
             letters_burst: 5,
             rows_per_second: 100,
             rows_burst: 200,
+            letters_of_a_forged_one: 20,
         };
         Paces::new(&limits, kept_max)
     }
@@ -192,6 +197,14 @@ mod tests {
         // What was refused cost nothing: one comes back in a second.
         assert!(paces.may_connect(&west, now + Duration::from_secs(1)));
         assert!(!paces.may_connect(&west, now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_letter_that_is_not_its_authors_weighs_as_many() {
+        let (paces, now) = (slow(10), Instant::now());
+        let west: ServerName = "west".parse().unwrap();
+        let wait = paces.says(&west, &[], 1, now);
+        assert_eq!(wait, Duration::from_millis(1_500), "15 letters beyond the burst of 5");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) fn neighbour(name: &impl std::fmt::Display, end: &LinkEnd) -> Option<
 
 /// A letter that came by way of a neighbour and is not its author's.
 pub(super) fn letter(letter: &Letter, by: &ServerName, why: &str) -> Refusal {
-    let author = letter.route.first().unwrap_or(by);
+    let author = letter.route.first().map_or("the primary".to_string(), ToString::to_string);
     let hint =
         format!("look at {by}, and at the servers between it and {author}: one of them lies");
     Refusal::new(

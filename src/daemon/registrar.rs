@@ -14,6 +14,7 @@
 use crate::model::enrolment::{
     Certified, CertifyJob, Issued, JoinAsk, RenewAsk, SealedTrust, Trust,
 };
+use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Authority, IdentityError, Purpose, Signer};
@@ -176,7 +177,8 @@ impl Registrar {
             Ok(authority) => authority,
             Err(unable) => return unable,
         };
-        match authority.certify(request, name, enrolment, now, self.life) {
+        let role = if *name == self.own { Role::Primary } else { Role::Relay };
+        match authority.certify(request, (role, name, enrolment), now, self.life) {
             Ok(made) => {
                 let certificate = made.chain.into_iter().next().unwrap_or_default();
                 Certified::Issued(Issued { key: made.key, expires: made.expires, certificate })
@@ -272,7 +274,7 @@ mod tests {
         let week = Duration::from_secs(7 * 86_400);
         let mut registrar = Registrar::open(folder.path(), &tree, &own, week).unwrap().unwrap();
         let old = Registrar::issuing(folder.path()).unwrap();
-        let identity = old.issue(&"west".parse().unwrap(), NOW, week).unwrap();
+        let identity = old.issue(Role::Relay, &"west".parse().unwrap(), NOW, week).unwrap();
         let asks = |registrar: &mut Registrar| {
             let request = crate::net::Identity::request().unwrap().request;
             let ask = RenewAsk {

@@ -1,9 +1,11 @@
 //! A new certificate in time: asked for with a new key somewhere between 60 and 80 % of the life
-//! of the present one, at once where another authority issues by now, and when a person asks.
+//! of the present one, at once where another authority issues by now or it does not name the
+//! primary as such, and when a person asks.
 
 use crate::daemon::keyring::Keyring;
 use crate::daemon::port::Port;
 use crate::model::enrolment::{CertificateAnswer, CertificateAsk, RenewAsk};
+use crate::model::holding::Role;
 use crate::model::request::{Answer, Request};
 use crate::model::time::Timestamp;
 use crate::net::{Identity, Purpose};
@@ -13,6 +15,7 @@ use std::time::Duration;
 /// Renews the certificates of one server.
 pub(super) struct Renewal {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) role: Role,
     pub(super) port: Port,
     /// Pauses after a try that failed.
     pub(super) retry: Duration,
@@ -48,10 +51,11 @@ impl Renewal {
 
     /// Until the next renewal.
     fn wait(&self, turn: u64) -> Duration {
-        if !self.keyring.is_of_issuer() {
+        let identity = self.keyring.identity();
+        let lacks_role = self.role == Role::Primary && identity.peer().role != Role::Primary;
+        if lacks_role || !self.keyring.is_of_issuer() {
             return Duration::ZERO;
         }
-        let identity = self.keyring.identity();
         // Made while the clock was ahead: of no use until then.
         if identity.not_before() > (self.now)() {
             return Duration::ZERO;

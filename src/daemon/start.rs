@@ -87,8 +87,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         inbox_max,
         stop_grace,
     };
-    let (tree, name) = (settings.tree, settings.name);
-    let hello = Hello::of(tree, name, random_bits()?, settings.software);
+    let hello = Hello::of(settings.tree, settings.name, random_bits()?, settings.software);
     let (wire, hello_timeout) = (settings.wire, settings.limits.hello_timeout);
     let keys = (keyring.clone(), Authors::new(keyring.clone(), settings.tuning.servers_max));
     let hall = Arc::new(Hall::new(post.clone(), hello, wire, hello_timeout, keys, paces));
@@ -104,6 +103,7 @@ pub async fn start(settings: Settings) -> Result<Running, DaemonError> {
         .map(|listener| take_calls(listener, hall, port.clone(), keyring.clone(), stop.clone()));
     let renewal = Renewal {
         keyring: keyring.clone(),
+        role: settings.role,
         port: port.clone(),
         retry: settings.limits.renewal_retry,
         chance: random_bits()?,

@@ -100,18 +100,20 @@ pub fn authority(
 pub fn identity(
     authority: &Authority,
     folder: &Path,
-    name: &ServerName,
+    (role, name): (Role, &ServerName),
     now: Timestamp,
 ) -> Result<(), IdentityError> {
     let place = identity_dir(folder);
     if place.join("identity.pem").exists() {
         match Identity::load(&place, now) {
-            Ok(found) if found.expires() > now.after(RENEW_BEFORE) => return Ok(()),
+            Ok(found) if found.expires() > now.after(RENEW_BEFORE) && found.peer().role == role => {
+                return Ok(());
+            }
             Ok(_) | Err(IdentityError::Expired { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    authority.issue(name, now, IDENTITY_LIFE)?.save(&place)
+    authority.issue(role, name, now, IDENTITY_LIFE)?.save(&place)
 }
 
 #[cfg(test)]
@@ -125,14 +127,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (tree, name) = ("acme".parse().unwrap(), "hq".parse().unwrap());
         let made = authority(folder.path(), &tree, NOW).unwrap();
-        identity(&made, folder.path(), &name, NOW).unwrap();
+        identity(&made, folder.path(), (Role::Relay, &name), NOW).unwrap();
         let print = |now| Identity::load(&identity_dir(folder.path()), now).unwrap().fingerprint();
         let first = print(NOW);
         let again = authority(folder.path(), &tree, NOW).unwrap();
-        identity(&again, folder.path(), &name, NOW).unwrap();
+        identity(&again, folder.path(), (Role::Relay, &name), NOW).unwrap();
         assert_eq!(print(NOW), first);
         let late = NOW.after(Duration::from_secs(700 * 86_400));
-        identity(&again, folder.path(), &name, late).unwrap();
+        identity(&again, folder.path(), (Role::Relay, &name), late).unwrap();
         assert_ne!(print(late), first);
     }
 

@@ -37,9 +37,6 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Figures that change without a pause may be without a proof for so long.
-const UNPROVEN_LONG: Duration = Duration::from_secs(300);
-
 /// The volatile side.
 #[derive(Debug, Default)]
 pub struct Heads {
@@ -53,27 +50,22 @@ pub struct Heads {
     pauses: BTreeMap<Table, Timestamp>,
     /// Primary: of versions that did not come yet. Of streams there are rows of only.
     awaited: BTreeMap<StreamId, Head>,
-    /// Primary: how far rows are proven. Of servers that were heard only.
-    proofs: BTreeMap<StreamId, Proof>,
+    /// Primary: when the rows here were last known to be as their writer said; without a proof,
+    /// since when one is waited for. Of servers that were heard only.
+    proven: BTreeMap<StreamId, Timestamp>,
     /// Primary: whose rows here are not what their writer says. Of streams there are rows of only.
     unlike: BTreeSet<StreamId>,
 }
 
-/// The rows here were as their writer said.
-#[derive(Clone, Copy, Debug)]
-struct Proof {
-    /// The data set and the version of that; (0, 0) where there was no proof in this start.
-    of: (u64, u64),
-    /// When that was last known to be so; without a proof, since when one is waited for.
-    at: Timestamp,
-}
-
 impl Heads {
-    /// What is here of a stream is gone.
-    pub fn forget(&mut self, stream: &StreamId) {
-        self.awaited.remove(stream);
-        self.proofs.remove(stream);
-        self.unlike.remove(stream);
+    /// What is here of a server's rows is gone.
+    pub fn forget(&mut self, name: &ServerName) {
+        self.heard.remove(name);
+        for stream in StreamId::of(name) {
+            self.awaited.remove(&stream);
+            self.proven.remove(&stream);
+            self.unlike.remove(&stream);
+        }
     }
 }
 
@@ -202,21 +194,12 @@ impl Engine {
             return;
         }
         self.heads.unlike.remove(stream);
-        let of = (written.incarnation, written.version);
-        self.heads.proofs.insert(stream.clone(), Proof { of, at: now });
+        self.heads.proven.insert(stream.clone(), now);
     }
 
     fn rows_are_unlike(&mut self, stream: &StreamId, now: Timestamp) {
-        self.prove_again(stream);
         if self.heads.unlike.insert(stream.clone()) {
             self.note_unlike(stream, now);
-        }
-    }
-
-    /// Primary: rows are other ones now, of the same version.
-    pub(super) fn prove_again(&mut self, stream: &StreamId) {
-        if let Some(proof) = self.heads.proofs.get_mut(stream) {
-            proof.of = (0, 0);
         }
     }
 
@@ -225,7 +208,7 @@ impl Engine {
         if !self.state.is_primary() {
             return;
         }
-        self.heads.proofs.entry(stream).or_insert(Proof { of: (0, 0), at: now });
+        self.heads.proven.entry(stream).or_insert(now);
     }
 
     /// Primary: whether there was no proof for long of figures that a server is said to have. What
@@ -233,8 +216,8 @@ impl Engine {
     pub(super) fn lacks_proof(&self, server: &ServerName, now: Timestamp) -> bool {
         let stream = StreamId { origin: server.clone(), table: Table::Figures };
         let (_, have) = self.stream_version(&stream);
-        let proof = self.heads.proofs.get(&stream);
-        have > 0 && proof.is_some_and(|proof| now.since(proof.at) > UNPROVEN_LONG)
+        let proven = self.heads.proven.get(&stream);
+        have > 0 && proven.is_some_and(|at| now.since(*at) > self.tuning.unproven_max)
     }
 
     fn note_unlike(&mut self, stream: &StreamId, now: Timestamp) {

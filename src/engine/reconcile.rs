@@ -258,7 +258,6 @@ impl Engine {
                 for name in changed {
                     self.state.touch(RowKey::Mirrored(stream.clone(), name));
                 }
-                self.prove_again(stream);
             }
         }
         self.ack(stream);

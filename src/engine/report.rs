@@ -340,9 +340,9 @@ impl Engine {
     /// Relay: what is here of a server that is out of the tree is passed on no more. One that came
     /// again says it all again.
     pub(super) fn forget_streams(&mut self, name: &ServerName) {
+        self.heads.forget(name);
         for stream in StreamId::of(name) {
             self.state.mirrors.remove(&stream);
-            self.heads.forget(&stream);
             self.reports.senders.remove(&stream);
             self.reports.settled.remove(&stream);
             self.reports.stirred.remove(&stream);

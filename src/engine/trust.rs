@@ -184,6 +184,7 @@ impl Engine {
             Some(met) if has_edge => met.enrolment.standing = Standing::Removed,
             _ => drop(self.state.met.remove(name)),
         }
+        self.heads.forget(name);
         for stream in StreamId::of(name) {
             let Some(mirror) = self.state.mirrors.remove(&stream) else { continue };
             self.state.touch(RowKey::Stream(stream.clone()));

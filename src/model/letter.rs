@@ -41,7 +41,7 @@ pub struct Letter {
     /// Letters that go up: the servers it has passed, its author first.
     pub route: Vec<ServerName>,
     pub body: Body,
-    /// Letters that go up: of the author, once it has left there.
+    /// Of the author, once it has left there: letters that go up, and words of the primary.
     pub signature: Option<Box<Signature>>,
 }
 
@@ -233,4 +233,24 @@ pub enum Body {
 
     // Servers that were set back
     Recovery(RecoveryWord),
+}
+
+impl Body {
+    /// Down: whether only the primary says this. What holders say goes to those who share with
+    /// them, and those between are of the same range.
+    pub fn is_of_the_primary(&self) -> bool {
+        match self {
+            Body::Challenge { .. }
+            | Body::Attached { .. }
+            | Body::AttachRefused { .. }
+            | Body::Level { .. }
+            | Body::CertificateAnswer { .. }
+            | Body::Claimed { .. }
+            | Body::MoveAnswer(_) => true,
+            Body::Recovery(word) => {
+                matches!(word, RecoveryWord::Rows(_) | RecoveryWord::Below { .. })
+            }
+            _ => false,
+        }
+    }
 }

@@ -99,6 +99,8 @@ pub struct Tuning {
     pub reconcile_interval: Duration,
     /// What a relay's rows are is said to the primary this often at most. 1 s.
     pub heads_interval: Duration,
+    /// Figures of a server that its own word did not prove for so long are not confirmed. 300 s.
+    pub unproven_max: Duration,
     /// The clocks of the machine are read at least this often. 10 s.
     pub clock_look_interval: Duration,
     /// License time is written down this often while a license here has an end, and sixty times as
@@ -167,6 +169,7 @@ impl Default for Tuning {
             attach_interval: Duration::from_secs(1),
             reconcile_interval: Duration::from_secs(300),
             heads_interval: Duration::from_secs(1),
+            unproven_max: Duration::from_secs(300),
             refusals_noted_interval: Duration::from_secs(1),
             clock_look_interval: Duration::from_secs(10),
             license_time_interval: Duration::from_secs(60),

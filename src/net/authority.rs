@@ -10,6 +10,7 @@
 //! `ca.key`, which proves any name to anyone who has it. Nothing here reads a clock.
 
 use crate::model::enrolment::KeyPrint;
+use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::{Timestamp, duration_ms};
 use crate::net::certificate::{self, AuthorityCertificate, DNS_NAME, Peer};
@@ -91,12 +92,13 @@ impl Authority {
     /// begins only a twenty-fourth of it earlier.
     pub fn issue(
         &self,
+        role: Role,
         server: &ServerName,
         now: Timestamp,
         life: Duration,
     ) -> Result<Identity, IdentityError> {
         let key = new_key()?;
-        let leaf = self.sign_leaf(&key, server, 0, now, life)?;
+        let leaf = self.sign_leaf(&key, (role, server, 0), now, life)?;
         let secret = PrivatePkcs8KeyDer::from(key.serialize_der());
         Identity::from_parts(vec![leaf], secret, vec![self.certificate.clone()])
             .map_err(IdentityError::Making)
@@ -110,14 +112,13 @@ impl Authority {
     pub fn certify(
         &self,
         request: &[u8],
-        server: &ServerName,
-        enrolment: u64,
+        (role, server, enrolment): (Role, &ServerName, u64),
         now: Timestamp,
         life: Duration,
     ) -> Result<Certified, IdentityError> {
         let proven = request::proven_key(request).map_err(IdentityError::Request)?;
         let key = SubjectPublicKeyInfo::from_der(proven.info()).map_err(making)?;
-        let leaf = self.sign_leaf(&key, server, enrolment, now, life)?;
+        let leaf = self.sign_leaf(&key, (role, server, enrolment), now, life)?;
         let peer = Peer::named_by(&leaf).map_err(IdentityError::Making)?;
         Ok(Certified {
             chain: vec![leaf.to_vec()],
@@ -137,12 +138,11 @@ impl Authority {
     fn sign_leaf(
         &self,
         key: &impl PublicKeyData,
-        server: &ServerName,
-        enrolment: u64,
+        (role, server, enrolment): (Role, &ServerName, u64),
         now: Timestamp,
         life: Duration,
     ) -> Result<CertificateDer<'static>, IdentityError> {
-        let uri = certificate::server_uri(&self.tree, server, enrolment);
+        let uri = certificate::server_uri(&self.tree, role, server, enrolment);
         let mut params = named(server.as_str(), uri)?;
         params.subject_alt_names.push(SanType::DnsName(DNS_NAME.try_into().map_err(making)?));
         params.is_ca = IsCa::ExplicitNoCa;
@@ -268,14 +268,15 @@ mod tests {
         created().save(&ca).unwrap();
         let loaded = Authority::load(&ca).unwrap();
         assert_eq!(loaded.tree().as_str(), "acme");
-        let identity = loaded.issue(&"west".parse().unwrap(), NOON, DAY).unwrap();
+        let identity = loaded.issue(Role::Relay, &"west".parse().unwrap(), NOON, DAY).unwrap();
         assert_eq!(identity.peer().tree.as_str(), "acme");
         assert_eq!(identity.peer().name.as_str(), "west");
     }
 
     #[test]
     fn an_identity_is_valid_from_a_little_earlier_until_the_end_of_its_life() {
-        let issued = |now, life| created().issue(&"west".parse().unwrap(), now, life).unwrap();
+        let issued =
+            |now, life| created().issue(Role::Relay, &"west".parse().unwrap(), now, life).unwrap();
         let second = Duration::from_secs(1);
         let hour = 3_600_000;
         for (life, earlier) in [(7 * DAY, hour), (DAY, hour), (240 * second, 10_000), (second, 42)]
@@ -293,7 +294,7 @@ mod tests {
     }
 
     fn certified(request: &[u8], enrolment: u64) -> Result<Certified, IdentityError> {
-        created().certify(request, &"west".parse().unwrap(), enrolment, NOON, DAY)
+        created().certify(request, (Role::Relay, &"west".parse().unwrap(), enrolment), NOON, DAY)
     }
 
     #[test]
@@ -374,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_life_beyond_all_calendars_is_an_error() {
-        let far = created().issue(&"west".parse().unwrap(), NOON, Duration::MAX);
+        let far = created().issue(Role::Relay, &"west".parse().unwrap(), NOON, Duration::MAX);
         assert!(matches!(far, Err(IdentityError::Making(_))));
     }
 }

@@ -1,7 +1,8 @@
 //! What is read from, and put into, a server's certificate.
 //!
 //! ```text
-//!   lictree://TREE/server/NAME               made ready by `init` or `up`: enrolment 0
+//!   lictree://TREE/primary/NAME              the primary
+//!   lictree://TREE/server/NAME               a relay made ready by `init` or `up`: enrolment 0
 //!   lictree://TREE/server/NAME/enrolment/N   joined by a code, for the N-th time of that name
 //!   lictree://TREE/authority                 who issues them
 //! ```
@@ -10,6 +11,7 @@
 //! names: exactly one URI, nothing else counts. The DNS name [`DNS_NAME`] is the same in every
 //! certificate; TLS libraries want one.
 
+use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::public_key::{PublicKey, sha256};
@@ -49,6 +51,8 @@ impl fmt::Debug for Fingerprint {
 pub struct Peer {
     pub tree: TreeName,
     pub name: ServerName,
+    /// What it may say to those below it depends on this.
+    pub role: Role,
     /// How many times a server of this name has joined by a code; 0 for one made ready by hand.
     pub enrolment: u64,
     /// The last moment at which it proves anything. No connection should outlive it.
@@ -79,8 +83,8 @@ pub(crate) struct AuthorityCertificate {
 }
 
 /// The name of a server, as its certificate carries it.
-pub(crate) fn server_uri(tree: &TreeName, name: &ServerName, enrolment: u64) -> String {
-    let server = format!("{SCHEME}{tree}/server/{name}");
+pub(crate) fn server_uri(tree: &TreeName, role: Role, name: &ServerName, enrolment: u64) -> String {
+    let server = format!("{SCHEME}{tree}/{}/{name}", role_word(role));
     if enrolment == 0 { server } else { format!("{server}{ENROLMENT}{enrolment}") }
 }
 
@@ -93,7 +97,7 @@ pub(crate) fn authority_uri(tree: &TreeName) -> String {
 pub(crate) fn read_server(der: &[u8]) -> Result<ServerCertificate, String> {
     let certificate = parse(der)?;
     let uri = only_uri(&certificate)?;
-    let (tree, name, enrolment) = server_of(uri).ok_or_else(|| not_a_name(uri))?;
+    let (tree, role, name, enrolment) = server_of(uri).ok_or_else(|| not_a_name(uri))?;
     let time = |at: x509_parser::time::ASN1Time| {
         Timestamp(u64::try_from(at.timestamp()).unwrap_or(0).saturating_mul(1000))
     };
@@ -102,6 +106,7 @@ pub(crate) fn read_server(der: &[u8]) -> Result<ServerCertificate, String> {
         peer: Peer {
             tree,
             name,
+            role,
             enrolment,
             expires: time(validity.not_after),
             fingerprint: Fingerprint::of(der),
@@ -146,13 +151,22 @@ fn only_uri<'a>(certificate: &'a X509Certificate<'a>) -> Result<&'a str, String>
     }
 }
 
-fn server_of(uri: &str) -> Option<(TreeName, ServerName, u64)> {
-    let (tree, rest) = uri.strip_prefix(SCHEME)?.split_once("/server/")?;
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Primary => "primary",
+        Role::Relay => "server",
+    }
+}
+
+fn server_of(uri: &str) -> Option<(TreeName, Role, ServerName, u64)> {
+    let (tree, rest) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+    let (word, rest) = rest.split_once('/')?;
+    let role = [Role::Primary, Role::Relay].into_iter().find(|role| role_word(*role) == word)?;
     let (name, enrolment) = match rest.split_once(ENROLMENT) {
         Some((name, number)) => (name, enrolment_of(number)?),
         None => (rest, 0),
     };
-    Some((tree.parse().ok()?, name.parse().ok()?, enrolment))
+    Some((tree.parse().ok()?, role, name.parse().ok()?, enrolment))
 }
 
 /// A number has one spelling, so that two texts are never the same enrolment.
@@ -176,12 +190,16 @@ mod tests {
     fn a_uri_is_a_server_of_a_tree_or_nothing() {
         let (tree, name): (TreeName, ServerName) =
             ("acme".parse().unwrap(), "west.1".parse().unwrap());
-        for enrolment in [0, 1, 10, u64::MAX] {
-            let uri = server_uri(&tree, &name, enrolment);
-            assert_eq!(server_of(&uri), Some((tree.clone(), name.clone(), enrolment)), "{uri}");
+        let both = [Role::Primary, Role::Relay];
+        for (role, enrolment) in [0, 1, 10, u64::MAX].iter().flat_map(|n| both.map(|r| (r, *n))) {
+            let uri = server_uri(&tree, role, &name, enrolment);
+            let found = Some((tree.clone(), role, name.clone(), enrolment));
+            assert_eq!(server_of(&uri), found, "{uri}");
         }
-        assert_eq!(server_uri(&tree, &name, 0), "lictree://acme/server/west.1");
-        assert_eq!(server_uri(&tree, &name, 7), "lictree://acme/server/west.1/enrolment/7");
+        let uri = |role, enrolment| server_uri(&tree, role, &name, enrolment);
+        assert_eq!(uri(Role::Relay, 0), "lictree://acme/server/west.1");
+        assert_eq!(uri(Role::Relay, 7), "lictree://acme/server/west.1/enrolment/7");
+        assert_eq!(uri(Role::Primary, 0), "lictree://acme/primary/west.1");
         for bad in [
             "lictree://acme/server/",
             "lictree:///server/a",
@@ -199,6 +217,9 @@ mod tests {
             "lictree://acme/server//enrolment/1",
             "lictree://acme/server/a/enrolment",
             "lictree://acme/authority",
+            "lictree://acme/Primary/a",
+            "lictree://acme/server/primary/a",
+            "lictree://acme//a",
             "LICTREE://acme/server/a",
             "https://acme/server/a",
             "",

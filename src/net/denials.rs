@@ -131,6 +131,7 @@ impl ServerCertVerifier for UnlessDenied<dyn ServerCertVerifier> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::holding::Role;
     use crate::model::time::Timestamp;
     use crate::net::Fingerprint;
 
@@ -139,6 +140,7 @@ mod tests {
         let peer = |name: &str, enrolment| Peer {
             tree: "acme".parse().unwrap(),
             name: name.parse().unwrap(),
+            role: Role::Relay,
             enrolment,
             expires: Timestamp(0),
             fingerprint: Fingerprint([0; 32]),

@@ -304,6 +304,7 @@ fn calendar(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::holding::Role;
     use crate::net::{Authority, reset_key};
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
@@ -318,7 +319,7 @@ mod tests {
     }
 
     fn issued(authority: &Authority) -> Identity {
-        authority.issue(&"west".parse().unwrap(), NOW, WEEK).unwrap()
+        authority.issue(Role::Relay, &"west".parse().unwrap(), NOW, WEEK).unwrap()
     }
 
     fn saved() -> (tempfile::TempDir, PathBuf) {
@@ -424,7 +425,7 @@ mod tests {
     fn certified(authority: &Authority) -> (SecretKey, Vec<Vec<u8>>) {
         let KeyAndRequest { key, request } = Identity::request().unwrap();
         let name = "west".parse().unwrap();
-        let certified = authority.certify(&request, &name, 1, NOW, WEEK).unwrap();
+        let certified = authority.certify(&request, (Role::Relay, &name, 1), NOW, WEEK).unwrap();
         assert_eq!(certified.key, key.print());
         (key, certified.chain)
     }

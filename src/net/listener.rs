@@ -322,6 +322,7 @@ fn speaks_join(quic: &quinn::Connection) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::holding::Role;
     use crate::model::time::Timestamp;
     use crate::net::Authority;
     use std::net::UdpSocket;
@@ -332,7 +333,8 @@ mod tests {
     fn dropped(socket_receive_bytes: usize) -> u64 {
         let authority = Authority::create(&"acme".parse().unwrap(), Timestamp(0)).unwrap();
         let hq = "hq".parse().unwrap();
-        let identity = authority.issue(&hq, Timestamp(0), Duration::from_secs(86_400)).unwrap();
+        let identity =
+            authority.issue(Role::Relay, &hq, Timestamp(0), Duration::from_secs(86_400)).unwrap();
         let limits = NetLimits { socket_receive_bytes, ..Default::default() };
         let own = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind(own, &identity, &Denials::default(), limits).unwrap();

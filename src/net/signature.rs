@@ -100,6 +100,7 @@ pub(crate) fn check_issued(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::holding::Role;
     use crate::net::{Authority, Identity};
 
     const NOW: Timestamp = Timestamp(1_800_014_400_000);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     fn issued(authority: &Authority) -> Identity {
-        authority.issue(&"west".parse().unwrap(), NOW, WEEK).unwrap()
+        authority.issue(Role::Relay, &"west".parse().unwrap(), NOW, WEEK).unwrap()
     }
 
     /// Every one of `bytes` with one bit of it turned over.

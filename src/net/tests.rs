@@ -6,6 +6,7 @@ mod join_misuse;
 mod joins;
 mod strangers;
 
+use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{
@@ -36,7 +37,7 @@ fn authority(tree: &str) -> Authority {
 }
 
 fn issue(authority: &Authority, server: &str) -> Identity {
-    authority.issue(&name(server), now(), Duration::from_secs(86_400)).unwrap()
+    authority.issue(Role::Relay, &name(server), now(), Duration::from_secs(86_400)).unwrap()
 }
 
 /// The defaults, with patience for a machine that is busy with other tests.

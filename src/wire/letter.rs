@@ -69,12 +69,15 @@ impl LetterForm {
     }
 }
 
-/// What the author of a letter that goes up signs: for whom it is, its own name, and what it says;
-/// not what those that pass it on add. Nothing for any other letter. Equal letters have equal
-/// bytes.
+/// What the author of a letter signs that goes up, or is a word of the primary: for whom it is, its
+/// own name where it goes up, and what it says; not what those that pass it on add. Nothing for any
+/// other letter. Equal letters have equal bytes.
 pub fn signed_bytes(letter: &Letter) -> Option<Vec<u8>> {
     let author = match letter.to {
-        Address::Primary | Address::Holder(_) | Address::Above(_) => letter.route.first()?,
+        Address::Primary | Address::Holder(_) | Address::Above(_) => {
+            letter.route.first()?.to_string()
+        }
+        Address::Below(_) if letter.body.is_of_the_primary() => String::new(),
         Address::Neighbour | Address::Below(_) => return None,
     };
     let body = match &letter.body {
@@ -86,7 +89,7 @@ pub fn signed_bytes(letter: &Letter) -> Option<Vec<u8>> {
     };
     let form = LetterForm {
         to: Some(AddressForm::of(&letter.to)),
-        route: author.to_string(),
+        route: author,
         signature: None,
         body: Some(body),
     };

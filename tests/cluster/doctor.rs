@@ -1,6 +1,7 @@
 //! `lictree doctor` on real folders: all well, and each thing that can be wrong.
 
-use crate::site::{Process, Site, lictree, now, outcome};
+use crate::site::{Process, Site, lictree, now, outcome, role_of};
+use lictree::model::holding::Role;
 use lictree::net::Identity;
 use serde_json::Value;
 use std::fs::{self, Permissions};
@@ -71,7 +72,9 @@ fn with_port(config: &Path) -> SocketAddr {
 
 /// Identities of a year, so that nothing is near its end; folders as `lictree init` makes them.
 fn lasting(site: &Site, name: &str, config: PathBuf) -> PathBuf {
-    keep(&site.authority.issue(&name.parse().unwrap(), now(), 365 * DAY).unwrap(), site, name);
+    let server = name.parse().unwrap();
+    let identity = site.authority.issue(role_of(&server), &server, now(), 365 * DAY);
+    keep(&identity.unwrap(), site, name);
     fs::set_permissions(site.data_dir(name), Permissions::from_mode(0o700)).unwrap();
     fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
     config
@@ -164,7 +167,8 @@ fn an_expired_identity_is_bad_and_the_parent_is_not_called_with_it() {
     let nowhere = "127.0.0.1:9".parse().unwrap();
     let config = lasting(&site, "west", site.relay("west", "hq", nowhere));
     let long_ago = lictree::model::time::Timestamp(now().0 - 1_000 * 86_400_000);
-    let old = site.authority.issue(&"west".parse().unwrap(), long_ago, 10 * DAY).unwrap();
+    let old =
+        site.authority.issue(Role::Relay, &"west".parse().unwrap(), long_ago, 10 * DAY).unwrap();
     keep(&old, &site, "west");
     let report = Report::of(&config);
     report.is("certificate", "bad", "expired at");
@@ -181,7 +185,8 @@ fn a_port_is_not_judged_by_a_certificate_that_has_ended() {
     let port = with_port(&config);
     let hq = Process::start(&config);
     let long_ago = lictree::model::time::Timestamp(now().0 - 1_000 * 86_400_000);
-    let old = site.authority.issue(&"hq".parse().unwrap(), long_ago, 10 * DAY).unwrap();
+    let old =
+        site.authority.issue(Role::Primary, &"hq".parse().unwrap(), long_ago, 10 * DAY).unwrap();
     keep(&old, &site, "hq");
     let report = Report::of(&config);
     report.is("certificate", "bad", "expired at");

@@ -4,6 +4,7 @@ use crate::site::{Process, Site, eventually, now, run};
 use lictree::client::contract::ImportFormat;
 use lictree::daemon::registrar::Registrar;
 use lictree::model::count::LicenseCount;
+use lictree::model::holding::Role;
 use lictree::model::name::ServerName;
 use lictree::model::request::{Doing, HoldingChange, HoldingVerb};
 use lictree::model::time::Timestamp;
@@ -17,7 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// An identity that ended long ago.
 fn ended(authority: &Authority, name: &str) -> Identity {
     let long_ago = Timestamp(now().0 - 100 * 86_400_000);
-    authority.issue(&name.parse().unwrap(), long_ago, 7 * DAY).unwrap()
+    authority.issue(Role::Relay, &name.parse().unwrap(), long_ago, 7 * DAY).unwrap()
 }
 
 fn advises(status: &StatusView, part: &str) -> bool {

@@ -11,6 +11,7 @@ use lictree::model::count::LicenseCount;
 use lictree::model::device::DeviceNumber;
 use lictree::model::edge::{AttachId, DataSet, EdgeReport};
 use lictree::model::enrolment::{Credentials, SealedTrust};
+use lictree::model::holding::Role;
 use lictree::model::letter::{Address, Body, Letter, Presence};
 use lictree::model::name::{ProductName, ServerName};
 use lictree::model::report::{Figures, ReportBatch, ReportRow, RowBody, RowName, StreamId, Table};
@@ -71,7 +72,7 @@ fn a_genuine_certificate_of_something_else_than_a_server_is_refused_and_told() {
     told(&hq, "LT0438", "another authority");
     let day = Duration::from_secs(86_400);
     let long_ago = lictree::model::time::Timestamp(now().0 - 2 * 86_400_000);
-    let ended = site.authority.issue(&name("west"), long_ago, day).unwrap();
+    let ended = site.authority.issue(Role::Relay, &name("west"), long_ago, day).unwrap();
     assert!(dial(&ended, &hq).unwrap_err().contains("expired"));
     told(&hq, "LT0438", "expired");
     run(turned_away(hq.address(), "h3", None));

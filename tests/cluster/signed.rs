@@ -1,8 +1,9 @@
-//! A relay between speaks in the name of a server below it: only what that server has signed counts
-//! (I7).
+//! A relay between speaks in the name of a server below it, or of the primary: only what they have
+//! signed counts (I7).
 //!
 //! ```text
 //!   south (a key, and no process) ··· west (this test) ──► hq
+//!   west ──► north (this test, beside the true one) ──► hq
 //! ```
 
 use crate::figures::events;
@@ -10,6 +11,7 @@ use crate::impostors::{greeting, noting, presence, told};
 use crate::patience::PATIENCE;
 use crate::site::{Process, Site, eventually, run};
 use crate::strangers::connected;
+use crate::tap::{Tap, Way, When};
 use lictree::daemon::author::sign;
 use lictree::model::count::LicenseCount;
 use lictree::model::edge::{AttachId, DataSet, EdgeReport, Level};
@@ -175,4 +177,72 @@ fn level(between: &mut Between, is_it: impl Fn(&Level) -> bool) -> Level {
         Body::Level { level, .. } => Some(level).filter(&is_it),
         _ => None,
     })
+}
+
+/// What west holds of its own, as it believes itself.
+#[track_caller]
+fn west_holds(west: &Process, count: u64) {
+    let held = || run(west.client().ranges());
+    eventually(&format!("west holds {count}"), held, |view| {
+        let own = view.ranges.iter().find(|range| range.source == name("west"));
+        own.is_some_and(|range| range.held.0 == count)
+    });
+}
+
+#[test]
+fn a_relay_between_hands_down_no_licenses_that_the_primary_did_not_give() {
+    let site = Site::new();
+    let hq = Process::start(&site.primary("hq"));
+    run(hq.client().register_license(site.license("S-1", 20))).unwrap();
+    let north = Process::start(&site.relay("north", "hq", hq.address()));
+    let tap = Tap::between(&site, "west", "north", north.address());
+    let west = Process::start(&noting(site.relay("west", "north", tap.address())));
+    eventually("west is met", || run(hq.client().server(&name("west"))), |_| true);
+    let to_west = |verb| HoldingChange { relay: name("west"), ..distribution(verb) };
+    // The first may be said as west attaches.
+    for count in [4, 10] {
+        let distribute = HoldingVerb::Distribute(LicenseCount(count));
+        run(hq.client().set_holding(&to_west(distribute))).unwrap();
+        west_holds(&west, count);
+    }
+    let said: Vec<Letter> = tap
+        .kept()
+        .iter()
+        .filter(|kept| kept.way == Way::Down)
+        .filter_map(|kept| match decode_frame(&kept.frame, &WireLimits::default()) {
+            Ok(Frame::Letter(letter)) => Some(letter),
+            _ => None,
+        })
+        .collect();
+    let is_gift =
+        |letter: &&Letter| matches!(&letter.body, Body::Level { level, .. } if level.granted == 10);
+    let gift = said.iter().rfind(is_gift).expect("it was said").clone();
+    let mut more = gift.clone();
+    let Body::Level { level, .. } = &mut more.body else { unreachable!() };
+    level.granted = 15;
+    level.target = LicenseCount(15);
+    level.version += 1;
+    let unsigned = Letter { signature: None, ..more.clone() };
+    let mut of_north = Letter { to: Address::Primary, signature: None, ..more.clone() };
+    of_north.route = vec![name("north")];
+    sign(&mut of_north, &site.identity("north"));
+    let of_north = Letter { signature: of_north.signature, ..unsigned.clone() };
+    let lines = || events(&west).iter().filter(|(_, text)| text.contains("LT0447")).count();
+    let lies = [
+        (&more, "in the name of the primary came by way of north: the key of hq has not signed"),
+        (&unsigned, "in the name of the primary came by way of north: it is not signed"),
+        (&of_north, "its certificate is of north"),
+    ];
+    for (number, (lie, why)) in lies.into_iter().enumerate() {
+        tap.say_again(When::Now, Way::Down, vec![encode_letter(lie)]);
+        eventually("it is told of", || Ok(lines()), |lines| *lines == number + 1);
+        told(&west, "LT0447", why);
+    }
+    tap.say_again(When::Now, Way::Down, vec![encode_letter(&gift)]);
+    run(hq.client().set_holding(&to_west(HoldingVerb::Distribute(LicenseCount(11))))).unwrap();
+    // Behind all that was said before.
+    west_holds(&west, 11);
+    assert_eq!(lines(), 3);
+    assert!(run(hq.client().audit()).unwrap().adds_up);
+    [west, north, hq].into_iter().for_each(Process::stop);
 }

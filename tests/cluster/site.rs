@@ -3,6 +3,7 @@
 use crate::patience::{PATIENCE, until};
 use lictree::client::{Client, ClientError, SOCKET_NAME};
 use lictree::model::count::LicenseCount;
+use lictree::model::holding::Role;
 use lictree::model::license::{License, LicenseTerms, Metric};
 use lictree::model::name::{ServerName, TreeName};
 use lictree::model::time::Timestamp;
@@ -19,6 +20,13 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 pub fn now() -> Timestamp {
     Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap())
+}
+
+/// The primary of every tree here.
+pub const PRIMARY: &str = "hq";
+
+pub fn role_of(name: &ServerName) -> Role {
+    if name.as_str() == PRIMARY { Role::Primary } else { Role::Relay }
 }
 
 /// The folder of a tree, its authority and its vendor.
@@ -40,7 +48,7 @@ impl Site {
 
     pub fn identity(&self, name: &str) -> Identity {
         let name: ServerName = name.parse().unwrap();
-        self.authority.issue(&name, now(), WEEK).unwrap()
+        self.authority.issue(role_of(&name), &name, now(), WEEK).unwrap()
     }
 
     pub fn data_dir(&self, name: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! What peers and joiners show of themselves.
 
 use super::{Bound, assert_sayable, text_of};
+use lictree::model::holding::Role;
 use lictree::model::time::Timestamp;
 use lictree::net::{Authority, Peer, authority_print, check_seal};
 use rcgen::{CertificateParams, KeyPair, SanType};
@@ -34,7 +35,7 @@ pub fn request(bytes: &[u8]) -> bool {
         LazyLock::new(|| Authority::create(&"acme".parse().unwrap(), NOON).unwrap());
     let (authority, name) = (&*AUTHORITY, "west".parse().unwrap());
     let life = Duration::from_secs(3_600);
-    match authority.certify(bytes, &name, 3, NOON, life) {
+    match authority.certify(bytes, (Role::Relay, &name, 3), NOON, life) {
         Ok(certified) => {
             let peer = Peer::named_by(&certified.chain[0]).unwrap();
             assert_eq!((peer.name, peer.enrolment, &peer.tree), (name, 3, authority.tree()));
@@ -55,8 +56,9 @@ pub fn name(bytes: &[u8]) -> bool {
     params.subject_alt_names = vec![SanType::URI(uri)];
     let Ok(made) = params.self_signed(&*KEY) else { return false };
     match Peer::named_by(made.der()) {
-        Ok(Peer { tree, name, enrolment, .. }) => {
-            let plain = format!("lictree://{tree}/server/{name}");
+        Ok(Peer { tree, name, role, enrolment, .. }) => {
+            let word = if role == Role::Primary { "primary" } else { "server" };
+            let plain = format!("lictree://{tree}/{word}/{name}");
             let again = match enrolment {
                 0 => plain,
                 number => format!("{plain}/enrolment/{number}"),

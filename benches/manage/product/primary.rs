@@ -3,6 +3,7 @@
 use crate::measure::{self, now};
 use lictree::client::{Client, SOCKET_NAME};
 use lictree::model::count::LicenseCount;
+use lictree::model::holding::Role;
 use lictree::model::license::{License, LicenseTerms, Metric};
 use lictree::model::name::ServerName;
 use lictree::model::time::Timestamp;
@@ -66,7 +67,8 @@ impl Site {
     }
 
     pub fn identity(&self, name: &ServerName) -> Identity {
-        self.authority.issue(name, now(), WEEK).unwrap()
+        let role = if name.as_str() == PRIMARY { Role::Primary } else { Role::Relay };
+        self.authority.issue(role, name, now(), WEEK).unwrap()
     }
 
     /// A license file of this tree's vendor.

@@ -9,6 +9,7 @@ use crate::edge::private_file;
 use crate::edge::terminal::Terminal;
 use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::vendor_key::read_public_keys;
+use crate::model::holding::Role;
 use crate::model::name::{ServerName, TreeName};
 use crate::model::time::Timestamp;
 use crate::net::{Authority, IdentityError};
@@ -103,7 +104,8 @@ fn make(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let folder = place.at;
-    founding::identity(authority, &folder, &name, now).map_err(refused)?;
+    let role = if parent.is_none() { Role::Primary } else { Role::Relay };
+    founding::identity(authority, &folder, (role, &name), now).map_err(refused)?;
     // The primary is called; of a relay nobody knows yet whether one will hang below it.
     let usual = parent.is_none().then(|| format!("[::]:{PORT}"));
     let listen = place.listen.map(|at| at.to_string()).or(usual);

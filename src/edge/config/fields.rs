@@ -74,6 +74,7 @@ fn tuning_times(times: &mut Section<'_>, tuning: &mut Tuning) {
         1_000..=24 * HOUR_S * 1_000,
     );
     times.time("heads_interval_ms", &mut tuning.heads_interval, 10..=60_000);
+    times.time("unproven_max_ms", &mut tuning.unproven_max, 1_000..=24 * HOUR_S * 1_000);
     times.time("clock_look_interval_ms", &mut tuning.clock_look_interval, 10..=60_000);
     let interval = &mut tuning.license_time_interval;
     times.time("license_time_interval_ms", interval, 100..=HOUR_S * 1_000);
@@ -194,6 +195,7 @@ fn pace_limits(section: &mut Section<'_>, pace: &mut PaceLimits) {
     section.number("letters_burst", &mut pace.letters_burst, 1..=100 * MILLION);
     section.number("rows_per_second", &mut pace.rows_per_second, 1..=10 * MILLION);
     section.number("rows_burst", &mut pace.rows_burst, 1..=100 * MILLION);
+    section.number("letters_of_a_forged_one", &mut pace.letters_of_a_forged_one, 1..=MILLION);
 }
 
 fn wire_limits(section: &mut Section<'_>, wire: &mut WireLimits) {

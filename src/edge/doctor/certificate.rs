@@ -85,7 +85,8 @@ mod tests {
     }
 
     fn saved(authority: &Authority, folder: &Path) {
-        let identity = authority.issue(&"west".parse().unwrap(), NOW, 100 * DAY).unwrap();
+        let identity =
+            authority.issue(Role::Relay, &"west".parse().unwrap(), NOW, 100 * DAY).unwrap();
         identity.save(&identity_dir(folder)).unwrap();
     }
 

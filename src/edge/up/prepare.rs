@@ -8,6 +8,7 @@ use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::topology::Topology;
 use crate::edge::up::folder::{Folder, make_private, unusable};
 use crate::edge::vendor_key;
+use crate::model::holding::Role;
 use crate::model::name::ServerName;
 use crate::model::time::Timestamp;
 use crate::net::IdentityError;
@@ -33,7 +34,9 @@ pub(super) fn prepare(
     let authority = founding::authority(&folder.server(primary), &topology.tree, now);
     let authority = authority.map_err(no_identity)?;
     for name in topology.servers.keys() {
-        founding::identity(&authority, &folder.server(name), name, now).map_err(no_identity)?;
+        let role = if name == primary { Role::Primary } else { Role::Relay };
+        founding::identity(&authority, &folder.server(name), (role, name), now)
+            .map_err(no_identity)?;
         write_configuration(topology, folder, name, &key)?;
     }
     folder.remember()?;

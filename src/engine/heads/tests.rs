@@ -131,10 +131,9 @@ impl Chain {
         self.hq().has_other_rows(&NAMES[0].parse().unwrap())
     }
 
-    fn is_proven(&self, table: Table) -> bool {
-        let (hq, stream) = (self.hq(), stream(table));
-        let proof = hq.heads.proofs.get(&stream);
-        proof.is_some_and(|proof| proof.of == hq.stream_version(&stream))
+    /// Whether the rows at hq were as west says behind that moment.
+    fn is_proven_since(&self, table: Table, moment: Timestamp) -> bool {
+        self.hq().heads.proven.get(&stream(table)).is_some_and(|at| *at > moment)
     }
 
     fn told(&self) -> Vec<&str> {
@@ -161,14 +160,13 @@ const MINUTES: Duration = Duration::from_secs(180);
 #[test]
 fn rows_are_proven_by_their_writer_and_again_after_each_change() {
     let mut chain = Chain::new();
-    chain.find(1, 20);
-    assert!(!chain.is_proven(Table::Nodes), "merged, and their writer said nothing of them yet");
-    chain.pass(Duration::from_secs(2));
-    assert!(chain.is_proven(Table::Nodes));
-    chain.find(1, 30);
-    assert!(!chain.is_proven(Table::Nodes));
-    chain.pass(Duration::from_secs(2));
-    assert!(chain.is_proven(Table::Nodes));
+    for count in [20, 30] {
+        chain.find(1, count);
+        let merged = chain.now;
+        assert!(!chain.is_proven_since(Table::Nodes, merged), "their writer said nothing yet");
+        chain.pass(Duration::from_secs(2));
+        assert!(chain.is_proven_since(Table::Nodes, merged));
+    }
     assert!(!chain.has_other_rows() && chain.told().is_empty());
 }
 
@@ -240,18 +238,19 @@ fn who_holds_the_word_of_a_writer_back_lets_its_figures_age() {
     let mut chain = Chain::new();
     chain.lie = |letter| !matches!(letter.body, Body::Heads { .. });
     chain.manage_one();
+    let merged = chain.now;
     let unconfirmed = |chain: &Chain| {
         let audit = chain.hq().audit(chain.now);
         let west = audit.unconfirmed.into_iter().find(|one| one.server.as_str() == "west");
         west.map(|west| west.why)
     };
     chain.pass(MINUTES);
-    assert!(!chain.is_proven(Table::Figures) && unconfirmed(&chain).is_none());
+    assert!(!chain.is_proven_since(Table::Figures, merged) && unconfirmed(&chain).is_none());
     chain.pass(MINUTES);
     assert!(unconfirmed(&chain).unwrap().contains("its own word"));
     chain.lie = honest;
     chain.pass(MINUTES);
-    assert!(chain.is_proven(Table::Figures) && unconfirmed(&chain).is_none());
+    assert!(chain.is_proven_since(Table::Figures, merged) && unconfirmed(&chain).is_none());
 }
 
 #[test]
@@ -274,8 +273,9 @@ fn who_counts_on_in_the_name_of_a_writer_or_leaves_rows_unwhole_lets_them_stay_u
         let mut chain = Chain::new();
         chain.lie = lie;
         chain.find(1, 20);
+        let merged = chain.now;
         chain.pass(MINUTES);
-        assert!(!chain.is_proven(Table::Nodes));
+        assert!(!chain.is_proven_since(Table::Nodes, merged));
     }
 }
 
@@ -307,7 +307,7 @@ fn a_primary_that_was_started_anew_is_told_again() {
     chain.find(1, 20);
     chain.pass(Duration::from_secs(2));
     chain.servers[2].heads = Heads::default();
-    assert!(!chain.is_proven(Table::Nodes));
+    let started = chain.now;
     chain.pass(MINUTES);
-    assert!(chain.is_proven(Table::Nodes));
+    assert!(chain.is_proven_since(Table::Nodes, started));
 }

@@ -2,6 +2,7 @@
 
 use super::strangers::{call, refusal};
 use super::{Family, LOOPBACK, issue, limits, name, now};
+use crate::model::holding::Role;
 use crate::net::greeting::GREETING;
 use crate::net::{Denials, Dialer, Identity, KeyAndRequest, NetError, Refusal, Side, tls};
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ fn enrolled(family: &Family, server: &str, enrolment: u64) -> Identity {
     let KeyAndRequest { key, request } = Identity::request().unwrap();
     let life = Duration::from_secs(86_400);
     let authority = &family.authority;
-    let certified = authority.certify(&request, &name(server), enrolment, now(), life).unwrap();
+    let certified =
+        authority.certify(&request, (Role::Relay, &name(server), enrolment), now(), life).unwrap();
     Identity::assemble(key, certified.chain, vec![authority.certificate().to_vec()]).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use super::strangers::{believing, nameless, raw_tls, refusal};
 use super::{Family, LOOPBACK, authority, issue, limits, name, now};
+use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::{
     Arrival, Authority, Identity, JoinCall, JoinReply, Listener, NetError, NetLimits, Refusal,
@@ -123,7 +124,8 @@ async fn a_key_made_by_one_who_joins_becomes_an_identity_that_connects() {
     let answered = async {
         let call = family.listener.joining().await;
         let life = Duration::from_secs(3_600);
-        let certified = family.authority.certify(&call.request, &name("west"), 4, now(), life);
+        let certified =
+            family.authority.certify(&call.request, (Role::Relay, &name("west"), 4), now(), life);
         call.answer(&certified.unwrap().chain[0]).unwrap();
     };
     let reply = tokio::join!(asked, answered).0.unwrap();
@@ -221,7 +223,7 @@ async fn one_that_the_authority_made_no_server_is_not_believed() {
 async fn a_server_whose_certificate_has_expired_is_told_apart() {
     let tree = authority("acme");
     let long_ago = Timestamp(now().0 - 2 * 86_400_000);
-    let own = tree.issue(&name("top"), long_ago, Duration::from_secs(86_400)).unwrap();
+    let own = tree.issue(Role::Relay, &name("top"), long_ago, Duration::from_secs(86_400)).unwrap();
     let key = PrivateKeyDer::Pkcs8(own.key().clone_key());
     let error = impostor(shown(&own, tree.certificate()), key, &[pin(&tree)]).await;
     assert_eq!(refusal(error), (Side::Here, Refusal::Expired));

@@ -1,6 +1,7 @@
 //! Those who must not be let in, and those whom they must not hold up.
 
 use super::{Cable, Family, LOOPBACK, authority, issue, limits, name};
+use crate::model::holding::Role;
 use crate::model::time::Timestamp;
 use crate::net::greeting::GREETING;
 use crate::net::{Arrival, Denials, Identity, Listener, NetError, NetLimits, Refusal, Side, tls};
@@ -97,7 +98,8 @@ async fn one_whose_certificate_has_expired_is_refused_by_either_end() {
     let mut family = Family::new(limits());
     let day = Duration::from_secs(86_400);
     let long_ago = Timestamp(super::now().0 - 2 * 86_400_000);
-    let expired = |server| family.authority.issue(&name(server), long_ago, day).unwrap();
+    let expired =
+        |server| family.authority.issue(Role::Relay, &name(server), long_ago, day).unwrap();
     let (child, parent) = (expired("west"), expired("top"));
     let [at_child, at_parent] = call(&mut family, &child, "top").await;
     assert_eq!(at_child, (Side::Peer, Refusal::Expired));
