@@ -193,3 +193,8 @@ fn licenses_that_have_to_be_confirmed() {
 fn a_primary_on_an_older_copy() {
     check("restored.txt");
 }
+
+#[test]
+fn backups_of_a_primary_and_of_a_relay() {
+    check("backups.txt");
+}

@@ -19,7 +19,7 @@ use crate::model::letter::{Address, Body, Versions};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::report::{StreamId, Table};
-use crate::model::row::{GENERATION_BITS, HoldingRow, RowKey, clock_number};
+use crate::model::row::{GENERATION_BITS, HoldingRow, MetRow, RowKey, clock_number};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Tuning;
 
@@ -34,7 +34,7 @@ pub(super) struct Challenge {
 
 impl Challenge {
     /// Whether the relay knows less of its own rows than it has said.
-    fn rows_lost(&self, relay: &ServerName, data: DataSet, said: &Versions) -> Option<Refusal> {
+    fn rows_lost(&self, relay: &ServerName, data: &DataSet, said: &Versions) -> Option<Refusal> {
         let said = |table| said.iter().find(|(of, _)| *of == table).map_or(0, |(_, v)| *v);
         let lost = |(table, incarnation, have): &&(Table, u64, u64)| {
             *incarnation == data.incarnation && said(*table) < *have
@@ -85,13 +85,13 @@ impl Engine {
         let Some(open) = self.challenges.get(&relay).filter(|open| open.nonce == nonce) else {
             return;
         };
-        if let Some(refusal) = self.known_twin(&relay, data) {
+        if let Some(refusal) = self.known_twin(&relay, &data) {
             self.challenges.remove(&relay);
             return self.refuse_attach(&relay, nonce, refusal);
         }
         // Of one that runs twice neither was set back: what either knows, it keeps.
-        let twice = self.follows_its_follower(&relay, data);
-        let lost = open.rows_lost(&relay, data, versions).filter(|_| !twice);
+        let twice = self.follows_its_follower(&relay, &data);
+        let lost = open.rows_lost(&relay, &data, versions).filter(|_| !twice);
         if let Some(refusal) = lost {
             self.challenges.remove(&relay);
             return self.refuse_attach(&relay, nonce, refusal);
@@ -99,7 +99,7 @@ impl Engine {
         self.challenges.remove(&relay);
         let adopts = self.state.met.get(&relay).is_some_and(|met| met.unsaid);
         let before = self.unattached.get(&relay).filter(|_| !adopts && !twice);
-        let refusal = before.and_then(|_| self.attach_check(&relay, data, &edges).err());
+        let refusal = before.and_then(|_| self.attach_check(&relay, &data, &edges).err());
         if let Some(refusal) = refusal.filter(|refusal| Some(refusal) == before) {
             return self.refuse_attach(&relay, nonce, refusal);
         }
@@ -143,7 +143,7 @@ impl Engine {
         relay: &ServerName,
         nonce: u64,
         attach: AttachId,
-        data: DataSet,
+        data: &DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) {
         if !self.state.met.contains_key(relay) {
@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// Another data set of a relay: one that continues the one before it, or a new one.
-    fn take_data_set(&mut self, relay: &ServerName, data: DataSet) {
+    fn take_data_set(&mut self, relay: &ServerName, data: &DataSet) {
         if data.former == 0 || !self.continues(relay, data) {
             return self.begin_anew(relay, data);
         }
@@ -203,7 +203,7 @@ impl Engine {
 
     /// A relay with a new data set and nothing outstanding: its edges count from zero again. What
     /// its old data set may still say carries an older attachment.
-    fn begin_anew(&mut self, relay: &ServerName, data: DataSet) {
+    fn begin_anew(&mut self, relay: &ServerName, data: &DataSet) {
         let Some(met) = self.state.met.get_mut(relay) else { return };
         if met.incarnation == data.incarnation {
             return;
@@ -211,7 +211,7 @@ impl Engine {
         met.generation += u64::from(met.incarnation != 0);
         met.incarnation = data.incarnation;
         met.formers.clear();
-        met.formers.extend((data.former != 0).then_some(data.former));
+        met.came_from(data);
         self.state.touch(RowKey::Met(relay.clone()));
         let edges = self.state.edges.iter_mut().filter(|((_, name), _)| name == relay);
         let mut changed = Vec::new();
@@ -229,19 +229,20 @@ impl Engine {
         }
     }
 
-    /// Whether a data set is the one known here, or continues it after it was set back.
-    fn continues(&self, relay: &ServerName, data: DataSet) -> bool {
+    /// Whether a data set is the one known here, or continues it after it was set back. The copy
+    /// may be of a data set that this primary, set back too, never heard of: then of one that it
+    /// came from.
+    fn continues(&self, relay: &ServerName, data: &DataSet) -> bool {
         let Some(met) = self.state.met.get(relay) else { return false };
-        let former = data.former != 0 && met.incarnation != 0;
-        data.incarnation == met.incarnation
-            || (former && (data.former == met.incarnation || met.formers.contains(&data.former)))
+        let recovers = data.former != 0 && met.incarnation != 0;
+        data.incarnation == met.incarnation || (recovers && met.is_kin(data))
     }
 
     /// R7, and that the relay did not go back behind what it said before, unless it recovers.
     fn attach_check(
         &self,
         relay: &ServerName,
-        data: DataSet,
+        data: &DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) -> Result<(), Refusal> {
         let met = self.state.met.get(relay);
@@ -272,9 +273,9 @@ impl Engine {
                 return Err(set_back(relay, &why));
             }
         }
-        let counts = edges.iter().any(|(_, report)| report.granted_seen > 0);
-        let is_former = met.is_some_and(|met| met.formers.contains(&data.incarnation));
-        if another && counts && is_former {
+        let is_from_before =
+            |met: &MetRow| met.formers.contains(&data.incarnation) || met.is_kin(data);
+        if another && met.is_some_and(is_from_before) {
             return Err(set_back(relay, "its data set is one from before"));
         }
         for (product, report) in edges {

@@ -156,6 +156,21 @@ fn not_over(missing: &BTreeSet<ServerName>, is_primary: bool) -> Refusal {
     )
 }
 
+/// What the event log says of an end.
+pub(super) fn ended_in_words(missing: &[ServerName]) -> String {
+    match missing.is_empty() {
+        true => "the recovery is over: all that is used is known".to_string(),
+        false => {
+            let names: Vec<&str> = missing.iter().map(ServerName::as_str).take(20).collect();
+            let servers = counted(missing.len() as u64, "server");
+            format!(
+                "the recovery was ended by force: {servers} did not say what they use ({})",
+                names.join(", ")
+            )
+        }
+    }
+}
+
 fn awaited_view(awaited: Awaited<'_>) -> AwaitedView {
     let (what, product, server) = match awaited {
         Awaited::Primary => ("primary", None, None),

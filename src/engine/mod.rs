@@ -356,7 +356,7 @@ impl Engine {
                 self.meet_server(name, parent, *incarnation);
             }
             Command::Attach { relay, nonce, attach, data, edges } => {
-                self.attach(relay, *nonce, *attach, *data, edges);
+                self.attach(relay, *nonce, *attach, data, edges);
             }
             Command::BookEdge { relay, attach, product, report } => {
                 self.book_edge(relay, *attach, product, report);

@@ -13,9 +13,9 @@
 
 use super::Engine;
 use super::attachment::SHUT_OUT;
+use super::awaited::ended_in_words;
 use crate::model::account::{Account, Want};
 use crate::model::command::Command;
-use crate::model::count::counted;
 use crate::model::device::{DeviceNumber, DeviceState};
 use crate::model::edge::Level;
 use crate::model::holding::Phase;
@@ -25,7 +25,7 @@ use crate::model::recovery::{NO_CALL, Recovery, RecoveryCommand, RecoveryWord, R
 use crate::model::refusal::Refusal;
 use crate::model::report::{ReportRow, RowBody, RowName, StreamId, Table};
 use crate::model::request::Request;
-use crate::model::row::{DeviceRow, MetRow, RowKey, Standing};
+use crate::model::row::{DeviceRow, MetRow, RowKey, Standing, remember_former};
 use crate::model::time::Timestamp;
 use crate::model::tuning::Mutant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -163,7 +163,8 @@ impl Engine {
         let why_told = why.to_string();
         server.recovery = Some(Recovery { since: at, why: why_told, former, forced, keeps_rows });
         if incarnation != 0 {
-            server.founding.incarnation = incarnation;
+            let before = std::mem::replace(&mut server.founding.incarnation, incarnation);
+            remember_former(&mut server.formers, before);
         }
         // Verdicts on wishes that were made since must not fit those to come.
         server.wish_last = server.wish_last.max(moment);
@@ -423,7 +424,7 @@ impl Engine {
         let gone = old.filter(|(number, row)| row.version <= *have && !named.contains(number));
         let gone: Vec<DeviceNumber> = gone.map(|(number, _)| *number).collect();
         gone.into_iter().for_each(|number| self.drop_device(number));
-        rows.iter().for_each(|row| self.take_row(row));
+        rows.iter().for_each(|row| self.take_row(row, *have));
         self.rows_are_taken(*after, *upto);
     }
 
@@ -443,12 +444,18 @@ impl Engine {
         self.ask_in_recovery();
     }
 
-    fn take_row(&mut self, row: &ReportRow) {
+    fn take_row(&mut self, row: &ReportRow, have: u64) {
         let (Some(number), RowBody::Device(device)) = (number_of(row), &row.body) else { return };
         let known = self.state.devices.get(&number);
         let deleted = self.state.gone.get(&number).copied();
         let version = known.map(|known| known.version).max(deleted);
-        if version.is_some_and(|version| version >= row.version) {
+        // What is later here, but within what the primary has, is of a data set beside its own:
+        // the same number was given twice, and what that one used is void.
+        let is_same = version == Some(row.version)
+            && known.is_some_and(|known| {
+                (known.device.state, &known.device.product) == (device.state, &device.product)
+            });
+        if is_same || version.is_some_and(|version| version > have && version >= row.version) {
             return;
         }
         if deleted.is_some() {
@@ -579,19 +586,5 @@ fn number_of(row: &ReportRow) -> Option<DeviceNumber> {
     match row.name {
         RowName::Device(number) => Some(number),
         RowName::Product(_) => None,
-    }
-}
-
-fn ended_in_words(missing: &[ServerName]) -> String {
-    match missing.is_empty() {
-        true => "the recovery is over: all that is used is known".to_string(),
-        false => {
-            let names: Vec<&str> = missing.iter().map(ServerName::as_str).take(20).collect();
-            let servers = counted(missing.len() as u64, "server");
-            format!(
-                "the recovery was ended by force: {servers} did not say what they use ({})",
-                names.join(", ")
-            )
-        }
     }
 }

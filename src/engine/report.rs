@@ -449,18 +449,16 @@ impl Engine {
         }
     }
 
-    /// Primary: whether rows are of a data set that another one continues: a copy of it was
+    /// Primary: whether rows are of another data set than the one that attached: a copy was
     /// started, and does not know that yet. The rows there are, are what it is to get back.
-    fn is_of_a_former(&self, batch: &ReportBatch) -> bool {
+    fn is_of_another(&self, batch: &ReportBatch) -> bool {
         let met = self.state.met.get(&batch.stream.origin);
-        met.is_some_and(|met| {
-            met.incarnation != batch.incarnation && met.formers.contains(&batch.incarnation)
-        })
+        met.is_some_and(|met| ![0, batch.incarnation].contains(&met.incarnation))
     }
 
     /// Primary: rows from below become durable.
     pub(super) fn merge(&mut self, batch: &ReportBatch, at: Timestamp) {
-        if self.is_of_a_former(batch) {
+        if self.is_of_another(batch) {
             return self.ack(&batch.stream);
         }
         let known = self.state.mirrors.contains_key(&batch.stream);

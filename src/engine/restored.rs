@@ -129,7 +129,7 @@ impl Engine {
     pub(super) fn adopt(
         &mut self,
         relay: &ServerName,
-        data: DataSet,
+        data: &DataSet,
         edges: &[(ProductName, EdgeReport)],
     ) {
         let knows = data.former == 0;
@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// The data set is the one that it says.
-    fn take_its_word(&mut self, relay: &ServerName, data: DataSet, knows: bool) {
+    fn take_its_word(&mut self, relay: &ServerName, data: &DataSet, knows: bool) {
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.unsaid = !knows;
         met.go_on_as(data);

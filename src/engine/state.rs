@@ -80,6 +80,7 @@ impl State {
                 fenced: None,
                 attach_last: 0,
                 recovery: None,
+                formers: Vec::new(),
                 was_set_back: false,
                 unstated: false,
                 attached_at: Timestamp(0),

@@ -48,7 +48,7 @@ impl Engine {
     // === The primary's end ===
 
     /// Primary: the refusal of one that is known to run twice, and was not started anew since.
-    pub(super) fn known_twin(&self, relay: &ServerName, data: DataSet) -> Option<Refusal> {
+    pub(super) fn known_twin(&self, relay: &ServerName, data: &DataSet) -> Option<Refusal> {
         let met = self.state.met.get(relay).filter(|met| met.has_twin && data.start != 0)?;
         let is_new = !met.starts.contains(&data.start);
         // One that does not recover yet hears first that it has to.
@@ -56,13 +56,13 @@ impl Engine {
     }
 
     /// Primary: whether a start speaks that another one has followed already.
-    pub(super) fn follows_its_follower(&self, relay: &ServerName, data: DataSet) -> bool {
+    pub(super) fn follows_its_follower(&self, relay: &ServerName, data: &DataSet) -> bool {
         let starts = self.state.met.get(relay).map(|met| met.starts.as_slice()).unwrap_or_default();
         starts.last() != Some(&data.start) && starts.contains(&data.start)
     }
 
     /// Primary: takes note of a second instance; whether this one may be attached.
-    pub(super) fn twin_check(&mut self, relay: &ServerName, data: DataSet) -> Result<(), Refusal> {
+    pub(super) fn twin_check(&mut self, relay: &ServerName, data: &DataSet) -> Result<(), Refusal> {
         let twice = self.follows_its_follower(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return Ok(()) };
         if !met.has_twin && twice {
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// Primary: this start is attached.
-    pub(super) fn note_start(&mut self, relay: &ServerName, data: DataSet) {
+    pub(super) fn note_start(&mut self, relay: &ServerName, data: &DataSet) {
         let Some(met) = self.state.met.get_mut(relay).filter(|_| data.start != 0) else { return };
         let had_twin = std::mem::replace(&mut met.has_twin, false);
         if !met.starts.contains(&data.start) {
@@ -99,6 +99,7 @@ impl Engine {
             incarnation: server.founding.incarnation,
             former: server.recovery.as_ref().map_or(0, |recovery| recovery.former),
             start: self.start,
+            formers: server.formers.clone(),
         }
     }
 

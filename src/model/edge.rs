@@ -31,7 +31,7 @@ impl fmt::Display for AttachId {
 }
 
 /// Which data set of its name a relay attaches with, and which start of it speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataSet {
     pub incarnation: u64,
     /// The one that it continues, while it recovers ([`super::recovery`]); otherwise 0.
@@ -39,6 +39,8 @@ pub struct DataSet {
     /// Drawn at each start: of two instances of one server each has its own. 0 of software that
     /// draws none.
     pub start: u64,
+    /// Those that it came from, oldest first ([`super::row::ServerRow::formers`]).
+    pub formers: Vec<u64>,
 }
 
 /// What the primary says of an edge.

@@ -88,6 +88,9 @@ pub struct ServerRow {
     pub attach_last: u64,
     /// Its data may not be its newest.
     pub recovery: Option<Recovery>,
+    /// Data sets that its present one came from, oldest first: a primary that was set back may not
+    /// have heard of them. At most [`FORMERS_MAX`].
+    pub formers: Vec<u64>,
     /// Primary: it was set back once, so relays may hold more than is registered here.
     pub was_set_back: bool,
     /// The holders above have to hear what is used here: one is lost that counted it, or this
@@ -170,18 +173,38 @@ impl MetRow {
         MetRow { generation, ..MetRow::new(name.clone(), parent.clone()) }
     }
 
-    /// Another data set goes on for the one known here; both that and the one it names are former.
-    pub fn go_on_as(&mut self, data: DataSet) {
+    /// Another data set goes on for the one known here; that and all it came from are former.
+    pub fn go_on_as(&mut self, data: &DataSet) {
         let known = std::mem::replace(&mut self.incarnation, data.incarnation);
         self.generation += u64::from(![0, data.incarnation].contains(&known));
-        for former in [data.former, known] {
-            if ![0, data.incarnation].contains(&former) && !self.formers.contains(&former) {
-                self.formers.push(former);
-            }
+        self.came_from(data);
+        if known != data.incarnation {
+            remember_former(&mut self.formers, known);
         }
-        let more = self.formers.len().saturating_sub(FORMERS_MAX);
-        self.formers.drain(..more);
     }
+
+    /// Those that it names as former ones are.
+    pub fn came_from(&mut self, data: &DataSet) {
+        let named = data.formers.iter().copied().chain([data.former]);
+        named.filter(|of| *of != data.incarnation).for_each(|of| {
+            remember_former(&mut self.formers, of);
+        });
+    }
+
+    /// Whether a data set came from the one known here, or both from another: it is this server's.
+    pub fn is_kin(&self, data: &DataSet) -> bool {
+        let known = |of: &u64| *of != 0 && (*of == self.incarnation || self.formers.contains(of));
+        known(&data.former) || data.formers.iter().any(known)
+    }
+}
+
+/// One more data set that another came from; 0 is none.
+pub fn remember_former(formers: &mut Vec<u64>, former: u64) {
+    if former != 0 && !formers.contains(&former) {
+        formers.push(former);
+    }
+    let more = formers.len().saturating_sub(FORMERS_MAX);
+    formers.drain(..more);
 }
 
 /// The numbers of a data set (of wishes, statements and turns) are the time of its clock, in

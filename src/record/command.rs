@@ -4,14 +4,12 @@ use crate::model::account::WishNumber;
 use crate::model::command::{BookWishes, Command, Founding, SetHolding};
 use crate::model::count::LicenseCount;
 use crate::model::device::DeviceNumber;
-use crate::model::edge::{AttachId, DataSet, EdgeReport};
+use crate::model::edge::{AttachId, EdgeReport};
 use crate::model::name::{ProductName, ServerName};
 use crate::record::account::{CycleForm, PackForm, verdicts, verdicts_form, wishes, wishes_form};
 use crate::record::clock::SeeTimeForm;
 use crate::record::column::{ColumnsForm, column, read_column};
-use crate::record::edge::{
-    AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
-};
+use crate::record::edge::{AttachForm, AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm};
 use crate::record::enrolment_command::EnrolmentCommandForm;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
@@ -141,25 +139,6 @@ struct MeetServerForm {
     parent: String,
     #[prost(fixed64, tag = "3")]
     incarnation: u64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttachForm {
-    #[prost(string, tag = "1")]
-    relay: String,
-    #[prost(fixed64, tag = "2")]
-    nonce: u64,
-    #[prost(message, optional, tag = "3")]
-    attach: Option<AttachIdForm>,
-    #[prost(fixed64, tag = "4")]
-    incarnation: u64,
-    /// A list of [`ProductReportForm`].
-    #[prost(bytes = "vec", tag = "5")]
-    edges: Vec<u8>,
-    #[prost(fixed64, tag = "6")]
-    former: u64,
-    #[prost(fixed64, tag = "7")]
-    start: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -298,7 +277,7 @@ fn kind(command: &Command) -> Kind {
             Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
         }
         Command::Attach { relay, nonce, attach, data, edges } => {
-            Kind::Attach(AttachForm::of(relay, *nonce, attach, *data, edges))
+            Kind::Attach(AttachForm::of(relay, *nonce, attach, data, edges))
         }
         Command::BookEdge { relay, attach, product, report } => {
             Kind::BookEdge(BookEdgeForm::of(relay, attach, product, report))
@@ -487,37 +466,6 @@ impl MeetServerForm {
         let what = "a server met";
         let (name, parent) = (name(what, &self.name)?, name(what, &self.parent)?);
         Ok(Command::MeetServer { name, parent, incarnation: self.incarnation })
-    }
-}
-
-impl AttachForm {
-    fn of(
-        relay: &ServerName,
-        nonce: u64,
-        attach: &AttachId,
-        DataSet { incarnation, former, start }: DataSet,
-        edges: &[(ProductName, EdgeReport)],
-    ) -> Self {
-        AttachForm {
-            relay: relay.to_string(),
-            nonce,
-            attach: Some(AttachIdForm::of(attach)),
-            incarnation,
-            edges: list::<ProductReportForm>(edges),
-            former,
-            start,
-        }
-    }
-
-    fn value(self, room: &mut Room) -> Result<Command, RecordError> {
-        let what = "a command to attach";
-        Ok(Command::Attach {
-            relay: name(what, &self.relay)?,
-            nonce: self.nonce,
-            attach: need(what, self.attach, room)?,
-            data: DataSet { incarnation: self.incarnation, former: self.former, start: self.start },
-            edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
-        })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Forms of the escrow edge: attachments, levels, and what relays say of them.
 
+use crate::model::command::Command;
 use crate::model::count::LicenseCount;
-use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use crate::model::holding::HoldingOption;
-use crate::model::name::ProductName;
+use crate::model::name::{ProductName, ServerName};
+use crate::model::row::FORMERS_MAX;
 use crate::record::error::RecordError;
 use crate::record::form::{Form, list, need, read_list};
 use crate::record::name::name;
@@ -29,6 +31,17 @@ impl Form for AttachIdForm {
 
     fn value(self, _: &mut Room) -> Result<AttachId, RecordError> {
         Ok(AttachId { counter: self.counter, random: self.random })
+    }
+}
+
+/// Former data sets, as many as any server names.
+pub fn formers(what: &'static str, formers: Vec<u64>) -> Result<Vec<u64>, RecordError> {
+    match formers.len() <= FORMERS_MAX {
+        true => Ok(formers),
+        false => {
+            let found = formers.len() as u64;
+            Err(RecordError::TooLarge { what, found, max: FORMERS_MAX as u64 })
+        }
     }
 }
 
@@ -254,5 +267,64 @@ impl LevelUnderForm {
     pub fn value(self, room: &mut Room) -> Result<(AttachId, ProductName, Level), RecordError> {
         let attach = need(Self::WHAT, self.attach, room)?;
         Ok((attach, name(Self::WHAT, &self.product)?, need(Self::WHAT, self.level, room)?))
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct AttachForm {
+    #[prost(string, tag = "1")]
+    relay: String,
+    #[prost(fixed64, tag = "2")]
+    nonce: u64,
+    #[prost(message, optional, tag = "3")]
+    attach: Option<AttachIdForm>,
+    #[prost(fixed64, tag = "4")]
+    incarnation: u64,
+    /// A list of [`ProductReportForm`].
+    #[prost(bytes = "vec", tag = "5")]
+    edges: Vec<u8>,
+    #[prost(fixed64, tag = "6")]
+    former: u64,
+    #[prost(fixed64, tag = "7")]
+    start: u64,
+    #[prost(fixed64, repeated, tag = "8")]
+    formers: Vec<u64>,
+}
+
+impl AttachForm {
+    pub fn of(
+        relay: &ServerName,
+        nonce: u64,
+        attach: &AttachId,
+        data: &DataSet,
+        edges: &[(ProductName, EdgeReport)],
+    ) -> Self {
+        AttachForm {
+            relay: relay.to_string(),
+            nonce,
+            attach: Some(AttachIdForm::of(attach)),
+            incarnation: data.incarnation,
+            edges: list::<ProductReportForm>(edges),
+            former: data.former,
+            start: data.start,
+            formers: data.formers.clone(),
+        }
+    }
+
+    pub fn value(self, room: &mut Room) -> Result<Command, RecordError> {
+        let what = "a command to attach";
+        let data = DataSet {
+            incarnation: self.incarnation,
+            former: self.former,
+            start: self.start,
+            formers: formers(what, self.formers)?,
+        };
+        Ok(Command::Attach {
+            relay: name(what, &self.relay)?,
+            nonce: self.nonce,
+            attach: need(what, self.attach, room)?,
+            data,
+            edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
+        })
     }
 }

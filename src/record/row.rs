@@ -126,6 +126,8 @@ struct ServerRowForm {
     was_set_back: bool,
     #[prost(bool, tag = "13")]
     unstated: bool,
+    #[prost(fixed64, repeated, tag = "16")]
+    formers: Vec<u64>,
     #[prost(uint64, tag = "20")]
     attached_at_ms: u64,
     #[prost(message, optional, tag = "15")]
@@ -151,6 +153,7 @@ impl Form for ServerRowForm {
             recovery: row.recovery.as_ref().map(RecoveryForm::of),
             was_set_back: row.was_set_back,
             unstated: row.unstated,
+            formers: row.formers.clone(),
             attached_at_ms: row.attached_at.0,
             seen_time: unless_default(&row.seen_time),
         }
@@ -171,6 +174,7 @@ impl Form for ServerRowForm {
             recovery: perhaps(self.recovery, room)?,
             was_set_back: self.was_set_back,
             unstated: self.unstated,
+            formers: self.formers,
             attached_at: Timestamp(self.attached_at_ms),
             seen_time: or_default(self.seen_time, room)?,
         })

@@ -355,7 +355,7 @@ fn attach_command() -> Command {
 fn attach_recovering() -> Command {
     let edges = vec![(named("cad"), edge_report())];
     let (relay, attach) = (named("relay-c"), attach());
-    let data = DataSet { incarnation: 0xbeef, former: 0xfeed, start: 0 };
+    let data = DataSet { incarnation: 0xbeef, former: 0xfeed, ..DataSet::default() };
     Command::Attach { relay, nonce: 0xabcd, attach, data, edges }
 }
 
@@ -429,6 +429,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("holding-confirmed", RowKey::Holding(named("cad")), Row::Holding(confirmed_row())),
         ("server-twin", RowKey::Server, Row::Server(sample_recovery::twin(server_row()))),
         ("server-seen-time", RowKey::Server, Row::Server(sample_clock::server_row(server_row()))),
+        ("server-formers", RowKey::Server, Row::Server(sample_recovery::of_formers(server_row()))),
     ]
 }
 
@@ -447,6 +448,7 @@ fn server_row() -> ServerRow {
         recovery: None,
         was_set_back: false,
         unstated: false,
+        formers: Vec::new(),
         attached_at: Timestamp(0),
         seen_time: SeenTime::default(),
     }

@@ -52,14 +52,30 @@ pub fn twin(before: ServerRow) -> ServerRow {
     ServerRow { recovery: Some(recovery), attached_at, ..before }
 }
 
-/// What is said and begun of a server that runs twice.
-pub fn twins() -> [(&'static str, Command); 2] {
+pub fn of_formers(before: ServerRow) -> ServerRow {
+    ServerRow { formers: data_set().formers, ..before }
+}
+
+/// One that was set back before, and does not recover any more.
+pub fn data_set() -> DataSet {
+    let formers = vec![7, 0xfeed_f00d];
+    DataSet { incarnation: 0xbeef, start: 0xcafe, formers, ..DataSet::default() }
+}
+
+/// What is said and begun of a server that runs twice, and one of that was set back.
+pub fn twins() -> [(&'static str, Command); 3] {
     let (why, incarnation) = (recovery().why, 0xbeef);
     let begin = RecoveryCommand::Begin { why, incarnation, keeps_rows: true };
-    let data = DataSet { incarnation, former: 0, start: 0xcafe };
-    let (relay, edges) = (named("relay-c"), Vec::new());
-    let started = Command::Attach { relay, nonce: 0xabcd, attach: attach(), data, edges };
-    [("recovery-twin", Command::Recovery(begin)), ("attach-started", started)]
+    let started = DataSet { incarnation, start: 0xcafe, ..DataSet::default() };
+    let attach = |data| {
+        let (relay, edges) = (named("relay-c"), Vec::new());
+        Command::Attach { relay, nonce: 0xabcd, attach: attach(), data, edges }
+    };
+    [
+        ("recovery-twin", Command::Recovery(begin)),
+        ("attach-started", attach(started)),
+        ("attach-formers", attach(data_set())),
+    ]
 }
 
 /// What a relay says of an edge that the primary may have forgotten.

@@ -32,8 +32,9 @@ pub fn command_len(command: &Command) -> usize {
         Command::ExpireLicense(serial) => serial_text(serial).len(),
         Command::SetHolding(change) => server_len(&change.relay) + product_len(&change.product),
         Command::MeetServer { name, parent, .. } => server_len(name) + server_len(parent),
-        Command::Attach { relay, edges, .. } => {
-            server_len(relay) + named_len(edges.iter().map(|(product, _)| product))
+        Command::Attach { relay, data, edges, .. } => {
+            let names = named_len(edges.iter().map(|(product, _)| product));
+            server_len(relay) + data.formers.len() * 8 + names
         }
         Command::BookEdge { relay, product, .. } => server_len(relay) + product_len(product),
         Command::Attached { levels, .. } => named_len(levels.iter().map(|(product, _)| product)),

@@ -14,7 +14,7 @@ use crate::record::account::{
 use crate::record::clock::{standing, standing_number};
 use crate::record::column::ColumnsForm;
 use crate::record::edge::{
-    AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm,
+    AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm, formers,
 };
 use crate::record::enrolment::{
     CertificateAnswerForm, CertificateAskForm, CredentialsForm, RefusalForm, SealedTrustForm,
@@ -193,6 +193,8 @@ pub struct AttachRequestForm {
     versions: Vec<u8>,
     #[prost(fixed64, tag = "6")]
     start: u64,
+    #[prost(fixed64, repeated, tag = "7")]
+    formers: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -292,7 +294,7 @@ impl BodyForm {
             Body::AttachHello => BodyForm::AttachHello(true),
             Body::Challenge { nonce } => BodyForm::Challenge(*nonce),
             Body::AttachRequest { nonce, data, versions, edges } => {
-                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, *data, versions, edges))
+                BodyForm::AttachRequest(AttachRequestForm::of(*nonce, data, versions, edges))
             }
             Body::Attached { nonce, data, attach, levels, generation } => {
                 BodyForm::Attached(AttachedForm::of(*nonce, attach, levels, *generation).to(*data))
@@ -445,18 +447,25 @@ impl HeardForm {
 impl AttachRequestForm {
     fn of(
         nonce: u64,
-        DataSet { incarnation, former, start }: DataSet,
+        data: &DataSet,
         versions: &Versions,
         edges: &[(ProductName, EdgeReport)],
     ) -> Self {
         let (versions, edges) = (list::<VersionForm>(versions), list::<ProductReportForm>(edges));
-        AttachRequestForm { nonce, incarnation, former, versions, edges, start }
+        let DataSet { incarnation, former, start, formers } = data.clone();
+        AttachRequestForm { nonce, incarnation, former, versions, edges, start, formers }
     }
 
     fn value(self, room: &mut Room) -> Result<Body, RecordError> {
+        let data = DataSet {
+            incarnation: self.incarnation,
+            former: self.former,
+            start: self.start,
+            formers: formers("a request to attach", self.formers)?,
+        };
         Ok(Body::AttachRequest {
             nonce: self.nonce,
-            data: DataSet { incarnation: self.incarnation, former: self.former, start: self.start },
+            data,
             versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
             edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
         })

@@ -36,6 +36,8 @@ pub struct Disks {
     open: BTreeMap<ServerName, Disk>,
     /// Of others of their names ([`crate::twins`]).
     aside: BTreeMap<ServerName, Disk>,
+    /// Copies that were made, by what a case calls them.
+    copies: BTreeMap<String, LossyDisk>,
 }
 
 struct Disk {
@@ -66,12 +68,27 @@ impl Disks {
     /// The next start of this server finds a copy of its disk.
     pub fn copy(&mut self, server: &ServerName) {
         let Some(disk) = self.open.remove(server) else { return };
-        let below = disk.below.crash(Survivors::All);
+        self.put_in(server, disk.below.crash(Survivors::All));
+        self.aside.insert(server.clone(), disk);
+    }
+
+    fn put_in(&mut self, server: &ServerName, below: LossyDisk) {
         let opened = open_on(FolderFiles::on(&below), &StoreLimits::default());
         let (log, rows, _) = opened.unwrap_or_else(|error| panic!("{server}: {error}"));
         let syncs_before = below.syncs();
         self.open.insert(server.clone(), Disk { below, syncs_before, log, rows });
-        self.aside.insert(server.clone(), disk);
+    }
+
+    /// A backup of what is on it now.
+    pub fn back_up(&mut self, server: &ServerName, copy: &str) {
+        let below = self.open[server].below.crash(Survivors::All);
+        self.copies.insert(copy.to_string(), below);
+    }
+
+    /// The next start of this server finds that backup.
+    pub fn restore(&mut self, server: &ServerName, copy: &str) {
+        let below = self.copies[copy].crash(Survivors::All);
+        self.put_in(server, below);
     }
 
     /// The disk that was put aside is the server's, and the other one is put aside.

@@ -15,6 +15,13 @@ impl Tree {
                 self.settle();
             }
             ["copy", server] => self.copy(&server.parse().unwrap()),
+            ["back-up", server, copy] => self.disks.back_up(&server.parse().unwrap(), copy),
+            ["restore", server, copy] => {
+                let server = server.parse().unwrap();
+                self.disks.restore(&server, copy);
+                self.start_unproven(&server);
+            }
+            ["start-unproven", server] => self.start_unproven(&server.parse().unwrap()),
             ["wake", server] => {
                 let server = server.parse().unwrap();
                 self.exchange(&server);
@@ -73,6 +80,13 @@ impl Tree {
         let kept = self.servers.remove(name).unwrap();
         self.aside.insert(name.clone(), kept);
         self.disks.copy(name);
+        self.restart(name);
+        self.settle();
+    }
+
+    /// A start that no witness proves: from a backup, or in another place.
+    fn start_unproven(&mut self, name: &ServerName) {
+        self.unproven.insert(name.clone());
         self.restart(name);
         self.settle();
     }

@@ -115,7 +115,7 @@ impl Cast {
     ) -> Vec<Letter> {
         let versions = vec![(Table::Figures, u64::MAX), (Table::Nodes, u64::MAX)];
         let nonce = self.nonce;
-        let data = DataSet { incarnation, former, start: 0 };
+        let data = DataSet { incarnation, former, ..DataSet::default() };
         self.own(Body::AttachRequest { nonce, data, versions, edges })
     }
 

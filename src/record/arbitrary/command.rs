@@ -1,13 +1,12 @@
 //! Arbitrary commands, and what only they hold.
 
 use crate::model::command::{BookWishes, Command, CommandBatch, Founding, SetHolding};
-use crate::model::edge::DataSet;
 use crate::model::holding::Role;
 use crate::record::arbitrary::outside::{any_found, any_license, any_serial};
 use crate::record::arbitrary::{
-    attach_id, count, device_number, device_numbers, edge_report, edges, level, levels, number,
-    option, pack, product, reconcile, report, route, seen_time, server, table, text, timestamp,
-    verdicts, wishes,
+    attach_id, count, data_set, device_number, device_numbers, edge_report, edges, level, levels,
+    number, option, pack, product, reconcile, report, route, seen_time, server, table, text,
+    timestamp, verdicts, wishes,
 };
 use crate::record::arbitrary::{enrolment, recovery};
 use crate::record::sample::named;
@@ -63,14 +62,17 @@ fn standing() -> impl Strategy<Value = Command> {
 }
 
 fn attaching() -> impl Strategy<Value = Command> {
-    let attach = (server(), any::<u64>(), attach_id(), any::<(u64, u64, u64)>(), edges());
+    let attach = (server(), any::<u64>(), attach_id(), data_set(), edges());
     let book = (server(), attach_id(), product(), edge_report());
     let attached = (any::<u64>(), attach_id(), levels(), number());
     let level = (attach_id(), product(), level());
     prop_oneof![
-        attach.prop_map(|(relay, nonce, attach, (incarnation, former, start), edges)| {
-            let data = DataSet { incarnation, former, start };
-            Command::Attach { relay, nonce, attach, data, edges }
+        attach.prop_map(|(relay, nonce, attach, data, edges)| Command::Attach {
+            relay,
+            nonce,
+            attach,
+            data,
+            edges
         }),
         book.prop_map(|(relay, attach, product, report)| {
             Command::BookEdge { relay, attach, product, report }

@@ -13,7 +13,7 @@ use crate::model::account::{
 use crate::model::clock::{ClockStanding, SeenTime};
 use crate::model::count::LicenseCount;
 use crate::model::device::{Device, DeviceNumber, DeviceState, StateChange};
-use crate::model::edge::{AttachId, EdgeReport, Level};
+use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{NameError, ProductName, ServerName};
 use crate::model::reconcile::{BUCKETS, Compared, Reconcile, Refill};
@@ -45,6 +45,16 @@ pub fn route() -> impl Strategy<Value = Vec<ServerName>> {
 /// Mostly small, sometimes any.
 pub fn number() -> impl Strategy<Value = u64> {
     prop_oneof![0..300_u64, any::<u64>(), Just(u64::MAX)]
+}
+
+pub fn data_set() -> impl Strategy<Value = DataSet> {
+    let all = (any::<(u64, u64, u64)>(), vec(any::<u64>(), 0..4));
+    all.prop_map(|((incarnation, former, start), formers)| DataSet {
+        incarnation,
+        former,
+        start,
+        formers,
+    })
 }
 
 pub fn count() -> impl Strategy<Value = LicenseCount> {

@@ -97,31 +97,35 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
 
 fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
-    let attach = (attach, option::of(recovery()), any::<[bool; 2]>());
+    let formers = vec(any::<u64>(), 0..4);
+    let attach = (attach, option::of(recovery()), any::<[bool; 2]>(), formers);
     let numbers = [number(), number(), number(), number(), number(), number()];
     let all = (founding(), device_number(), numbers, attach, seen_time());
-    all.prop_map(|(founding, device_last, numbers, (attach, recovery, flags), seen_time)| {
-        let (attach, fenced, attach_last) = attach;
-        let [was_set_back, unstated] = flags;
-        let [wish_last, event_last, figures_version, nodes_version, nodes_floor, at] = numbers;
-        ServerRow {
-            founding,
-            device_last,
-            wish_last,
-            event_last,
-            figures_version,
-            nodes_version,
-            nodes_floor,
-            attach,
-            fenced,
-            attach_last,
-            recovery,
-            was_set_back,
-            unstated,
-            attached_at: crate::model::time::Timestamp(at),
-            seen_time,
-        }
-    })
+    all.prop_map(
+        |(founding, device_last, numbers, (attach, recovery, flags, formers), seen_time)| {
+            let (attach, fenced, attach_last) = attach;
+            let [was_set_back, unstated] = flags;
+            let [wish_last, event_last, figures_version, nodes_version, nodes_floor, at] = numbers;
+            ServerRow {
+                founding,
+                device_last,
+                wish_last,
+                event_last,
+                figures_version,
+                nodes_version,
+                nodes_floor,
+                attach,
+                fenced,
+                attach_last,
+                recovery,
+                was_set_back,
+                unstated,
+                formers,
+                attached_at: crate::model::time::Timestamp(at),
+                seen_time,
+            }
+        },
+    )
 }
 
 fn met_row() -> impl Strategy<Value = MetRow> {

@@ -1,6 +1,5 @@
 //! Arbitrary frames.
 
-use crate::model::edge::DataSet;
 use crate::model::letter::{Address, Body, Letter, Presence, Signature};
 use crate::model::report::{Head, RowsDigest};
 use crate::model::time::Timestamp;
@@ -8,8 +7,8 @@ use crate::record::arbitrary::moving as arbitrary_moving;
 use crate::record::arbitrary::outside::any_serial;
 use crate::record::arbitrary::recovery;
 use crate::record::arbitrary::{
-    attach_id, edge_report, edges, enrolment, level, levels, number, pack_part, product, reconcile,
-    report, route, server, standing, stream, table, text, timestamp, verdicts, wishes,
+    attach_id, data_set, edge_report, edges, enrolment, level, levels, number, pack_part, product,
+    reconcile, report, route, server, standing, stream, table, text, timestamp, verdicts, wishes,
 };
 use crate::record::sample::named;
 use crate::wire::{Frame, Hello};
@@ -103,7 +102,7 @@ fn trusting() -> impl Strategy<Value = Body> {
 
 fn attaching() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
-    let request = (any::<(u64, u64, u64, u64)>(), versions, edges());
+    let request = (any::<u64>(), data_set(), versions, edges());
     let attached = (any::<u64>(), attach_id(), levels(), number());
     prop_oneof![
         presence(),
@@ -120,9 +119,11 @@ fn attaching() -> impl Strategy<Value = Body> {
             .prop_map(|(number, heads)| Body::Heads { number, heads }),
         Just(Body::AttachHello),
         any::<u64>().prop_map(|nonce| Body::Challenge { nonce }),
-        request.prop_map(|((nonce, incarnation, former, start), versions, edges)| {
-            let data = DataSet { incarnation, former, start };
-            Body::AttachRequest { nonce, data, versions, edges }
+        request.prop_map(|(nonce, data, versions, edges)| Body::AttachRequest {
+            nonce,
+            data,
+            versions,
+            edges
         }),
         attached.prop_map(|(nonce, attach, levels, generation)| {
             Body::Attached { nonce, data: !nonce, attach, levels, generation }

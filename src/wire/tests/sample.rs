@@ -86,7 +86,8 @@ fn attaching() -> Vec<(&'static str, Letter)> {
     let versions = vec![(Table::Figures, 34), (Table::Nodes, 418)];
     let recovering = (incarnation + 1, incarnation, 0, versions);
     let request = |(incarnation, former, start, versions)| {
-        let (edges, data) = (edges.clone(), DataSet { incarnation, former, start });
+        let (edges, data) =
+            (edges.clone(), DataSet { incarnation, former, start, ..DataSet::default() });
         Body::AttachRequest { nonce, data, versions, edges }
     };
     let edge_report = Body::EdgeReport { attach, product: named("cad"), report };
@@ -199,7 +200,7 @@ fn timing() -> [(&'static str, Letter); 2] {
 }
 
 /// What proves that nobody between wrote it.
-fn proving() -> [(&'static str, Letter); 5] {
+fn proving() -> [(&'static str, Letter); 6] {
     let head = |version, byte| Head { incarnation: 9, version, digest: RowsDigest([byte; 32]) };
     let heads = vec![(Table::Figures, head(7, 1)), (Table::Nodes, head(900, 2))];
     let signature = Signature { certificate: b"certificate".to_vec(), bytes: b"bytes".to_vec() };
@@ -208,12 +209,15 @@ fn proving() -> [(&'static str, Letter); 5] {
     let attached = Body::Attached { nonce: 0xabcd, data: 8, attach, levels, generation };
     let ask = RecoveryWord::RowsAsk { data: 8, former: 7, after: DeviceNumber(16) };
     let rows = RecoveryWord::Rows(RowsBack { data: 8, ..sample_recovery::rows_back() });
+    let (data, versions, edges) = (sample_recovery::data_set(), vec![], vec![]);
+    let attach = Body::AttachRequest { nonce: 0xabcd, data, versions, edges };
     [
         ("heads", up(Address::Primary, Body::Heads { number: 5, heads })),
         ("signed", Letter { signature: Some(Box::new(signature)), ..signed }),
         ("attached-data", down(Address::Below(named("relay-c")), attached)),
         ("rows-ask-data", up(Address::Primary, Body::Recovery(ask))),
         ("rows-data", down(Address::Below(named("site-e")), Body::Recovery(rows))),
+        ("attach-formers", up(Address::Primary, attach)),
     ]
 }
 
