@@ -63,7 +63,7 @@ fn set_back(relay: &ServerName, found: &str) -> Refusal {
 }
 
 /// Data sets of one server; the numbers of more would not fit.
-const GENERATION_MAX: u64 = 1 << (63 - GENERATION_BITS);
+pub(super) const GENERATION_MAX: u64 = 1 << (63 - GENERATION_BITS);
 
 /// The code of a refusal that says that a relay's data was set back.
 pub(super) const SET_BACK: &str = "LT0233";

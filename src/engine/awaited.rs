@@ -112,22 +112,24 @@ impl Engine {
         let is_primary = self.state.is_primary();
         let deaf = !known.attached || known.below.is_none() || !self.rows_are_back();
         if deaf && !is_primary {
-            return Err(Refusal::new(
-                "LT0244",
-                format!(
-                    "{} has not heard from the primary yet what it holds and which nodes it had; \
-                     without that it may grant licenses that are not its own",
-                    self.state.name()
-                ),
-                "wait for the way to the primary: lictree recovery show",
-            ));
+            return Err(not_heard(self.state.name()));
         }
         let silent = |awaited: Awaited<'_>| match awaited {
             Awaited::Statement(_, server) | Awaited::Edge(server) => Some(server.clone()),
             _ => None,
         };
         let missing: BTreeSet<ServerName> = self.awaited().filter_map(silent).collect();
-        if doing != Doing::Force && !(is_primary && missing.is_empty()) {
+        // Force is for those below: without what is on its way from above, nothing can be granted.
+        if missing.is_empty() && !is_primary {
+            match self.awaited().next() {
+                Some(Awaited::Turn(product) | Awaited::Source(product)) => {
+                    return Err(holder_is_awaited(self.state.name(), product));
+                }
+                Some(_) => return Err(not_heard(self.state.name())),
+                None => {}
+            }
+        }
+        if doing != Doing::Force && !missing.is_empty() {
             return Err(not_over(&missing, is_primary));
         }
         let missing: Vec<ServerName> = missing.into_iter().collect();
@@ -137,6 +139,28 @@ impl Engine {
         self.await_answer(id, Hope::Applied { answer: Box::new(Answer::Done) }, now);
         Ok(None)
     }
+}
+
+fn not_heard(name: &ServerName) -> Refusal {
+    Refusal::new(
+        "LT0244",
+        format!(
+            "{name} has not heard from the primary yet what it holds and which nodes it had; \
+             without that it may grant licenses that are not its own"
+        ),
+        "wait for the way to the primary: lictree recovery show",
+    )
+}
+
+fn holder_is_awaited(name: &ServerName, product: &ProductName) -> Refusal {
+    Refusal::new(
+        "LT0242",
+        format!(
+            "all below have said what they use; {name} waits for the holder of {product} above it"
+        ),
+        "it ends by itself when that one has answered, and by no force: lictree recovery show, \
+         there too",
+    )
 }
 
 fn not_over(missing: &BTreeSet<ServerName>, is_primary: bool) -> Refusal {

@@ -18,10 +18,12 @@
 //! - A relay that was set back itself knows its counts as little as the primary: all of them come
 //!   back, and when it knows what is used there it is given that (R9).
 //! - Rows of the mirror are told once more from the first on, and shown as they are until then.
+//! - A relay says how many data sets it had, and the larger count stands: a primary that is
+//!   restored from one backup twice counts from the same number again.
 //! - Invitations are void: their codes may have been spent since the copy.
 
 use super::Engine;
-use super::attachment::refused;
+use super::attachment::{GENERATION_MAX, refused};
 use crate::model::command::Command;
 use crate::model::count::COUNT_MAX;
 use crate::model::edge::{DataSet, EdgeReport};
@@ -164,10 +166,12 @@ impl Engine {
         self.roll_calls_changed = true;
     }
 
-    /// The data set is the one that it says.
+    /// The data set is the one that it says. The copy knows less of how many there were the more
+    /// often it is restored, so what it counts is the least there can be.
     fn take_its_word(&mut self, relay: &ServerName, data: &DataSet, knows: bool) {
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.unsaid = !knows;
+        met.generation = met.generation.max(data.generation.min(GENERATION_MAX));
         met.go_on_as(data);
         self.state.touch(RowKey::Met(relay.clone()));
     }
@@ -202,11 +206,17 @@ impl Engine {
         if !recovers || !room || denied || enrolment.number <= number || name == self.state.name() {
             return;
         }
-        let known = known.cloned().unwrap_or_else(|| MetRow {
-            generation: GENERATIONS_FORGOTTEN,
-            ..MetRow::new(name.clone(), parent.clone())
-        });
-        let row = MetRow { parent: parent.clone(), incarnation, enrolment, unsaid: true, ..known };
+        let joined = MetRow::joined(name, parent, enrolment.number);
+        let generation = joined.generation + GENERATIONS_FORGOTTEN;
+        let known = known.cloned().unwrap_or(joined);
+        let row = MetRow {
+            parent: parent.clone(),
+            incarnation,
+            enrolment,
+            unsaid: true,
+            generation: known.generation.max(generation),
+            ..known
+        };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));
         self.note(

@@ -23,7 +23,7 @@ use super::entropy::Entropy;
 use crate::model::edge::DataSet;
 use crate::model::name::ServerName;
 use crate::model::refusal::Refusal;
-use crate::model::row::{RowKey, STARTS_MAX};
+use crate::model::row::{GENERATION_BITS, RowKey, STARTS_MAX};
 
 /// The code of a refusal that says that another instance runs.
 pub(super) const TWIN: &str = "LT0234";
@@ -100,6 +100,7 @@ impl Engine {
             former: server.recovery.as_ref().map_or(0, |recovery| recovery.former),
             start: self.start,
             formers: server.formers.clone(),
+            generation: server.wish_last >> GENERATION_BITS,
         }
     }
 

@@ -41,6 +41,9 @@ pub struct DataSet {
     pub start: u64,
     /// Those that it came from, oldest first ([`super::row::ServerRow::formers`]).
     pub formers: Vec<u64>,
+    /// How many there were before it, at least, as its numbers say
+    /// ([`super::row::GENERATION_BITS`]).
+    pub generation: u64,
 }
 
 /// What the primary says of an edge.

@@ -289,6 +289,8 @@ pub struct AttachForm {
     start: u64,
     #[prost(fixed64, repeated, tag = "8")]
     formers: Vec<u64>,
+    #[prost(uint64, tag = "9")]
+    generation: u64,
 }
 
 impl AttachForm {
@@ -308,6 +310,7 @@ impl AttachForm {
             former: data.former,
             start: data.start,
             formers: data.formers.clone(),
+            generation: data.generation,
         }
     }
 
@@ -318,6 +321,7 @@ impl AttachForm {
             former: self.former,
             start: self.start,
             formers: formers(what, self.formers)?,
+            generation: self.generation,
         };
         Ok(Command::Attach {
             relay: name(what, &self.relay)?,

@@ -62,8 +62,13 @@ pub fn data_set() -> DataSet {
     DataSet { incarnation: 0xbeef, start: 0xcafe, formers, ..DataSet::default() }
 }
 
+/// The same, of one that says how many there were.
+pub fn generation() -> DataSet {
+    DataSet { generation: 103, ..data_set() }
+}
+
 /// What is said and begun of a server that runs twice, and one of that was set back.
-pub fn twins() -> [(&'static str, Command); 3] {
+pub fn twins() -> [(&'static str, Command); 4] {
     let (why, incarnation) = (recovery().why, 0xbeef);
     let begin = RecoveryCommand::Begin { why, incarnation, keeps_rows: true };
     let started = DataSet { incarnation, start: 0xcafe, ..DataSet::default() };
@@ -75,6 +80,7 @@ pub fn twins() -> [(&'static str, Command); 3] {
         ("recovery-twin", Command::Recovery(begin)),
         ("attach-started", attach(started)),
         ("attach-formers", attach(data_set())),
+        ("attach-generation", attach(generation())),
     ]
 }
 

@@ -1,8 +1,8 @@
 //! The form of every body of a letter.
 
 use crate::model::account::WishNumber;
-use crate::model::edge::{AttachId, DataSet, EdgeReport};
-use crate::model::letter::{Body, Presence, Versions};
+use crate::model::edge::{AttachId, EdgeReport};
+use crate::model::letter::{Body, Presence};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::report::{Head, StreamId, Table};
@@ -13,9 +13,7 @@ use crate::record::account::{
 };
 use crate::record::clock::{standing, standing_number};
 use crate::record::column::ColumnsForm;
-use crate::record::edge::{
-    AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm, ProductReportForm, formers,
-};
+use crate::record::edge::{AttachIdForm, AttachedForm, EdgeReportForm, LevelUnderForm};
 use crate::record::enrolment::{
     CertificateAnswerForm, CertificateAskForm, CredentialsForm, RefusalForm, SealedTrustForm,
     or_default, unless_default,
@@ -29,6 +27,7 @@ use crate::record::reconcile::ReconcileForm;
 use crate::record::recovery::RecoveryWordForm;
 use crate::record::report::{HeadForm, ReportBatchForm, StreamIdForm};
 use crate::record::room::{Part, Room};
+use crate::wire::attach_request::AttachRequestForm;
 use prost::{Message, Oneof};
 
 /// Whether a body of this version has that number.
@@ -161,7 +160,7 @@ pub struct HeardForm {
 
 /// How far one table goes; an item of a list.
 #[derive(Clone, PartialEq, Message)]
-struct VersionForm {
+pub struct VersionForm {
     #[prost(uint32, tag = "1")]
     table: u32,
     #[prost(uint64, tag = "2")]
@@ -175,26 +174,6 @@ struct SourceForm {
     product: String,
     #[prost(string, tag = "2")]
     source: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct AttachRequestForm {
-    #[prost(fixed64, tag = "1")]
-    nonce: u64,
-    #[prost(fixed64, tag = "2")]
-    incarnation: u64,
-    /// A list of [`ProductReportForm`].
-    #[prost(bytes = "vec", tag = "3")]
-    edges: Vec<u8>,
-    #[prost(fixed64, tag = "4")]
-    former: u64,
-    /// A list of [`VersionForm`].
-    #[prost(bytes = "vec", tag = "5")]
-    versions: Vec<u8>,
-    #[prost(fixed64, tag = "6")]
-    start: u64,
-    #[prost(fixed64, repeated, tag = "7")]
-    formers: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -441,34 +420,6 @@ impl HeardForm {
     fn value(self) -> Body {
         let HeardForm { clock_ms, open, trust, license_ms } = self;
         Body::Heard { clock: Timestamp(clock_ms), open, trust, license: Timestamp(license_ms) }
-    }
-}
-
-impl AttachRequestForm {
-    fn of(
-        nonce: u64,
-        data: &DataSet,
-        versions: &Versions,
-        edges: &[(ProductName, EdgeReport)],
-    ) -> Self {
-        let (versions, edges) = (list::<VersionForm>(versions), list::<ProductReportForm>(edges));
-        let DataSet { incarnation, former, start, formers } = data.clone();
-        AttachRequestForm { nonce, incarnation, former, versions, edges, start, formers }
-    }
-
-    fn value(self, room: &mut Room) -> Result<Body, RecordError> {
-        let data = DataSet {
-            incarnation: self.incarnation,
-            former: self.former,
-            start: self.start,
-            formers: formers("a request to attach", self.formers)?,
-        };
-        Ok(Body::AttachRequest {
-            nonce: self.nonce,
-            data,
-            versions: read_list::<VersionForm>(&self.versions, Part::Products, room)?,
-            edges: read_list::<ProductReportForm>(&self.edges, Part::Products, room)?,
-        })
     }
 }
 

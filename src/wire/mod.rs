@@ -21,6 +21,7 @@
 pub mod join;
 pub mod license_file;
 
+mod attach_request;
 mod body;
 mod error;
 mod frame;

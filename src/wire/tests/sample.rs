@@ -200,7 +200,7 @@ fn timing() -> [(&'static str, Letter); 2] {
 }
 
 /// What proves that nobody between wrote it.
-fn proving() -> [(&'static str, Letter); 6] {
+fn proving() -> [(&'static str, Letter); 7] {
     let head = |version, byte| Head { incarnation: 9, version, digest: RowsDigest([byte; 32]) };
     let heads = vec![(Table::Figures, head(7, 1)), (Table::Nodes, head(900, 2))];
     let signature = Signature { certificate: b"certificate".to_vec(), bytes: b"bytes".to_vec() };
@@ -209,15 +209,18 @@ fn proving() -> [(&'static str, Letter); 6] {
     let attached = Body::Attached { nonce: 0xabcd, data: 8, attach, levels, generation };
     let ask = RecoveryWord::RowsAsk { data: 8, former: 7, after: DeviceNumber(16) };
     let rows = RecoveryWord::Rows(RowsBack { data: 8, ..sample_recovery::rows_back() });
-    let (data, versions, edges) = (sample_recovery::data_set(), vec![], vec![]);
-    let attach = Body::AttachRequest { nonce: 0xabcd, data, versions, edges };
+    let attach = |data| {
+        let (versions, edges) = (vec![], vec![]);
+        up(Address::Primary, Body::AttachRequest { nonce: 0xabcd, data, versions, edges })
+    };
     [
         ("heads", up(Address::Primary, Body::Heads { number: 5, heads })),
         ("signed", Letter { signature: Some(Box::new(signature)), ..signed }),
         ("attached-data", down(Address::Below(named("relay-c")), attached)),
         ("rows-ask-data", up(Address::Primary, Body::Recovery(ask))),
         ("rows-data", down(Address::Below(named("site-e")), Body::Recovery(rows))),
-        ("attach-formers", up(Address::Primary, attach)),
+        ("attach-formers", attach(sample_recovery::data_set())),
+        ("attach-generation", attach(sample_recovery::generation())),
     ]
 }
 
