@@ -87,10 +87,12 @@ impl Room {
     fn judge(&mut self, free_bytes: u64) -> Option<DiskShort> {
         let RoomLimits { reserve_bytes, free_bytes_min, .. } = self.limits;
         let missing = if self.has_reserve() { 0 } else { reserve_bytes };
-        let again = if self.is_short() { free_bytes_min / 4 } else { 0 };
-        let needed_bytes = free_bytes_min.saturating_add(missing).saturating_add(again);
+        let least_bytes = free_bytes_min.saturating_add(missing);
+        // Told from the first look on, so that every look and the event log say the same.
+        let needed_bytes = least_bytes.saturating_add(free_bytes_min / 4);
         let short = Some(DiskShort { free_bytes, needed_bytes });
-        if free_bytes < needed_bytes {
+        let enough_bytes = if self.is_short() { needed_bytes } else { least_bytes };
+        if free_bytes < enough_bytes {
             return short;
         }
         if self.has_reserve() {
@@ -141,13 +143,13 @@ mod tests {
             found.map(|short| short.needed_bytes)
         };
         // Without a reserve there is room for it, too.
-        assert_eq!(judged(89_999), Some(90_000));
+        assert_eq!(judged(89_999), Some(110_000));
         assert_eq!(judged(90_000), Some(110_000));
         assert!(!reserve.is_held());
         assert_eq!(judged(110_000), None);
         assert!(reserve.is_held());
         assert_eq!(judged(80_000), None);
-        assert_eq!(judged(79_999), Some(80_000));
+        assert_eq!(judged(79_999), Some(100_000));
         assert_eq!(judged(99_999), Some(100_000));
         assert_eq!(judged(100_000), None);
     }

@@ -93,7 +93,9 @@ fn without_a_named_folder_it_is_made_where_the_command_runs() {
     let code = invited["code"].as_str().unwrap();
     let west = text(&folder.path().join("west"));
     let to = stranger.address().to_string();
-    assert_eq!(refused(&["join", code, "--to", &to, "--at", &west]), "LT0132");
+    let join = ["join", code, "--to", &to, "--at", &west];
+    assert_eq!(refused(&join), "LT0449");
+    assert_eq!(refused(&[&join[..], &["--new-authority"]].concat()), "LT0132");
     Process::start(&folder.path().join("west/lictree.toml")).stop();
     stranger.stop();
     server.stop();

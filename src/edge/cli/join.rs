@@ -9,8 +9,10 @@
 //! The same line given again goes on where the last one stopped (`edge::joining`).
 //!
 //! In a folder that has a server of that name already only its identity is replaced: its state, and
-//! with it its licenses and devices, stays. So a server whose certificate has ended comes back.
+//! with it its licenses and devices, stays. So a server whose certificate has ended comes back. One
+//! of another tree does not, whatever its name: it is known by the authorities that it believes.
 
+use crate::client::Client;
 use crate::daemon::settings::{identity_dir, state_dir};
 use crate::daemon::start::make_state;
 use crate::edge::codes;
@@ -22,7 +24,7 @@ use crate::edge::terminal::failure::{Exit, Failure};
 use crate::edge::vendor_key::read_public_keys;
 use crate::model::enrolment::{CertificateAnswer, Grant};
 use crate::model::name::ServerName;
-use crate::net::{Identity, NetError, NetLimits, join as call};
+use crate::net::{Identity, NetError, NetLimits, authority_print, join as call};
 use crate::wire::WireLimits;
 use crate::wire::join::{
     JoinCode, JoinRequest, decode_join_reply, encode_join_request, proof, proof_key,
@@ -34,6 +36,7 @@ use std::io::{BufRead, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::net::UnixStream;
 
 const SAME_LINE: &str = "put that right, and give the same line again";
 const WHOM_TO_CALL: &str = "check --to, and that the parent runs and is the one the code is for";
@@ -68,6 +71,10 @@ pub(super) struct Arguments {
     /// How long to wait for approval, in minutes.
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
     wait: u64,
+    /// The tree exchanged its authority while the server of this folder was away: take the code,
+    /// though the server believes none of the authorities in it. Never for another tree.
+    #[arg(long)]
+    new_authority: bool,
 }
 
 /// What came of all calls: the identity, and whom it is for.
@@ -84,6 +91,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
     let vendor_keys = read_public_keys(&arguments.vendor_key)?;
     if let Some(folder) = &arguments.at {
         check_named_place(folder)?;
+        check_server(folder, &code, arguments.new_authority).await?;
     }
     let key = JoiningKey::of(code.invite, arguments.at.as_deref()).map_err(|error| {
         let message = format!("cannot make the folder: {error}");
@@ -100,6 +108,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &Terminal) -> Result<(),
     let Grant { tree, name, parent, .. } = &joined.grant;
     let folder = arguments.at.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
     check_place(&folder, &joined.grant, &key)?;
+    check_server(&folder, &code, arguments.new_authority).await?;
     let plan = ServerPlan {
         tree: tree.clone(),
         name: name.clone(),
@@ -290,6 +299,31 @@ fn check_named_place(folder: &Path) -> Result<(), Failure> {
     Err(refused(codes::NOT_FOUNDED, message, "name another folder: --at DIR"))
 }
 
+/// A server that is here gets another identity: it must stand still, and be of the code's tree.
+async fn check_server(folder: &Path, code: &JoinCode, new_authority: bool) -> Result<(), Failure> {
+    let shown = folder.display();
+    if UnixStream::connect(Client::of_data_dir(folder).socket()).await.is_ok() {
+        let message = format!("the server of {shown} runs, so its identity is not replaced");
+        return Err(refused(codes::SERVED, message, "stop it, and give the same line again"));
+    }
+    if new_authority || is_of_tree(folder, code) {
+        return Ok(());
+    }
+    let message = format!("the server of {shown} believes none of the authorities in the code");
+    let hint = "for another tree name an empty folder: --at DIR; if it is the same tree, whose \
+                authority was exchanged while this server was away: the same line with \
+                --new-authority";
+    Err(refused(codes::OTHER_TREE, message, hint))
+}
+
+/// Whether the server of a folder believes an authority that is in the code. No server, and one
+/// whose identity cannot be read, is of any tree.
+fn is_of_tree(folder: &Path, code: &JoinCode) -> bool {
+    let Ok(identity) = Identity::read(&identity_dir(folder)) else { return true };
+    let mut prints = identity.authorities().iter().filter_map(|der| authority_print(der));
+    prints.any(|print| code.pins.contains(&print.0))
+}
+
 /// An empty place, or one of that server.
 fn check_place(folder: &Path, grant: &Grant, key: &JoiningKey) -> Result<(), Failure> {
     let Grant { tree, name, .. } = grant;
@@ -337,6 +371,59 @@ fn refused(code: &'static str, message: String, hint: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::enrolment::InviteId;
+    use crate::model::holding::Role;
+    use crate::model::time::Timestamp;
+    use crate::net::Authority;
+    use tokio::net::UnixListener;
+
+    fn code_of(authorities: &[&Authority]) -> JoinCode {
+        let pins = authorities.iter().map(|one| one.print().0).collect();
+        JoinCode { invite: InviteId(1), secret: [7; 16], pins }
+    }
+
+    async fn code_of_refusal(folder: &Path, code: &JoinCode, new_authority: bool) -> String {
+        let checked = check_server(folder, code, new_authority).await;
+        checked.err().map_or(String::new(), |failure| failure.code)
+    }
+
+    #[tokio::test]
+    async fn a_server_of_another_tree_keeps_its_identity() {
+        const NOW: Timestamp = Timestamp(1_800_014_400_000);
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let tree = "acme".parse().unwrap();
+        let [old, new, other] = [0; 3].map(|_| Authority::create(&tree, NOW).unwrap());
+        assert_eq!(code_of_refusal(folder, &code_of(&[&other]), false).await, "");
+
+        let week = Duration::from_secs(7 * 86_400);
+        let identity = old.issue(Role::Relay, &"west".parse().unwrap(), NOW, week).unwrap();
+        let der = |authority: &Authority| authority.certificate().to_vec();
+        identity.save(&identity_dir(folder)).unwrap();
+        // While authorities change, and after one was exchanged without it.
+        assert_eq!(code_of_refusal(folder, &code_of(&[&old, &new]), false).await, "");
+        assert_eq!(code_of_refusal(folder, &code_of(&[&new]), false).await, "LT0449");
+        assert_eq!(code_of_refusal(folder, &code_of(&[&new]), true).await, "");
+
+        let believing = identity.with_authorities(vec![der(&old), der(&new)]).unwrap();
+        believing.save(&identity_dir(folder)).unwrap();
+        assert_eq!(code_of_refusal(folder, &code_of(&[&new]), false).await, "");
+        assert_eq!(code_of_refusal(folder, &code_of(&[&other]), false).await, "LT0449");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_runs_keeps_its_identity() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let code = JoinCode { invite: InviteId(1), secret: [7; 16], pins: Vec::new() };
+        let socket = Client::of_data_dir(folder).socket().to_path_buf();
+        let listener = UnixListener::bind(&socket).unwrap();
+        assert_eq!(code_of_refusal(folder, &code, true).await, "LT0501");
+        // A socket that a crash has left is nobody's.
+        drop(listener);
+        assert!(socket.exists());
+        assert_eq!(code_of_refusal(folder, &code, false).await, "");
+    }
 
     #[test]
     fn a_code_is_the_first_line_of_the_input_and_no_more_is_read_than_a_code_may_have() {

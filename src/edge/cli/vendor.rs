@@ -64,8 +64,8 @@ pub(super) struct Issue {
     /// The only server of that tree where it may be registered; any when left out.
     #[arg(long)]
     server: Option<ServerName>,
-    /// After so many days without the primary a holder makes no new uses (carried and shown; no
-    /// server acts by it yet).
+    /// After so many days without the primary a relay that holds it makes no new uses until it is
+    /// attached again; no bound when left out.
     #[arg(long, value_name = "DAYS")]
     confirm_within: Option<u16>,
     /// A line for people.

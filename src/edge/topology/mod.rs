@@ -107,7 +107,8 @@ impl Topology {
     /// The same of a folder, or of a file with such a text whatever its name is; the discovery
     /// tables are looked for beside it.
     pub fn read_at(path: &Path) -> Result<Topology, Vec<Problem>> {
-        if !path.is_file() {
+        // What is not there at all is named as it was given.
+        if path.is_dir() {
             return Topology::read(path);
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -71,6 +71,8 @@ fn a_topology_is_read_from_a_file_of_any_name() {
     assert_eq!((read.tree.as_str(), read.folder.as_path()), ("small", folder.path()));
     std::fs::write(&file, GOOD.replace("parent = \"hq\"", "parent = \"no\"")).unwrap();
     assert_eq!(Topology::read_at(&file).unwrap_err()[0].file, file);
+    let missing = folder.path().join("nope.toml");
+    assert_eq!(Topology::read_at(&missing).unwrap_err()[0].file, missing);
     let none = Topology::read_at(folder.path()).unwrap_err();
     assert_eq!((none[0].code, none[0].file.ends_with("topology.toml")), ("LT0120", true));
     std::fs::write(folder.path().join("topology.toml"), GOOD).unwrap();
