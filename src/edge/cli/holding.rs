@@ -3,7 +3,8 @@
 //! ```text
 //!   preview ─► ranges before and after ─► question, or --yes ─► done ─► ranges as they are now
 //! ```
-//! What would be refused is not asked about, unless `--force` gets it through.
+//! What would be refused is not asked about, unless `--force` gets it through, or `--drain` where
+//! the relay itself is the only one that lacks.
 
 use crate::client::Client;
 use crate::edge::draw::tree;
@@ -16,8 +17,10 @@ use crate::model::refusal::Refusal;
 use crate::model::request::{Doing, HoldingChange, HoldingOutcome, HoldingVerb};
 use clap::Args;
 
+/// What `--drain` gets through where it is the relay's own.
+const SHORTAGE: &str = "LT0224";
 /// What `--force` gets through: a shortage, and a product that nobody knows yet.
-const BY_FORCE: [&str; 2] = ["LT0224", "LT0231"];
+const BY_FORCE: [&str; 2] = [SHORTAGE, "LT0231"];
 
 /// How a change is agreed to.
 #[derive(Clone, Copy, Debug, Args)]
@@ -28,12 +31,32 @@ pub(super) struct Consent {
     /// Do it even if it makes or deepens a shortage, or if nobody knows the product yet.
     #[arg(long)]
     pub(super) force: bool,
+    /// Do it although the relay's own range uses more than it is to hold: what is in use stays, and
+    /// is given back as devices leave. Refused where any other range would come short.
+    #[arg(long)]
+    pub(super) drain: bool,
 }
 
 impl Consent {
-    fn accepts(self, refusal: &Refusal) -> bool {
-        self.force && BY_FORCE.contains(&refusal.code.as_str())
+    fn doing(self) -> Doing {
+        if self.force { Doing::Force } else { Doing::Do }
     }
+
+    /// `alone`: the relay's own range is the only one that would lack licenses.
+    fn accepts(self, refusal: &Refusal, alone: bool) -> bool {
+        let drains = self.drain && alone && refusal.code == SHORTAGE;
+        drains || (self.force && BY_FORCE.contains(&refusal.code.as_str()))
+    }
+}
+
+/// Whether the relay's own range is the only one that would come short, or shorter.
+fn lacks_alone(preview: &HoldingOutcome) -> bool {
+    let was = |source: &ServerName| {
+        let range = preview.before.ranges.iter().find(|range| range.source == *source);
+        range.map_or(LicenseCount::ZERO, |range| range.shortage)
+    };
+    let mut worse = preview.after.ranges.iter().filter(|range| range.shortage > was(&range.source));
+    worse.all(|range| range.source == preview.relay)
 }
 
 /// What is to be changed.
@@ -118,7 +141,8 @@ pub(super) async fn change(
         let after = tree::ranges(&preview.after, terminal.ink);
         terminal.say(&format!("after\n{after}\n"))?;
     }
-    if let Some(refusal) = preview.refusal.clone().filter(|refusal| !consent.accepts(refusal)) {
+    let alone = lacks_alone(&preview);
+    if let Some(refusal) = preview.refusal.clone().filter(|one| !consent.accepts(one, alone)) {
         return Err(refusal.into());
     }
     let described = wanted.described(&preview);
@@ -127,16 +151,12 @@ pub(super) async fn change(
     if !consent.yes {
         terminal.agree(&format!("{described}?"))?;
     }
-    let outcome = done(&client, &wanted, consent).await?;
+    let doing = if preview.refusal.is_some() { Doing::Force } else { consent.doing() };
+    let outcome = done(&client, &wanted, doing).await?;
     terminal.show(&outcome, |outcome, _| in_words(&described, outcome, relay_is))
 }
 
-async fn done(
-    client: &Client,
-    wanted: &Wanted,
-    consent: Consent,
-) -> Result<HoldingOutcome, Failure> {
-    let doing = if consent.force { Doing::Force } else { Doing::Do };
+async fn done(client: &Client, wanted: &Wanted, doing: Doing) -> Result<HoldingOutcome, Failure> {
     let outcome = client.set_holding(&wanted.with(doing)).await?;
     match outcome.refusal.clone() {
         Some(refusal) => Err(refusal.into()),
@@ -162,7 +182,38 @@ fn in_words(described: &str, outcome: &HoldingOutcome, relay_is: Relay) -> Strin
 mod tests {
     use super::*;
     use crate::model::time::Timestamp;
-    use crate::model::view::RangesView;
+    use crate::model::view::{RangeView, RangesView};
+
+    #[test]
+    fn what_drains_is_the_relays_own_range_and_no_other() {
+        let range = |source: &str, held: u64, used: u64| RangeView {
+            product: "cad".parse().unwrap(),
+            source: source.parse().unwrap(),
+            destinations: Vec::new(),
+            held: LicenseCount(held),
+            used: LicenseCount(used),
+            remaining: LicenseCount(held.saturating_sub(used)),
+            shortage: LicenseCount(used.saturating_sub(held)),
+            in_transit: LicenseCount(0),
+            as_of: None,
+        };
+        let ranges = |ranges| RangesView { as_of: Timestamp(0), ranges };
+        let outcome = |after| HoldingOutcome {
+            product: "cad".parse().unwrap(),
+            relay: "c".parse().unwrap(),
+            option: HoldingOption::Distributed,
+            option_before: HoldingOption::Distributed,
+            count_before: LicenseCount(0),
+            in_transit: LicenseCount(0),
+            before: ranges(vec![range("a", 5, 7), range("c", 9, 9)]),
+            after: ranges(after),
+            refusal: None,
+        };
+        let alone = |after| lacks_alone(&outcome(after));
+        assert!(alone(vec![range("a", 5, 7), range("c", 4, 9)]), "a lacks what it lacked before");
+        assert!(!alone(vec![range("a", 5, 8), range("c", 4, 9)]));
+        assert!(!alone(vec![range("a", 5, 16)]), "c would hold nothing any more");
+    }
 
     #[test]
     fn an_option_that_gives_way_is_named() {
@@ -202,9 +253,14 @@ mod tests {
     #[test]
     fn force_gets_through_what_it_is_for_and_nothing_else() {
         let refusal = |code| Refusal::new(code, "", "");
-        let force = Consent { yes: false, force: true };
-        assert!(force.accepts(&refusal("LT0224")) && force.accepts(&refusal("LT0231")));
-        assert!(!force.accepts(&refusal("LT0222")));
-        assert!(!Consent { force: false, ..force }.accepts(&refusal("LT0224")));
+        let force = Consent { yes: false, force: true, drain: false };
+        assert!(["LT0224", "LT0231"].iter().all(|code| force.accepts(&refusal(code), false)));
+        assert!(!force.accepts(&refusal("LT0222"), true));
+        let careful = Consent { force: false, ..force };
+        assert!(!careful.accepts(&refusal("LT0224"), true));
+        let drain = Consent { drain: true, ..careful };
+        assert!(drain.accepts(&refusal("LT0224"), true));
+        assert!(!drain.accepts(&refusal("LT0224"), false));
+        assert!(!drain.accepts(&refusal("LT0231"), true));
     }
 }
