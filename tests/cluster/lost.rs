@@ -4,6 +4,7 @@ use crate::backup::{distribute, find_and_manage, inside, manage, range, recovery
 use crate::site::{Process, Site, eventually, lictree, outcome, run};
 use crate::tree::online;
 use lictree::client::ClientError;
+use lictree::client::contract::ImportFormat;
 use lictree::model::node_query::NodeQuery;
 use lictree::model::view::RecoveryView;
 use serde_json::Value;
@@ -37,6 +38,8 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
     let folder = site.data_dir("west");
     let lost = site.data_dir("lost");
     fs::rename(&folder, &lost).unwrap();
+    // With its witness: nothing but what it is told holds it back.
+    fs::rename(folder.with_extension("witness"), lost.with_extension("witness")).unwrap();
 
     let to = hq.address().to_string();
     let (exit, invited) = server(&hq, &["replace", "west", "--address", &to]);
@@ -70,6 +73,15 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
         lost.crash();
     }
     range(&hq, "west", 10, 5);
+    // Nor when nobody is there who could tell it again.
+    hq.crash();
+    let alone = Process::start(&lost.join("lictree.toml"));
+    let list = b"? (10.0.0.9) at 00:04:4b:cc:9c:09 [ether] on eth0\n".to_vec();
+    // Refused as well, as it is.
+    drop(run(alone.client().import(ImportFormat::Arp, list)));
+    let ids = vec!["west:4".parse().unwrap()];
+    let answer = run(alone.client().manage(ids, Some("inventory".parse().unwrap())));
+    assert!(matches!(answer, Err(ClientError::Refused(_))), "{answer:?}");
 }
 
 #[test]

@@ -77,6 +77,15 @@ impl Between {
         self.send(&letter);
     }
 
+    /// A letter of south, with other words than it has signed.
+    fn alters(&self, body: Body) {
+        let mut letter = Letter::new(Address::Primary, vec![name("south")], Body::AttachHello);
+        sign(&mut letter, &self.south);
+        letter.body = body;
+        letter.route.push(name("west"));
+        self.send(&letter);
+    }
+
     /// Waits for a word to south.
     fn told<T>(&mut self, what: impl Fn(Body) -> Option<T>) -> T {
         loop {
@@ -121,6 +130,8 @@ fn a_relay_between_gives_back_no_licenses_in_the_name_of_a_server_below_it() {
     told(&hq, "LT0447", "in the name of south came by way of west: it is not signed");
     between.forges(there());
     told(&hq, "LT0447", "its certificate is of west");
+    between.alters(there());
+    told(&hq, "LT0447", "the key of south has not signed it");
     run(hq.client().server(&name("south"))).unwrap_err();
     between.says(there());
     eventually("south is met", || run(hq.client().server(&name("south"))), |_| true);

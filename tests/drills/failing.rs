@@ -2,6 +2,7 @@
 //! back with all that it answered.
 
 use crate::lan::Host;
+use crate::patience::until;
 use crate::server::Server;
 use crate::tree::{audit, find, manage, managed, range, two};
 use std::collections::BTreeSet;
@@ -47,6 +48,27 @@ fn fails(call: &str, file: &str) {
 #[test]
 fn a_sync_of_the_log_that_fails_stops_the_server() {
     fails("sync", "log.redb");
+}
+
+#[test]
+fn what_is_not_synced_yet_is_not_answered() {
+    let (_faults, host) = with_faults();
+    let (_folder, _hq, west) = two(host);
+    find(&west, 9);
+    west.host.fail("hold", "log.redb");
+    std::thread::scope(|scope| {
+        let ask = || west.ask("node manage --managing-source west --count 1 --json");
+        let asked = scope.spawn(ask);
+        until("a sync waits", || {
+            (west.host.failures("hold") > 0).then_some(()).ok_or("none".to_string())
+        });
+        // An answer that did not wait for that would be here by now.
+        west.done("status --json");
+        let early = asked.is_finished();
+        west.host.mend("hold");
+        let asked = asked.join().unwrap();
+        assert!(!early && asked.exit == 0, "{early} {asked:?}");
+    });
 }
 
 #[test]

@@ -69,6 +69,23 @@ fn a_relay_whose_witness_is_older_too_is_told_by_the_primary() {
     audit(&hq, used.len());
 }
 
+/// Its witness alone holds it back.
+#[test]
+fn a_relay_on_an_older_copy_grants_nothing_while_nobody_is_there_to_tell_it() {
+    let (_folder, mut hq, mut west) = two(Host::default());
+    find(&west, 9);
+    manage(&west, "west", 2);
+    range(&hq, "west", 10, 2);
+    let older = copied(&mut west);
+    online(&hq, "west", true);
+    manage(&west, "west", 3);
+    range(&hq, "west", 10, 5);
+    hq.stop();
+    put_back(&mut west, &older);
+    let asked = west.ask("node manage --managing-source west --count 1 --json");
+    assert_eq!(asked.code(), "LT0241", "{asked:?}");
+}
+
 #[test]
 fn a_primary_on_an_older_copy_asks_everybody_and_an_operator_ends_it() {
     let (_folder, mut hq, west) = two(Host::default());

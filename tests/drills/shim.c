@@ -1,7 +1,8 @@
 /* Lets syncs and writes fail below a program that knows nothing of it.
  *
  * LICTREE_FAULTS names a folder. While it holds a file `sync` (or `write`), syncs (or writes) of
- * files whose path ends with the text in it fail with EIO. Each failure is a line of `failed`. */
+ * files whose path ends with the text in it fail with EIO. Each failure is a line of `failed`. While
+ * it holds a file `hold`, syncs of such files wait; the first look of each is a line, too. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,7 +27,7 @@ static void tell(const char *call) {
     close(told);
 }
 
-static int fails(int fd, const char *call) {
+static int is_meant(int fd, const char *call) {
     char path[4096], link[64], meant[256] = "";
     if (!path_in_faults(path, sizeof path, call)) return 0;
     int fault = open(path, O_RDONLY);
@@ -35,17 +36,27 @@ static int fails(int fd, const char *call) {
     close(fault);
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t len = readlink(link, path, sizeof path - 1);
-    if (len < end || end <= 0 || memcmp(path + len - end, meant, end) != 0) return 0;
+    return len >= end && end > 0 && memcmp(path + len - end, meant, end) == 0;
+}
+
+static int fails(int fd, const char *call) {
+    if (!is_meant(fd, call)) return 0;
     tell(call);
     errno = EIO;
     return 1;
 }
 
+static void wait_for(int fd) {
+    if (!is_meant(fd, "hold")) return;
+    tell("hold");
+    while (is_meant(fd, "hold")) usleep(10000);
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-int fsync(int fd) { return fails(fd, "sync") ? -1 : REAL(fsync)(fd); }
+int fsync(int fd) { wait_for(fd); return fails(fd, "sync") ? -1 : REAL(fsync)(fd); }
 
-int fdatasync(int fd) { return fails(fd, "sync") ? -1 : REAL(fdatasync)(fd); }
+int fdatasync(int fd) { wait_for(fd); return fails(fd, "sync") ? -1 : REAL(fdatasync)(fd); }
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at) {
     return fails(fd, "write") ? -1 : REAL(pwrite)(fd, data, len, at);
