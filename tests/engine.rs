@@ -185,6 +185,11 @@ fn servers_that_move_in_the_tree() {
 }
 
 #[test]
+fn uses_of_a_site_that_moved_go_on_with_those_above_it() {
+    check("moved.txt");
+}
+
+#[test]
 fn licenses_that_have_to_be_confirmed() {
     check("confirming.txt");
 }

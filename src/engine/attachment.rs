@@ -172,6 +172,7 @@ impl Engine {
         self.note_start(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
+        met.moved_from = None;
         let generation = met.generation;
         self.unattached.remove(relay);
         self.state.server.attach_last = self.state.server.attach_last.max(attach.counter);
@@ -344,7 +345,12 @@ impl Engine {
         self.attach_refusal = Some(refusal);
     }
 
+    /// One that has moved says first what it uses: the primary keeps the holders on its way as they
+    /// are until it attaches.
     pub(super) fn ask_attach(&mut self) {
+        if self.state.server.unstated && !self.recovers() {
+            return;
+        }
         self.send_above(Address::Primary, Body::AttachHello);
     }
 

@@ -52,6 +52,7 @@ impl Engine {
         let own = if self.awaits_confirmation(product) { 0 } else { own };
         let own = (!no_room).then_some(own);
         let short = self.shortage(product);
+        self.take_way(product, route);
         let booked = self.state.ledger(product).book(own, origin, route, *floor, wishes);
         self.state.touch_entries(product, origin, &booked.entries);
         if booked.head {
@@ -81,6 +82,20 @@ impl Engine {
             edge.is_some_and(|edge| edge.level.option != HoldingOption::None || edge.promised)
         };
         self.state.is_primary() && !self.state.edges.is_empty() && route.iter().any(promised)
+    }
+
+    /// A word of a server came this way. Where that is another way than before it has moved, with
+    /// all below it: who takes uses over next has to find them on the new one.
+    pub(super) fn take_way(&mut self, product: &ProductName, route: &[ServerName]) {
+        let Some(server) = route.first() else { return };
+        let ledger = self.state.ledger(product);
+        if ledger.route_of(server) == Some(route) {
+            return;
+        }
+        let (accounts, below) = ledger.reroute(route);
+        let accounts = accounts.into_iter().map(|one| RowKey::Account(product.clone(), one));
+        let below = below.into_iter().map(|one| RowKey::Below(product.clone(), one));
+        accounts.chain(below).for_each(|key| self.state.touch(key));
     }
 
     pub(super) fn send_below(&mut self, to: &ServerName, body: Body) {

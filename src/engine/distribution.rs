@@ -102,6 +102,19 @@ impl Engine {
                 "see who is known: lictree server list",
             ));
         }
+        if let Some(server) = self.arriving_on(relay) {
+            return Err(Refusal::new(
+                "LT0446",
+                format!(
+                    "{relay} stays as it is for now: {server} has moved and did not attach since, \
+                     and what it uses may be of {relay}"
+                ),
+                format!(
+                    "wait until {server} is there: lictree server show {server}; if it never \
+                     comes: lictree server remove {server} --force"
+                ),
+            ));
+        }
         let now = options.get(relay).map_or(HoldingOption::None, |(option, _)| *option);
         let registered = self.figures_of(relay, product).registered;
         let keys = now == HoldingOption::Registered && registered > LicenseCount::ZERO;

@@ -95,7 +95,7 @@ impl Engine {
             return Err(unknown_server(parent));
         }
         self.name_check(invite)?;
-        self.new_place_check(&invite.name, &invite.parent, invite.forced)?;
+        self.invited_place_check(&invite.name, &invite.parent, invite.forced)?;
         self.tree_limits_check(name, parent)?;
         let open = self.state.invites.values().filter(|i| i.expires > now && i.name != *name);
         if open.count() >= self.tuning.invites_max {
@@ -391,7 +391,7 @@ impl Engine {
         }
         // Uses may have come since the code was made.
         let stays = self
-            .new_place_check(&invite.name, &invite.parent, invite.forced)
+            .invited_place_check(&invite.name, &invite.parent, invite.forced)
             .err()
             .filter(|_| invite.certificate.is_none());
         if let Some(refusal) = stays {
@@ -417,9 +417,7 @@ impl Engine {
         if let Some(text) = self.left_in_words(invite) {
             self.note("server.moved-by-force", text);
         }
-        if self.state.met.get(name).is_some_and(|met| met.parent != *parent) {
-            self.forget_place(name);
-        }
+        let before = self.leave_place(name, parent);
         self.deny(name, enrolment - 1, at);
         let known = self.state.met.get(name);
         let number = Enrolment {
@@ -436,6 +434,7 @@ impl Engine {
             unsaid: false,
             starts: Vec::new(),
             has_twin: false,
+            moved_from: known.moved_from.clone().or(before),
             ..known
         };
         self.state.met.insert(name.clone(), row);

@@ -108,6 +108,7 @@ impl Engine {
             return;
         }
         let known = ledger.below.get(relay).map_or(0, |below| below.cycle);
+        self.take_way(product, route);
         if cycle > known {
             if self.state.server.recovery.is_some() {
                 self.recovering.handed.insert((product.clone(), relay.clone()), cycle);
@@ -323,8 +324,10 @@ impl Engine {
         if ledger.is_cut(&route[1..]) {
             return;
         }
+        self.take_way(product, route);
         // One that took its uses out of another ledger and has moved below this one since is not
         // known here; what it brings is a fact all the same.
+        let ledger = self.state.ledger(product);
         let below = ledger.below.entry(relay.clone()).or_insert_with(|| Below {
             relay: relay.clone(),
             route: route.to_vec(),

@@ -108,6 +108,27 @@ impl Ledger {
         route.iter().any(|server| self.below.get(server).is_some_and(|below| below.out))
     }
 
+    /// A word of a server came this way: what comes through it comes this way from now on, as it
+    /// may have moved with all below it. Whose accounts, and which relays, that concerns.
+    pub fn reroute(&mut self, route: &[ServerName]) -> (Vec<ServerName>, Vec<ServerName>) {
+        let Some((server, above)) = route.split_first() else { return Default::default() };
+        let moves = |way: &mut Vec<ServerName>| {
+            let Some(at) = way.iter().position(|passed| passed == server) else { return false };
+            let moves = way[at + 1..] != *above;
+            if moves {
+                way.truncate(at + 1);
+                way.extend_from_slice(above);
+            }
+            moves
+        };
+        let accounts = self.accounts.values_mut().map(|kept| &mut kept.account);
+        let accounts = accounts.filter_map(|a| moves(&mut a.route).then(|| a.origin.clone()));
+        let accounts = accounts.collect();
+        let below = self.below.values_mut();
+        let below = below.filter_map(|b| moves(&mut b.route).then(|| b.relay.clone()));
+        (accounts, below.collect())
+    }
+
     /// Decides the wishes of one managing source against this many own licenses; without, nothing
     /// more is granted, because there is no room to keep it.
     pub fn book(

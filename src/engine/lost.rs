@@ -178,6 +178,10 @@ impl Engine {
         if (is_back || !lost.is_empty()) && !self.state.is_primary() {
             self.state_anew();
         }
+        if is_back && !self.state.is_primary() {
+            // Until it attaches, nothing changes on its way; so it has to.
+            self.state.server.attach = None;
+        }
     }
 
     /// The holders above hear once more what is used here.

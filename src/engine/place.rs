@@ -10,6 +10,7 @@ use crate::model::enrolment::Invite;
 use crate::model::holding::{HoldingOption, Phase};
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
+use crate::model::row::Standing;
 use crate::model::time::Timestamp;
 
 /// Uses that a move would leave behind.
@@ -42,8 +43,26 @@ impl Engine {
         if stays { Err(refusal) } else { Ok(()) }
     }
 
-    /// Whether a server that is known may be invited to this place.
-    pub(super) fn new_place_check(
+    /// Whether a server that is known may be invited to this place, while others move.
+    pub(super) fn invited_place_check(
+        &self,
+        name: &ServerName,
+        parent: &ServerName,
+        forced: bool,
+    ) -> Result<(), Refusal> {
+        self.new_place_check(name, parent, forced)?;
+        let moves = self.state.met.get(name).is_some_and(|met| met.parent != *parent);
+        let arriving = || self.arriving_on(name).or_else(|| self.arriving_on(parent));
+        let Some(server) = arriving().filter(|_| moves && !forced) else { return Ok(()) };
+        Err(Refusal::new(
+            "LT0446",
+            format!("{name} cannot move now: {server} has moved and did not attach since"),
+            format!("wait until {server} is there: lictree server show {server}"),
+        ))
+    }
+
+    /// Whether a server that is known may be at this place.
+    fn new_place_check(
         &self,
         name: &ServerName,
         parent: &ServerName,
@@ -61,7 +80,7 @@ impl Engine {
         if forced {
             return Ok(());
         }
-        if let Some((product, server)) = self.on_its_way(name) {
+        if let Some((product, server)) = self.on_its_way(name, parent) {
             return Err(Refusal::new(
                 "LT0446",
                 format!("{name} cannot move now: {product} of {server} are on their way"),
@@ -116,10 +135,43 @@ impl Engine {
         left.collect()
     }
 
+    /// Where a server is known to be that comes below another parent: what was heard of it there
+    /// says nothing any more.
+    pub(super) fn leave_place(
+        &mut self,
+        name: &ServerName,
+        parent: &ServerName,
+    ) -> Option<ServerName> {
+        let before = self.state.met.get(name).map(|met| met.parent.clone());
+        let before = before.filter(|before| before != parent)?;
+        self.forget_place(name);
+        Some(before)
+    }
+
+    /// A server that has moved and has not said since what it uses, on whose old or new way a relay
+    /// is: whoever takes uses over there now would not find them.
+    pub(super) fn arriving_on(&self, relay: &ServerName) -> Option<ServerName> {
+        let is_on = |server: &ServerName| server == relay || self.is_below(server, relay);
+        let members = self.state.met.values();
+        let mut members = members.filter(|met| met.enrolment.standing == Standing::Member);
+        let on_way = members.find(|met| {
+            met.moved_from.as_ref().is_some_and(|from| is_on(&met.name) || is_on(from))
+        });
+        on_way.map(|met| met.name.clone())
+    }
+
     /// A product whose counts or uses are between a server that is to move, or one below it, and
-    /// whoever holds above: they would look for each other at two places.
-    fn on_its_way(&self, name: &ServerName) -> Option<(ProductName, ServerName)> {
-        let moves = |relay: &ServerName| relay == name || self.is_below(relay, name);
+    /// whoever holds above: they would look for each other at two places. Or a relay on its old or
+    /// new way is about to hold, or to hold no more.
+    fn on_its_way(
+        &self,
+        name: &ServerName,
+        parent: &ServerName,
+    ) -> Option<(ProductName, ServerName)> {
+        let moves = |relay: &ServerName| {
+            let above = |server| server == relay || self.is_below(server, relay);
+            self.is_below(relay, name) || above(name) || above(parent)
+        };
         let edges = self.state.edges.iter().filter(|((_, relay), _)| moves(relay));
         let mut between = edges.filter(|((product, relay), edge)| {
             let said = self.figures_of(relay, product);

@@ -219,10 +219,7 @@ impl Engine {
         };
         self.state.met.insert(name.clone(), row);
         self.state.touch(RowKey::Met(name.clone()));
-        self.note(
-            "server.met",
-            format!("{name} joined after the copy; it is there, below {parent}"),
-        );
+        self.note("server.met", format!("{name} joined after the copy, below {parent}"));
     }
 
     /// License files that are registered at a relay.

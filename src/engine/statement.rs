@@ -97,7 +97,7 @@ impl Engine {
             self.make_statements(number, Some(server), products);
         }
         if self.recovers() || self.state.server.unstated {
-            let products = self.shared_products().into_iter().cloned().collect();
+            let products = self.stated_products().into_iter().cloned().collect();
             self.make_statements(NO_CALL, None, products);
         }
     }
@@ -133,14 +133,25 @@ impl Engine {
         all.into_iter().filter(shares).collect()
     }
 
-    /// Shared products of which the holder above has not booked what is used here.
+    /// What it says of itself to the holders above: what it shares, and after a move also what it
+    /// holds.
+    fn stated_products(&self) -> Vec<&ProductName> {
+        let shared = self.shared_products();
+        if self.state.server.recovery.is_some() || !self.state.server.unstated {
+            return shared;
+        }
+        let held = self.state.holdings.iter().filter(|(_, row)| row.phase == Phase::Holding);
+        shared.into_iter().chain(held.map(|(product, _)| product)).collect()
+    }
+
+    /// Products of which the holder above has not booked what this server says of itself.
     pub(super) fn own_statements_open(&self) -> Vec<&ProductName> {
         let is_booked = |product: &ProductName| {
             let statement = self.statements.get(&(NO_CALL, product.clone()));
             statement.is_some_and(|statement| statement.booked)
         };
-        let shared = self.shared_products().into_iter();
-        shared.filter(|product| !is_booked(product)).collect()
+        let stated = self.stated_products().into_iter();
+        stated.filter(|product| !is_booked(product)).collect()
     }
 
     /// From now on what this server wishes is newer than what it states.
@@ -373,16 +384,11 @@ impl Engine {
         if call != NO_CALL {
             below.iter().for_each(|said| self.note_turn(product, said, route));
         }
-        let ledger = self.state.ledger(product);
-        let cut = ledger.is_cut(route);
-        if cut && call == NO_CALL {
-            // It belongs to another ledger; to its author's own where that is out.
-            if ledger.is_cut(&route[..1]) {
-                let word = RecoveryWord::YouHold { product: product.clone() };
-                self.send_below(author, Body::Recovery(word));
-            }
+        if call == NO_CALL && !self.is_for_here(pack, route) {
             return;
         }
+        let ledger = self.state.ledger(product);
+        let cut = ledger.is_cut(route);
         // What the copy knew of one that is cut off is in the ledger of the one between.
         if let Some(account) = cut.then(|| ledger.take(author)).flatten() {
             self.touch_account(product, &account);
@@ -394,6 +400,37 @@ impl Engine {
         self.state.stirred.insert(product.clone());
         self.note_shortage(product);
         self.note_stated(product, call, author, *number);
+    }
+
+    /// Whether what a server states uncalled is booked here. Of one that holds only the place is
+    /// noted: what is below it is of its own ledger.
+    fn is_for_here(&mut self, pack: &Pack, route: &[ServerName]) -> bool {
+        let Pack { product, below, cycle: number, .. } = pack;
+        let Some((author, passed)) = route.split_first() else { return false };
+        let ledger = self.state.ledger(product);
+        if ledger.is_cut(passed) {
+            return false;
+        }
+        let said = below.iter().find(|said| said.relay == *author);
+        let holds = said.is_some_and(|said| said.out);
+        match ledger.below.get_mut(author).filter(|known| known.out && !holds) {
+            // It gave back what it took in that turn, to another holder.
+            Some(known) if said.is_some_and(|said| said.cycle == known.cycle) => {
+                known.out = false;
+                self.state.touch(RowKey::Below(product.clone(), author.clone()));
+            }
+            Some(_) => {
+                let word = RecoveryWord::YouHold { product: product.clone() };
+                self.send_below(author, Body::Recovery(word));
+                return false;
+            }
+            None => {}
+        }
+        self.take_way(product, route);
+        if holds {
+            self.note_stated(product, NO_CALL, author, *number);
+        }
+        !holds
     }
 
     fn note_stated(

@@ -277,8 +277,10 @@ impl Engine {
         let full = !known && self.heard.len() >= self.tuning.servers_max;
         let at = Timestamp(now.0.saturating_sub(presence.kept_ms));
         let heard = Heard { presence: presence.clone(), route: route.to_vec(), signature, at };
-        // A word kept for so long says nothing of now.
+        let enrolment = presence.credentials.enrolment;
+        // A word from before it came again, or kept for so long, says nothing of now.
         if full
+            || self.state.trust.trust.is_denied(&presence.name, enrolment)
             || heard.is_silent(now)
             || presence.name == *self.state.name()
             || !self.has_place(link, presence, now)

@@ -145,6 +145,9 @@ pub struct MetRow {
     pub starts: Vec<u64>,
     /// Two instances of it answered in turns: none is attached until one is started anew.
     pub has_twin: bool,
+    /// Where it was before it moved, until it attaches at its place: then its holders know what it
+    /// uses.
+    pub moved_from: Option<ServerName>,
 }
 
 impl MetRow {
@@ -162,6 +165,7 @@ impl MetRow {
             generation: 0,
             starts: Vec::new(),
             has_twin: false,
+            moved_from: None,
         }
     }
 

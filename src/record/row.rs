@@ -274,6 +274,9 @@ struct MetRowForm {
     starts: Vec<u64>,
     #[prost(bool, tag = "11")]
     has_twin: bool,
+    /// Empty where it is at the place where it was.
+    #[prost(string, tag = "12")]
+    moved_from: String,
 }
 
 impl Form for MetRowForm {
@@ -293,6 +296,7 @@ impl Form for MetRowForm {
             generation: row.generation,
             starts: row.starts.clone(),
             has_twin: row.has_twin,
+            moved_from: row.moved_from.as_ref().map_or(String::new(), ToString::to_string),
         }
     }
 
@@ -309,6 +313,10 @@ impl Form for MetRowForm {
             generation: self.generation,
             starts: self.starts,
             has_twin: self.has_twin,
+            moved_from: match self.moved_from.as_str() {
+                "" => None,
+                from => Some(name(Self::WHAT, from)?),
+            },
         })
     }
 }

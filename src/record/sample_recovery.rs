@@ -42,6 +42,10 @@ pub fn unsaid(before: MetRow) -> MetRow {
     MetRow { unsaid: true, ..before }
 }
 
+pub fn moved(before: MetRow) -> MetRow {
+    MetRow { moved_from: Some(named("relay-e")), ..before }
+}
+
 pub fn twice(before: MetRow) -> MetRow {
     MetRow { starts: vec![0xcafe, 0xd00d], has_twin: true, ..before }
 }

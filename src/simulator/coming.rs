@@ -47,8 +47,8 @@ impl World {
 
     /// A server starts at this place with the certificate it was granted: on an empty disk, or on
     /// the one of the server that was here before.
-    pub fn join(&mut self, place: usize, grant: &Grant, empty: bool) {
-        let Some(parent) = self.topology.parent(place) else { return };
+    pub fn join(&mut self, place: usize, parent: usize, grant: &Grant, empty: bool) {
+        self.topology.move_below(place, parent);
         let called = self.sites[parent].keyring.as_ref();
         let authorities = called.map_or(Vec::new(), |keyring| keyring.authorities.clone());
         if self.sites[place].server.is_some() {

@@ -46,6 +46,8 @@ pub struct Figures {
     /// Servers that were removed, and steps of a new authority.
     pub removals: u64,
     pub rotations: u64,
+    /// Servers that came below another parent.
+    pub servers_moved: u64,
     /// Connections ended because of a denial, and calls that came to nothing for one.
     pub shut_out: u64,
     pub refused_handshakes: u64,
@@ -83,6 +85,7 @@ impl Figures {
             renewals: self.renewals + other.renewals,
             removals: self.removals + other.removals,
             rotations: self.rotations + other.rotations,
+            servers_moved: self.servers_moved + other.servers_moved,
             shut_out: self.shut_out + other.shut_out,
             refused_handshakes: self.refused_handshakes + other.refused_handshakes,
         }
@@ -109,10 +112,11 @@ impl fmt::Display for Figures {
         )?;
         writeln!(
             f,
-            "{} joins, {} removals, {} renewals, {} steps of new authorities; {} connections shut \
-             out, {} calls refused",
+            "{} joins, {} removals, {} servers moved, {} renewals, {} steps of new authorities; \
+             {} connections shut out, {} calls refused",
             self.joins,
             self.removals,
+            self.servers_moved,
             self.renewals,
             self.rotations,
             self.shut_out,

@@ -44,6 +44,8 @@ enum Manner {
 #[derive(Clone, Debug)]
 struct Coming {
     invitation: Invitation,
+    /// Whom the site calls.
+    parent: usize,
     request: Vec<u8>,
     manner: Manner,
     /// On an empty disk, or on that of the server which was there before.
@@ -70,6 +72,7 @@ enum Asked {
 #[derive(Clone, Debug)]
 pub struct Joined {
     pub place: usize,
+    pub parent: usize,
     pub grant: Grant,
     pub empty: bool,
 }
@@ -80,8 +83,9 @@ pub struct Joiners {
     /// The operator's next deed, and the gaps between two.
     operator_at: Moment,
     gap_ms: (u64, u64),
-    /// What the operator of this run does, by weight: invites new, invites again, removes, rotates.
-    deeds: [u64; 4],
+    /// What the operator of this run does, by weight: invites new, invites again, removes, rotates,
+    /// moves.
+    deeds: [u64; 5],
     stages: Vec<Stage>,
     comings: BTreeMap<usize, Coming>,
     asked: BTreeMap<RequestId, Asked>,
@@ -91,6 +95,7 @@ pub struct Joiners {
     joined: Vec<Joined>,
     pub removals: u64,
     pub rotations: u64,
+    pub moves: u64,
 }
 
 impl Joiners {
@@ -104,7 +109,7 @@ impl Joiners {
         Joiners {
             operator_at: Moment::of_ms(entropy.between(1_000, 15_000)),
             gap_ms: (2_000, entropy.between(6_000, 25_000)),
-            deeds: [60, 20, removes, rotates],
+            deeds: [60, 20, removes, rotates, 0],
             stages: (0..topology.len()).map(stage).collect(),
             comings: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -113,6 +118,7 @@ impl Joiners {
             joined: Vec::new(),
             removals: 0,
             rotations: 0,
+            moves: 0,
             topology: topology.clone(),
             entropy,
         }
@@ -124,19 +130,21 @@ impl Joiners {
     }
 
     /// Only so far, and all of that.
-    pub fn doing(mut self, joins: bool, removes: bool, rotates: bool) -> Joiners {
-        if !(joins || removes || rotates) {
+    pub fn doing(mut self, does: [bool; 4]) -> Joiners {
+        if does == [false; 4] {
             return self.at_rest();
         }
+        let [joins, removes, rotates, moves] = does;
         let some = |does, weight| if does { weight } else { 0 };
-        self.deeds = [some(joins, 60), some(joins, 20), some(removes, 35), some(rotates, 30)];
+        let (removes, rotates) = (some(removes, 35), some(rotates, 30));
+        self.deeds = [some(joins, 60), some(joins, 20), removes, rotates, some(moves, 80)];
         self
     }
 
-    /// Whether servers join, are removed, and the authority is exchanged.
-    pub fn does(&self) -> [bool; 3] {
+    /// Whether servers join, are removed, the authority is exchanged, and servers move.
+    pub fn does(&self) -> [bool; 4] {
         let goes_on = self.operator_at != Moment(u64::MAX);
-        [0, 2, 3].map(|deed| goes_on && self.deeds[deed] > 0)
+        [0, 2, 3, 4].map(|deed| goes_on && self.deeds[deed] > 0)
     }
 
     pub fn next_at(&self) -> Moment {
@@ -168,7 +176,7 @@ impl Joiners {
         match self.entropy.weighted(&self.deeds.clone()) {
             0 => {
                 let place = self.one(|me, at| me.stages[at] == Stage::Unborn)?;
-                Some(self.invitation(place, true, now))
+                Some(self.invitation(place, self.parent(place), true, now))
             }
             1 => {
                 let again = |me: &Joiners, at| me.stages[at] == Stage::Out;
@@ -179,12 +187,21 @@ impl Joiners {
                 };
                 // Who loses its data with servers below loses theirs too.
                 let empty = self.is_lowest(place) && self.entropy.chance(400) && !self.keep;
-                Some(self.invitation(place, empty, now))
+                Some(self.invitation(place, self.parent(place), empty, now))
             }
             2 => {
                 let place = self.one(Joiners::is_leaf)?;
                 let force = self.entropy.chance(250);
                 Some(self.removal(place, if force { Doing::Force } else { Doing::Do }))
+            }
+            4 => {
+                let place = self.one(|me, at| me.stages[at] == Stage::Present)?;
+                let other = |me: &Joiners, at| {
+                    at < place && at != me.parent(place) && me.stages[at] == Stage::Present
+                };
+                let parents: Vec<usize> = (0..place).filter(|at| other(self, *at)).collect();
+                let parent = self.entropy.pick(&parents).copied()?;
+                Some(self.invitation(place, parent, false, now))
             }
             _ => {
                 let doing = if self.entropy.chance(200) { Doing::Force } else { Doing::Do };
@@ -207,7 +224,12 @@ impl Joiners {
     fn is_lowest(&self, place: usize) -> bool {
         let below = |at: &usize| self.topology.parent(*at) == Some(place);
         let mut below = (1..self.topology.len()).filter(below);
-        below.all(|at| self.stages[at] == Stage::Unborn && !self.comings.contains_key(&at))
+        let comes = self.comings.values().any(|coming| coming.parent == place);
+        !comes && below.all(|at| self.stages[at] == Stage::Unborn)
+    }
+
+    fn parent(&self, place: usize) -> usize {
+        self.topology.parent(place).unwrap_or(PRIMARY)
     }
 
     fn removal(&self, place: usize, doing: Doing) -> Errand {
@@ -215,8 +237,9 @@ impl Joiners {
         Errand { place: PRIMARY, request: Request::Remove { name, doing } }
     }
 
-    /// A code for this place; it takes the place of an older one.
-    fn invitation(&mut self, place: usize, empty: bool, now: Moment) -> Errand {
+    /// A code for the server of this place to be below that parent; it takes the place of an older
+    /// one.
+    fn invitation(&mut self, place: usize, parent: usize, empty: bool, now: Moment) -> Errand {
         let manner = match self.entropy.weighted(&[60, 8, 6, 6, 10, 10]) {
             0 => Manner::Plain,
             1 => Manner::Wrong,
@@ -227,7 +250,6 @@ impl Joiners {
         };
         let late = manner == Manner::Late;
         let awaited = manner == Manner::Approved;
-        let parent = self.topology.parent(place).unwrap_or(PRIMARY);
         let invitation = Invitation {
             id: InviteId(self.entropy.draw()),
             name: self.topology.name(place).clone(),
@@ -241,6 +263,7 @@ impl Joiners {
         let wait_ms = if late { (3_000, 9_000) } else { (500, 4_000) };
         let coming = Coming {
             invitation: invitation.clone(),
+            parent,
             request: authority::request(self.entropy.below(128) as u8),
             manner,
             empty,
@@ -258,7 +281,7 @@ impl Joiners {
         let Some(coming) = self.comings.get_mut(&place) else { return };
         coming.tries += 1;
         coming.next_at = next_at;
-        let Coming { tries, manner, invitation, request, .. } = coming.clone();
+        let Coming { tries, manner, invitation, parent, request, .. } = coming.clone();
         if tries > TRIES {
             self.comings.remove(&place);
             return;
@@ -275,7 +298,6 @@ impl Joiners {
         let proof = authority::proof(&invitation.proof_key);
         let wrong = manner == Manner::Wrong && tries < 3;
         let proof = if wrong { [255; PROOF_LEN] } else { proof };
-        let parent = self.topology.parent(place).unwrap_or(PRIMARY);
         let mut ask = |request: Vec<u8>| {
             let ask = JoinAsk { invite: invitation.id, exporter: [0; PROOF_LEN], request, proof };
             let request = Request::Certificate(CertificateAsk::Join(ask));
@@ -348,7 +370,10 @@ impl Joiners {
             CertificateAnswer::Granted(grant) => {
                 let empty = coming.empty || self.stages[place] == Stage::Unborn;
                 let grant = Grant::clone(grant);
-                self.joined.push(Joined { place, grant, empty });
+                let parent = coming.parent;
+                self.moves += u64::from(self.topology.parent(place) != Some(parent));
+                self.topology.move_below(place, parent);
+                self.joined.push(Joined { place, parent, grant, empty });
                 self.stages[place] = Stage::Present;
                 self.comings.remove(&place);
             }

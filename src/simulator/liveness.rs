@@ -20,6 +20,9 @@ pub struct Rest<'a> {
     pub census: &'a Census,
     /// Places whose data set took the place of another one: what that one had stays counted.
     pub replaced: &'a BTreeSet<usize>,
+    /// Places that came below another parent: a holder that they had may still count what the
+    /// primary had not heard of when it let them go.
+    pub moved: &'a BTreeSet<usize>,
 }
 
 /// One device that must get a license when it asks.
@@ -129,6 +132,11 @@ impl Rest<'_> {
         for place in self.places() {
             let due = due.remove(&place).unwrap_or_default();
             let mut kept = self.at(place).ledger;
+            for (origin, devices) in &mut kept {
+                let moved = self.topology.place_of(origin).filter(|at| self.moved.contains(at));
+                let due = due.get(origin);
+                devices.retain(|one| moved.is_none() || due.is_some_and(|due| due.contains(one)));
+            }
             kept.retain(|origin, devices| !devices.is_empty() && self.is_settled(origin));
             let name = self.topology.name(place);
             out.hold(kept == due, "L2", || {

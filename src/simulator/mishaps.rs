@@ -15,6 +15,8 @@ pub enum Mishap {
     /// Servers are invited and join, new ones and those that were there before.
     Join,
     Remove,
+    /// Servers move below another parent.
+    Move,
     /// The authority is exchanged.
     Rotate,
     /// Clocks of servers differ.
@@ -28,7 +30,7 @@ pub enum Mishap {
 }
 
 /// Every name there is, in the order in which people are told them.
-const NAMES: [(&str, Mishap); 21] = [
+const NAMES: [(&str, Mishap); 22] = [
     ("loss", Mishap::Fault(Fault::Loss)),
     ("duplication", Mishap::Fault(Fault::Duplication)),
     ("disorder", Mishap::Fault(Fault::Disorder)),
@@ -45,6 +47,7 @@ const NAMES: [(&str, Mishap); 21] = [
     ("set-back-primary", Mishap::SetBackPrimary),
     ("join", Mishap::Join),
     ("remove", Mishap::Remove),
+    ("move", Mishap::Move),
     ("rotate", Mishap::Rotate),
     ("clock", Mishap::Clock),
     ("clock-set", Mishap::ClockSet),
@@ -56,10 +59,11 @@ const NAMES: [(&str, Mishap); 21] = [
 const NONE: &str = "none";
 
 /// What a run does not do together with what, and why.
-const CLASHES: [(Mishap, Mishap, &str); 5] = [
+const CLASHES: [(Mishap, Mishap, &str); 6] = [
     (Mishap::SetBackPrimary, Mishap::SetBack, "some such runs are known not to come to rest"),
     (Mishap::SetBackPrimary, Mishap::Join, NOBODY_COMES),
     (Mishap::SetBackPrimary, Mishap::Remove, NOBODY_COMES),
+    (Mishap::SetBackPrimary, Mishap::Move, NOBODY_COMES),
     (Mishap::SetBackPrimary, Mishap::Rotate, NOBODY_COMES),
     (Mishap::SetBack, Mishap::Rotate, "who was set back behind a new authority has to join again"),
 ];

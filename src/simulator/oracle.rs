@@ -107,7 +107,11 @@ impl Oracle {
     }
 
     /// A server starts at this place with a new certificate.
-    pub fn joined(&mut self, world: &World, place: usize, empty: bool) {
+    pub fn joined(&mut self, world: &World, place: usize, parent: usize, empty: bool) {
+        if world.is_born(place) && world.topology.parent(place) != Some(parent) {
+            self.apart.moved.insert(place);
+            self.apart.moved = below(&world.topology, self.apart.moved.clone());
+        }
         if empty {
             self.apart.edges.insert(place);
             if world.is_born(place) {
@@ -144,13 +148,12 @@ impl Oracle {
 
     /// Places whose data set took the place of another one, and all below them.
     pub fn replaced(&self, topology: &Topology) -> BTreeSet<usize> {
-        let mut replaced = self.apart.replaced.clone();
-        for place in 1..topology.len() {
-            if topology.parent(place).is_some_and(|parent| replaced.contains(&parent)) {
-                replaced.insert(place);
-            }
-        }
-        replaced
+        below(topology, self.apart.replaced.clone())
+    }
+
+    /// Places that came below another parent at some time, and those that came with them.
+    pub fn moved(&self) -> &BTreeSet<usize> {
+        &self.apart.moved
     }
 
     /// Who is of the tree now.
@@ -315,7 +318,9 @@ impl Oracle {
         let (topology, truths) = (&world.topology, self.truths.as_slice());
         let counts_are_known = !self.apart.recovering.contains(&PRIMARY);
         let gone = &gone;
-        let whole = Whole { topology, truths, apart, uses_are_known, counts_are_known, gone };
+        let moved = &self.apart.moved;
+        let whole =
+            Whole { topology, truths, apart, uses_are_known, counts_are_known, gone, moved };
         let overshoot = whole.check(out);
         world.figures.overshoot_max = world.figures.overshoot_max.max(overshoot);
         self.enrolments.check(world.now(), &self.truths[PRIMARY], out);
@@ -375,6 +380,8 @@ struct Apart {
     /// Places that were set back at some time.
     set_back: BTreeSet<usize>,
     given_up: BTreeSet<usize>,
+    /// Places that came below another parent, and all that were below them then.
+    moved: BTreeSet<usize>,
     /// Places that were shut out while a disk was lost: who forgot them hears of them again when
     /// they are back, and say anew what they use.
     unheard: BTreeSet<usize>,
@@ -382,6 +389,16 @@ struct Apart {
     replaced: BTreeSet<usize>,
     /// Of the data sets before, the packs: they may still be on their way.
     gone: Vec<Truth>,
+}
+
+/// These places, and all below them.
+fn below(topology: &Topology, mut these: BTreeSet<usize>) -> BTreeSet<usize> {
+    for place in 1..topology.len() {
+        if topology.parent(place).is_some_and(|parent| these.contains(&parent)) {
+            these.insert(place);
+        }
+    }
+    these
 }
 
 /// Relays whose edges count from zero again: forgotten, or with another data set.

@@ -98,9 +98,8 @@ impl Plan {
 
     pub(super) fn joiners(&self, drawn: Joiners) -> Joiners {
         let Some(mishaps) = &self.mishaps else { return drawn };
-        let [joins, removes, rotates] =
-            [Mishap::Join, Mishap::Remove, Mishap::Rotate].map(|mishap| mishaps.has(mishap));
-        drawn.doing(joins, removes, rotates)
+        let does = [Mishap::Join, Mishap::Remove, Mishap::Rotate, Mishap::Move];
+        drawn.doing(does.map(|mishap| mishaps.has(mishap)))
     }
 
     /// By how much clocks differ at most, where `drawn` says whether they do.

@@ -288,9 +288,9 @@ impl Run {
     }
 
     fn start_joined(&mut self, joined: &Joined) {
-        let Joined { place, grant, empty } = joined;
-        self.oracle.joined(&self.world, *place, *empty);
-        self.world.join(*place, grant, *empty);
+        let Joined { place, parent, grant, empty } = joined;
+        self.oracle.joined(&self.world, *place, *parent, *empty);
+        self.world.join(*place, *parent, grant, *empty);
         for errand in self.workload.arrival(*place, *empty) {
             self.post(&errand);
         }
@@ -415,8 +415,9 @@ impl Run {
         let (topology, truths) = (&self.world.topology, self.oracle.truths());
         let (census, replaced) =
             (&self.oracle.census(&self.world), &self.oracle.replaced(topology));
+        let moved = self.oracle.moved();
         for product in &self.workload.habits().products {
-            of(Rest { topology, truths, product, census, replaced });
+            of(Rest { topology, truths, product, census, replaced, moved });
         }
     }
 
@@ -474,6 +475,7 @@ impl Run {
             holding_changes: self.oracle.promises().holding_changes,
             removals: self.joiners.removals,
             rotations: self.joiners.rotations,
+            servers_moved: self.joiners.moves,
             ..self.world.figures
         };
         Outcome {
@@ -505,13 +507,14 @@ fn mishaps_of(
     clocks_differ: bool,
 ) -> Mishaps {
     let habits = workload.habits();
-    let [joins, removes, rotates] = joiners.does();
+    let [joins, removes, rotates, moves] = joiners.does();
     let put_back = set_backs.are_drawn();
     let others = [
         (Mishap::SetBack, put_back && matches!(whose, Whose::Relays | Whose::All)),
         (Mishap::SetBackPrimary, put_back && matches!(whose, Whose::Primarys | Whose::All)),
         (Mishap::Join, joins),
         (Mishap::Remove, removes),
+        (Mishap::Move, moves),
         (Mishap::Rotate, rotates),
         (Mishap::Clock, clocks_differ),
         (Mishap::ClockSet, clocks.are_drawn()),

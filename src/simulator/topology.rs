@@ -119,6 +119,12 @@ impl Topology {
         self.places[place].parent
     }
 
+    /// The server there hangs below another one from now on, whose place is before its own.
+    pub fn move_below(&mut self, place: usize, parent: usize) {
+        assert!(parent < place, "places stay behind those of their parents");
+        self.places[place].parent = Some(parent);
+    }
+
     /// How many steps it is from a place to the primary.
     pub fn steps(&self, place: usize) -> u64 {
         std::iter::successors(self.parent(place), |up| self.parent(*up)).count() as u64

@@ -24,6 +24,9 @@ pub struct Whole<'a> {
     /// Places that are out of the tree, where what they used was forgotten: by a server that was
     /// set back and cannot ask them.
     pub gone: &'a BTreeSet<usize>,
+    /// Places that came below another parent: uses that the primary had not heard of when it let
+    /// them go stay counted at the holder that they had.
+    pub moved: &'a BTreeSet<usize>,
 }
 
 /// One use as it stands in a ledger or an outbox.
@@ -129,11 +132,12 @@ impl Whole<'_> {
         afloat.sort_unstable();
         afloat.dedup();
         // Of whoever is out of the tree a server that was set back counts what it last knew.
-        let is_gone = |origin| {
+        let may_be_twice = |origin| {
             let place = self.topology.place_of(origin);
-            place.is_some_and(|place| self.gone.contains(&place))
+            place.is_some_and(|place| self.gone.contains(&place) || self.moved.contains(&place))
         };
-        for pair in counted.windows(2).filter(|pair| pair[0] == pair[1] && !is_gone(pair[0].0)) {
+        let twice = counted.windows(2).filter(|pair| pair[0] == pair[1]);
+        for pair in twice.filter(|pair| !may_be_twice(pair[0].0)) {
             let (origin, device) = pair[0];
             let ledgers = self.ledgers_with(product, origin, device);
             out.add("I12", format!("{origin}:{device} uses {product} in the ledgers of {ledgers}"));
@@ -217,6 +221,7 @@ mod tests {
             uses_are_known: true,
             counts_are_known: true,
             gone: &BTreeSet::new(),
+            moved: &BTreeSet::new(),
         }
         .check(&mut out);
         out.into_violations().iter().map(|violation| violation.rule).collect()
@@ -255,6 +260,7 @@ mod tests {
                 uses_are_known: true,
                 counts_are_known: true,
                 gone: &none,
+                moved: &none,
             };
             (whole.check(&mut out), out.into_violations().len())
         };

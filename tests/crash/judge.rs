@@ -175,6 +175,7 @@ impl<'a> Judge<'a> {
             uses_are_known: true,
             counts_are_known: true,
             gone: &none,
+            moved: &none,
         }
         .check(&mut out);
         match out.into_violations().first() {

@@ -2,10 +2,11 @@
 
 use crate::tree::{Tree, refused};
 use lictree::model::enrolment::{
-    Approval, CertificateAnswer, CertificateAsk, InviteId, JoinAsk, RenewAsk,
+    Approval, CertificateAnswer, CertificateAsk, Credentials, InviteId, JoinAsk, RenewAsk,
 };
 use lictree::model::name::ServerName;
 use lictree::model::request::{Answer, Doing, Invitation, Request};
+use lictree::server::input::Input;
 use lictree::simulator::authority;
 use std::time::Duration;
 
@@ -86,6 +87,18 @@ impl Tree {
         self.certificate(at, CertificateAsk::Join(ask))
     }
 
+    /// From now on it shows the certificate that it was granted.
+    pub(crate) fn prove(&mut self, name: &ServerName) {
+        let now = self.now();
+        let (Some(server), Some(enrolment)) =
+            (self.servers.get_mut(name), self.enrolments.get(name))
+        else {
+            return;
+        };
+        let credentials = Credentials { enrolment: *enrolment, ..Credentials::default() };
+        server.handle(now, Input::Credentials { credentials, authorities: Vec::new() });
+    }
+
     fn renew(&mut self, at: &str, certificate: &str, key: &str) -> String {
         let ask = RenewAsk {
             certificate: certificate.replace('/', " ").into_bytes(),
@@ -98,6 +111,8 @@ impl Tree {
     fn certificate(&mut self, at: &str, ask: CertificateAsk) -> String {
         match self.ask(at, Request::Certificate(ask)) {
             Answer::Certificate(CertificateAnswer::Granted(grant)) => {
+                self.enrolments.insert(grant.name.clone(), grant.enrolment);
+                self.prove(&grant.name);
                 let certificate = String::from_utf8_lossy(&grant.certificate).into_owned();
                 format!("{} below {}: {certificate}", grant.name, grant.parent)
             }

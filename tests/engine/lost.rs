@@ -45,6 +45,7 @@ impl Tree {
         let Answer::Certificate(CertificateAnswer::Granted(grant)) = joined else {
             return refused(joined);
         };
+        self.enrolments.insert(name.clone(), grant.enrolment);
         self.part(|end, _| end == name);
         self.servers.remove(name);
         self.foundings.get_mut(name).unwrap().incarnation = grant.former;

@@ -52,6 +52,8 @@ pub struct Tree {
     sums: BTreeSet<u64>,
     tuning: Tuning,
     pub(crate) disks: Disks,
+    /// What each server proves itself with, once it joined by a code.
+    pub(crate) enrolments: BTreeMap<ServerName, u64>,
     /// The number of the last invitation of each name.
     pub(crate) invites: BTreeMap<String, u8>,
     next: u64,
@@ -81,7 +83,7 @@ impl Tree {
         &self.sums
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp(BEGIN_MS + self.now)
     }
 
@@ -101,6 +103,7 @@ impl Tree {
             incarnation: self.next,
         };
         self.foundings.insert(name.clone(), founding);
+        self.enrolments.remove(&name);
         self.start(&name);
         if let Some(parent) = parent {
             self.parents.insert(name.clone(), parent.parse().unwrap());
@@ -129,6 +132,7 @@ impl Tree {
             now: self.now(),
         });
         self.servers.insert(name.clone(), server.unwrap());
+        self.prove(name);
         *self.starts.entry(name.clone()).or_default() += 1;
     }
 

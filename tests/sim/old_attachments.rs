@@ -91,6 +91,7 @@ fn violations(world: &World) -> Vec<Violation> {
         uses_are_known: true,
         counts_are_known: true,
         gone: &apart,
+        moved: &BTreeSet::new(),
     }
     .check(&mut out);
     out.into_violations()

@@ -99,6 +99,7 @@ fn write_out(kind: &str, took: Duration, did: &Did) {
         "removals": figures.removals,
         "renewals": figures.renewals,
         "rotations": figures.rotations,
+        "servers_moved": figures.servers_moved,
         "refused_handshakes": figures.refused_handshakes,
         "holding_changes": figures.holding_changes,
         "moves": figures.moves,
@@ -178,10 +179,32 @@ fn seeds_with_full_disks() {
     assert!(figures.disks_full > count && figures.grants > count, "too little: {figures}");
 }
 
+/// Servers move below other parents, whatever else goes wrong.
+#[test]
+fn seeds_with_servers_that_move() {
+    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &moving());
+    write_out("servers that move", began.elapsed(), &did);
+    let Did { figures, failed, .. } = did;
+    println!("{figures}");
+    failed.iter().for_each(|outcome| println!("\n{outcome}"));
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    assert!(figures.servers_moved > count / 4 && figures.grants > count, "too little: {figures}");
+}
+
+fn moving() -> Settings {
+    let mishaps = "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
+                   slow-disk,pause,set-back,join,remove,move,clock,force,expire";
+    let plan = Plan { mishaps: Some(mishaps.parse().unwrap()), ..Plan::default() };
+    Settings { plan, ..settings() }
+}
+
 #[test]
 fn one_seed() {
     let seed = variable("LICTREE_SEED", 1);
-    let outcome = run(seed, &settings());
+    let of_those_that_move = std::env::var_os("LICTREE_MOVING").is_some();
+    let outcome = run(seed, &if of_those_that_move { moving() } else { settings() });
     println!("{outcome}");
     assert!(outcome.violations.is_empty(), "seed {seed} broke a rule");
 }

@@ -131,10 +131,10 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
 fn met_row() -> impl Strategy<Value = MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
     let numbers = || vec(any::<u64>(), 0..4);
-    let rest = (numbers(), any::<bool>(), number(), numbers(), any::<bool>());
+    let rest = (numbers(), any::<bool>(), number(), numbers(), any::<bool>(), option::of(server()));
     (all, enrolment::enrolment(), text(), rest).prop_map(|(all, enrolment, title, rest)| {
         let (name, parent, incarnation, attach) = all;
-        let (formers, unsaid, generation, starts, has_twin) = rest;
+        let (formers, unsaid, generation, starts, has_twin, moved_from) = rest;
         MetRow {
             name,
             parent,
@@ -147,6 +147,7 @@ fn met_row() -> impl Strategy<Value = MetRow> {
             generation,
             starts,
             has_twin,
+            moved_from,
         }
     })
 }

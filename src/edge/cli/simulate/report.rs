@@ -262,7 +262,7 @@ impl Report<'_> {
 }
 
 /// Name, number and meaning of what is counted.
-fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 21] {
+fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 22] {
     [
         ("asks", all.asks, "devices that somebody asked to manage, and was answered"),
         ("grants", all.grants, "of them managed then"),
@@ -282,6 +282,7 @@ fn counts(all: &Figures) -> [(&'static str, u64, &'static str); 21] {
         ("clocks set", all.clocks_set, "back and forward, on machines of servers"),
         ("joins", all.joins, "of servers, new ones and those that were there before"),
         ("removals", all.removals, "of servers from the tree"),
+        ("servers moved", all.servers_moved, "below another parent"),
         ("changes", all.holding_changes, "of what relays hold"),
         ("moves", all.moves, "of devices to another site"),
         ("checks", all.checks, "of the whole tree against the rules"),
@@ -312,6 +313,7 @@ fn figures_json(figures: &Figures) -> Value {
         "removals": figures.removals,
         "renewals": figures.renewals,
         "rotations": figures.rotations,
+        "servers_moved": figures.servers_moved,
         "holding_changes": figures.holding_changes,
         "moves": figures.moves,
         "checks": figures.checks,
