@@ -71,7 +71,8 @@ pub fn speed(sim: &Run) -> String {
 
 fn seeds(sim: &Run) -> String {
     let faults = ["letters", "letters_lost", "cuts", "crashes", "pauses", "set_back", "clocks_set"];
-    let done = ["joins", "removals", "renewals", "rotations", "holding_changes", "moves"];
+    let done = ["joins", "removals", "servers_moved", "renewals", "rotations"];
+    let done = [&done[..], &["holding_changes", "moves"]].concat();
     let (seeds, hours) = (listed(sim, &["seeds"]), virtual_hours(sim));
     format!("{seeds}, {hours:.1} virtual hours: {}, {}", listed(sim, &faults), listed(sim, &done))
 }

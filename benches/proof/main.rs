@@ -23,12 +23,13 @@ use runs::Runs;
 const PAGE: &str = "docs/internals/proof.md";
 
 /// What it is, the file of its tests, and a text that the names of those that are meant hold.
-const PROOFS: [(&str, &str, &str); 22] = [
+const PROOFS: [(&str, &str, &str); 24] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
     ("simulator, disks lost and replaced", "sim", "seeds::seeds_with_lost_disks"),
     ("simulator, full disks", "sim", "seeds::seeds_with_full_disks"),
+    ("simulator, servers that move", "sim", "seeds::seeds_with_servers_that_move"),
     ("simulator, rules broken one by one", "sim", "mutants::"),
     ("power cuts and damage", "crash", ""),
     ("relays that lie", "hostile", ""),
@@ -39,6 +40,7 @@ const PROOFS: [(&str, &str, &str); 22] = [
     ("backups and what comes back", "cluster", "backup::"),
     ("a disk or a server lost", "cluster", "lost::"),
     ("clocks that are set", "cluster", "clocks::"),
+    ("words in the name of another", "cluster", "signed::"),
     ("drills of real servers", "drills", ""),
     ("joins that are wrong or late", "cluster", "joins::"),
     ("codes to join with", "hosts", "codes::"),
