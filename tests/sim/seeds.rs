@@ -150,54 +150,49 @@ fn seeds_with_lost_disks() {
 
 /// Seeds in each of which disks are put back, or lost.
 fn with_disks_put_back(kind: &str, set_backs: Whose) {
-    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
-    let settings = Settings { set_backs, ..settings() };
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings);
-    write_out(kind, began.elapsed(), &did);
-    let Did { figures, failed, .. } = did;
-    println!("{figures}");
-    failed.iter().for_each(|outcome| println!("\n{outcome}"));
-    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
-    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    let (count, figures) = broke_no_rule(kind, &Settings { set_backs, ..settings() });
     assert!(figures.set_back > count, "too little happened: {figures}");
 }
 
 /// Disks are full for a while, whatever else goes wrong.
 #[test]
 fn seeds_with_full_disks() {
-    let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
     let mishaps = "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
                    slow-disk,pause,full-disk,set-back,join,remove,clock,force,expire";
-    let plan = Plan { mishaps: Some(mishaps.parse().unwrap()), ..Plan::default() };
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &Settings { plan, ..settings() });
-    write_out("full disks", began.elapsed(), &did);
-    let Did { figures, failed, .. } = did;
-    println!("{figures}");
-    failed.iter().for_each(|outcome| println!("\n{outcome}"));
-    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
-    assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
+    let (count, figures) = broke_no_rule("full disks", &with_mishaps(mishaps));
     assert!(figures.disks_full > count && figures.grants > count, "too little: {figures}");
 }
 
 /// Servers move below other parents, whatever else goes wrong.
 #[test]
 fn seeds_with_servers_that_move() {
+    let (count, figures) = broke_no_rule("servers that move", &moving());
+    assert!(figures.servers_moved > count / 4 && figures.grants > count, "too little: {figures}");
+}
+
+/// Runs seeds of one kind, none of which may break a rule: how many, and what they did.
+fn broke_no_rule(kind: &str, settings: &Settings) -> (u64, Figures) {
     let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &moving());
-    write_out("servers that move", began.elapsed(), &did);
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, settings);
+    write_out(kind, began.elapsed(), &did);
     let Did { figures, failed, .. } = did;
     println!("{figures}");
     failed.iter().for_each(|outcome| println!("\n{outcome}"));
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
     assert!(seeds.is_empty(), "these seeds broke a rule: {seeds:?}");
-    assert!(figures.servers_moved > count / 4 && figures.grants > count, "too little: {figures}");
+    (count, figures)
+}
+
+fn with_mishaps(mishaps: &str) -> Settings {
+    let plan = Plan { mishaps: Some(mishaps.parse().unwrap()), ..Plan::default() };
+    Settings { plan, ..settings() }
 }
 
 fn moving() -> Settings {
-    let mishaps = "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
-                   slow-disk,pause,set-back,join,remove,move,clock,force,expire";
-    let plan = Plan { mishaps: Some(mishaps.parse().unwrap()), ..Plan::default() };
-    Settings { plan, ..settings() }
+    with_mishaps(
+        "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
+         slow-disk,pause,set-back,join,remove,move,clock,force,expire",
+    )
 }
 
 #[test]
