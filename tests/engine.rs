@@ -190,6 +190,11 @@ fn uses_of_a_site_that_moved_go_on_with_those_above_it() {
 }
 
 #[test]
+fn uses_of_those_who_came_along_are_counted_where_they_are() {
+    check("carried.txt");
+}
+
+#[test]
 fn licenses_that_have_to_be_confirmed() {
     check("confirming.txt");
 }

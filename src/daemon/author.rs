@@ -207,7 +207,7 @@ mod tests {
         let tree = Tree::new();
         let west = issued(&tree.authority, "west");
         let judge = |letter: &Letter| tree.judge(letter).unwrap_err();
-        let other_body = Letter { body: Body::Resume, ..signed(&west) };
+        let other_body = Letter { body: Body::Resume { way: 0 }, ..signed(&west) };
         assert!(judge(&other_body).contains("the key of west has not signed"));
         let to = Address::Above(name("mid"));
         assert!(judge(&Letter { to, ..signed(&west) }).contains("has not signed"));
@@ -309,7 +309,7 @@ mod tests {
         let tree = Tree::new();
         let own = Letter { route: vec![name("west")], ..letter("west") };
         assert_eq!(tree.judge(&own), Ok(true));
-        let mut to_neighbour = Letter::to_neighbour(Body::Resume);
+        let mut to_neighbour = Letter::to_neighbour(Body::Resume { way: 0 });
         sign(&mut to_neighbour, &tree.keyring.identity());
         assert_eq!(to_neighbour.signature, None);
         let mut passed_on = letter("west");

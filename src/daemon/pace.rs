@@ -211,8 +211,11 @@ mod tests {
     fn letters_and_rows_beyond_the_pace_make_the_next_ones_wait() {
         let (paces, now) = (slow(10), Instant::now());
         let west: ServerName = "west".parse().unwrap();
-        assert_eq!(paces.says(&west, &letters(5, &Body::Resume), 0, now), Duration::ZERO);
-        let wait = paces.says(&west, &letters(2, &Body::Resume), 0, now);
+        assert_eq!(
+            paces.says(&west, &letters(5, &Body::Resume { way: 0 }), 0, now),
+            Duration::ZERO
+        );
+        let wait = paces.says(&west, &letters(2, &Body::Resume { way: 0 }), 0, now);
         assert_eq!(wait, Duration::from_millis(200));
         let later = now + Duration::from_secs(60);
         let rows = vec![sample::report().rows[0].clone(); 150];

@@ -172,7 +172,9 @@ impl Engine {
         self.note_start(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
-        met.moved_from = None;
+        if data.stated_under >= met.enrolment.number {
+            met.moved_from = None;
+        }
         let generation = met.generation;
         self.unattached.remove(relay);
         self.state.server.attach_last = self.state.server.attach_last.max(attach.counter);
@@ -348,10 +350,13 @@ impl Engine {
     /// One that has moved says first what it uses: the primary keeps the holders on its way as they
     /// are until it attaches.
     pub(super) fn ask_attach(&mut self) {
-        if self.state.server.unstated && !self.recovers() {
-            return;
+        if self.may_ask_attach() {
+            self.send_above(Address::Primary, Body::AttachHello);
         }
-        self.send_above(Address::Primary, Body::AttachHello);
+    }
+
+    pub(super) fn may_ask_attach(&self) -> bool {
+        !self.is_unstated() || self.recovers()
     }
 
     /// Relay: the primary has a newer attachment of this relay in force than is known here. A late

@@ -42,6 +42,9 @@ pub enum Purpose {
 impl Engine {
     /// What this server proves itself with from now on.
     pub fn set_credentials(&mut self, credentials: Credentials) {
+        if credentials.enrolment > self.credentials.enrolment {
+            self.say_anew();
+        }
         self.credentials = credentials;
     }
 

@@ -5,7 +5,7 @@
 //! whatever their form in memory or on disk. So a digest is made of the values, one by one.
 
 use crate::model::device::DeviceState;
-use crate::model::name::ProductName;
+use crate::model::name::{ProductName, ServerName};
 use crate::model::packed::Packed;
 use crate::model::reconcile::BUCKETS;
 use crate::model::report::{Figures, RowName, RowsDigest};
@@ -51,6 +51,11 @@ pub fn bucket_of(name: &RowName) -> u8 {
     };
     // One of 256: the lowest byte.
     (values.digest() % BUCKETS as u64) as u8
+}
+
+/// Of the way to a server: that to its parent, its name, and the enrolment by which it is there.
+pub fn of_way(above: u64, name: &ServerName, enrolment: u64) -> u64 {
+    Values::default().number(above).text(name.as_str()).number(enrolment).digest().max(2)
 }
 
 /// Of a node; nothing of one that is gone, which one side may have forgotten already.

@@ -172,22 +172,15 @@ impl Engine {
         if !lost.is_empty() {
             self.ask_who_is_below();
         }
-        let upto = |trust: &Trust| trust.denied.get(self.state.name()).map(|denial| denial.upto);
-        // It was shut out, and is here again: nobody waited for it meanwhile.
-        let is_back = upto(trust) > upto(before);
-        if (is_back || !lost.is_empty()) && !self.state.is_primary() {
-            self.state_anew();
-        }
-        if is_back && !self.state.is_primary() {
-            // Until it attaches, nothing changes on its way; so it has to.
-            self.state.server.attach = None;
+        if !lost.is_empty() && !self.state.is_primary() {
+            self.state.server.unstated = true;
+            self.state.touch(RowKey::Server);
+            self.say_anew();
         }
     }
 
     /// The holders above hear once more what is used here.
-    fn state_anew(&mut self) {
-        self.state.server.unstated = true;
-        self.state.touch(RowKey::Server);
+    pub(super) fn say_anew(&mut self) {
         self.statements.retain(|(call, _), _| *call != NO_CALL);
         self.stating = Stating::default();
     }
@@ -225,31 +218,45 @@ impl Engine {
     /// Goes on with saying what is used here, after each run of inputs.
     pub(super) fn go_on_stating(&mut self) {
         let known = self.recovering.sources_are_known;
-        if !self.state.server.unstated || self.recovers() || !known {
+        if !self.is_unstated() || self.recovers() || !known {
             return;
         }
         let taking = self.state.holdings.values().any(|row| row.phase == Phase::Taking);
         if taking {
             // What the lost one was giving may be lost with it.
             if !std::mem::replace(&mut self.stating.turned, true) {
-                self.begin("a server is lost that may have been giving uses to this one", 0, false);
+                self.begin(
+                    "who was giving uses to this server may not be above it any more",
+                    0,
+                    false,
+                );
             }
             return;
         }
         if self.own_statements_open().is_empty()
             && !std::mem::replace(&mut self.stating.ending, true)
         {
-            self.propose(Command::Recovery(RecoveryCommand::Stated));
+            let (enrolment, way) = (self.credentials.enrolment, self.way());
+            self.propose(Command::Recovery(RecoveryCommand::Stated { enrolment, way }));
         }
     }
 
     /// The holders above know what is used here.
-    pub(super) fn all_is_stated(&mut self) {
-        self.state.server.unstated = false;
+    pub(super) fn all_is_stated(&mut self, enrolment: u64, way: u64) {
+        let server = &mut self.state.server;
+        server.unstated = false;
+        if (server.stated_under, server.stated_way) != (enrolment, way) {
+            (server.stated_under, server.stated_way) = (enrolment, way);
+            // Until it attaches, nothing changes on its way; so it has to.
+            server.attach = None;
+        }
         self.state.touch(RowKey::Server);
         self.stating = Stating::default();
         if self.state.server.recovery.is_none() {
             self.statements.retain(|(call, _), _| *call != NO_CALL);
+        }
+        if self.state.server.attach.is_none() {
+            self.ask_attach();
         }
     }
 }

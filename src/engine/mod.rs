@@ -68,6 +68,7 @@ pub mod unite;
 pub mod usage;
 pub mod view;
 pub mod waiting;
+mod way;
 
 use crate::model::account::Wish;
 use crate::model::command::{Command, CommandBatch, Founding};
@@ -136,6 +137,8 @@ pub struct Engine {
     cut_off: Option<(ServerName, Timestamp)>,
     /// Since when letters do not get to the primary, if they did in this start.
     way_cut_since: Option<Timestamp>,
+    /// The way to the parent, as it says in this connection; 0 before it does.
+    way_above: u64,
     /// How far the clock here is ahead of the parent's.
     clock_ahead_ms: Option<i64>,
     license_time: license_time::LicenseTime,
@@ -237,6 +240,7 @@ impl Engine {
             way_up: tree::WayUp::Unsaid,
             cut_off: None,
             way_cut_since: None,
+            way_above: 0,
             clock_ahead_ms: None,
             license_time: license_time::LicenseTime::default(),
             sources_above: BTreeMap::new(),
@@ -279,7 +283,7 @@ impl Engine {
             certifying: BTreeMap::new(),
             renewals: renewal::Renewals::default(),
             certificates: BTreeMap::new(),
-            ticket_last: 0,
+            ticket_last: twin::drawn(entropy) >> 1,
             credentials: Credentials::default(),
             authority_prints: Vec::new(),
             sealed: 0,
@@ -352,8 +356,8 @@ impl Engine {
             Command::ExpireLicense(serial) => self.expire(serial),
             Command::SeeTime { seen, wall } => self.see_time(*seen, *wall),
             Command::SetHolding(change) => self.set_holding(change)?,
-            Command::MeetServer { name, parent, incarnation } => {
-                self.meet_server(name, parent, *incarnation);
+            Command::MeetServer { name, parent, incarnation, enrolment } => {
+                self.meet_server((name, parent), *incarnation, *enrolment);
             }
             Command::Attach { relay, nonce, attach, data, edges } => {
                 self.attach(relay, *nonce, *attach, data, edges);
@@ -416,13 +420,23 @@ impl Engine {
         self.state.touch(RowKey::Server);
     }
 
-    fn meet_server(&mut self, name: &ServerName, parent: &ServerName, incarnation: u64) {
+    fn meet_server(
+        &mut self,
+        (name, parent): (&ServerName, &ServerName),
+        incarnation: u64,
+        enrolment: u64,
+    ) {
         if name == self.state.name() || self.state.met.len() >= self.tuning.servers_max {
             return;
         }
         let known = self.state.met.get(name);
-        // A word that was on its way when its author was removed; it comes again with a code only.
-        if known.is_none() && self.state.trust.trust.denied.contains_key(name) {
+        // A word that was on its way when its author was removed, which comes again with a code
+        // only, or when it came to another place.
+        let is_old = match known {
+            Some(met) => enrolment < met.enrolment.number,
+            None => self.state.trust.trust.denied.contains_key(name),
+        };
+        if is_old {
             return;
         }
         // A relay keeps the data set it was met with until it attaches with another: what that one

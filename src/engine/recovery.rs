@@ -142,7 +142,7 @@ impl Engine {
             RecoveryCommand::Meet { name, parent, incarnation, enrolment } => {
                 self.recovery_meets((name, parent), *incarnation, *enrolment);
             }
-            RecoveryCommand::Stated => self.all_is_stated(),
+            RecoveryCommand::Stated { enrolment, way } => self.all_is_stated(*enrolment, *way),
         }
     }
 
@@ -560,7 +560,8 @@ impl Engine {
             }
         }
         self.state.touch(RowKey::Server);
-        self.statements.retain(|(call, _), _| *call != NO_CALL);
+        // What was said meanwhile, and is not booked, may know less than is known now.
+        self.statements.retain(|(call, _), statement| *call != NO_CALL && statement.is_booked());
         self.recovering.ending = false;
         self.note("recovery.ended", ended_in_words(missing));
         if was_forced {

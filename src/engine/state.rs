@@ -83,6 +83,8 @@ impl State {
                 formers: Vec::new(),
                 was_set_back: false,
                 unstated: false,
+                stated_under: 0,
+                stated_way: 0,
                 attached_at: Timestamp(0),
                 seen_time: SeenTime::default(),
             },

@@ -24,6 +24,9 @@ use crate::model::recovery::{NO_CALL, RecoveryCommand, RecoveryWord, RollCall};
 use crate::model::row::{DeviceRow, RowKey};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The turn of one that has taken nothing over yet, or does not know whether it has.
+const UNKNOWN_TURN: u64 = 0;
+
 /// Statements of this server, by roll call and product.
 pub(super) type Statements = BTreeMap<(u64, ProductName), Statement>;
 
@@ -38,6 +41,12 @@ pub(super) struct Statement {
     /// Where this server stood when it was said: whoever takes another turn says so.
     phase: Phase,
     booked: bool,
+}
+
+impl Statement {
+    pub(super) fn is_booked(&self) -> bool {
+        self.booked
+    }
 }
 
 impl Engine {
@@ -96,7 +105,7 @@ impl Engine {
             let products = products.into_iter().take(self.tuning.products_max).collect();
             self.make_statements(number, Some(server), products);
         }
-        if self.recovers() || self.state.server.unstated {
+        if self.recovers() || self.is_unstated() {
             let products = self.stated_products().into_iter().cloned().collect();
             self.make_statements(NO_CALL, None, products);
         }
@@ -134,11 +143,16 @@ impl Engine {
     }
 
     /// What it says of itself to the holders above: what it shares, and after a move also what it
-    /// holds.
+    /// holds. One that never had anything has nothing to say.
     fn stated_products(&self) -> Vec<&ProductName> {
+        let server = &self.state.server;
         let shared = self.shared_products();
-        if self.state.server.recovery.is_some() || !self.state.server.unstated {
+        if server.recovery.is_some() || !self.is_unstated() {
             return shared;
+        }
+        let had_nothing = self.state.own_figures.is_empty() && self.state.holdings.is_empty();
+        if had_nothing && server.formers.is_empty() {
+            return Vec::new();
         }
         let held = self.state.holdings.iter().filter(|(_, row)| row.phase == Phase::Holding);
         shared.into_iter().chain(held.map(|(product, _)| product)).collect()
@@ -221,8 +235,13 @@ impl Engine {
         let name = self.state.name().clone();
         let cycle = self.state.holdings.get(product).map_or(0, |row| row.cycle);
         let out = matches!(phase, Phase::Holding | Phase::Yielding);
-        // Whoever is taking will ask for this turn, so it is still to come.
-        let cycle = if phase == Phase::Taking { cycle.saturating_sub(1) } else { cycle };
+        let cycle = match phase {
+            // Whoever is taking will ask for this turn, so it is still to come.
+            Phase::Taking => cycle.saturating_sub(1),
+            // One that was set back does not know its newest turn.
+            Phase::Sharing if self.recovers() => UNKNOWN_TURN,
+            _ => cycle,
+        };
         Pack {
             product: product.clone(),
             giver: name.clone(),
@@ -365,7 +384,7 @@ impl Engine {
 
     /// What a server below uses here.
     pub(super) fn book_statement(&mut self, call: u64, pack: &Pack, route: &[ServerName]) {
-        let Pack { product, accounts, below, cycle: number, .. } = pack;
+        let Pack { product, accounts, cycle: number, .. } = pack;
         let Some(author) = route.first() else { return };
         // A ledger that is on its way to another holder takes nothing more in; and before one is
         // here, the holder above may have what is stated, and gives it.
@@ -381,10 +400,10 @@ impl Engine {
         if !takes {
             return;
         }
-        if call != NO_CALL {
-            below.iter().for_each(|said| self.note_turn(product, said, route));
-        }
         if call == NO_CALL && !self.is_for_here(pack, route) {
+            return;
+        }
+        if call != NO_CALL && !self.note_turns(pack, route) {
             return;
         }
         let ledger = self.state.ledger(product);
@@ -415,22 +434,37 @@ impl Engine {
         let holds = said.is_some_and(|said| said.out);
         match ledger.below.get_mut(author).filter(|known| known.out && !holds) {
             // It gave back what it took in that turn, to another holder.
-            Some(known) if said.is_some_and(|said| said.cycle == known.cycle) => {
+            Some(known) if said.is_some_and(|said| said.cycle >= known.cycle) => {
                 known.out = false;
                 self.state.touch(RowKey::Below(product.clone(), author.clone()));
             }
             Some(_) => {
-                let word = RecoveryWord::YouHold { product: product.clone() };
-                self.send_below(author, Body::Recovery(word));
+                self.tell_it_holds(product, author);
                 return false;
             }
             None => {}
         }
         self.take_way(product, route);
-        if holds {
+        if let Some(said) = said.filter(|said| said.out) {
+            self.note_holder(product, said, route);
             self.note_stated(product, NO_CALL, author, *number);
         }
         !holds
+    }
+
+    /// A server below says that it holds, and has not taken over from here, or from a later copy of
+    /// this server: what it uses itself is in its own ledger.
+    fn note_holder(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
+        let ledger = self.state.ledger(product);
+        if ledger.below.get(&said.relay).is_some_and(|known| known.is_newer_than(said)) {
+            return;
+        }
+        let below = Below { route: route.to_vec(), ..said.clone() };
+        ledger.below.insert(said.relay.clone(), below);
+        let own = ledger.take(&said.relay);
+        self.state.touch(RowKey::Below(product.clone(), said.relay.clone()));
+        own.iter().for_each(|account| self.touch_account(product, account));
+        self.state.stirred.insert(product.clone());
     }
 
     fn note_stated(
@@ -452,6 +486,25 @@ impl Engine {
         self.statements.retain(|(_, of), statement| of != product || statement.booked);
     }
 
+    /// Where the author of a statement stands as a holder. Whether it knows it.
+    fn note_turns(&mut self, pack: &Pack, route: &[ServerName]) -> bool {
+        let Pack { product, below, .. } = pack;
+        for said in below {
+            let known = self.state.ledger(product).below.get(&said.relay);
+            if said.cycle == UNKNOWN_TURN && known.is_some_and(|known| known.out && !said.out) {
+                self.tell_it_holds(product, &said.relay.clone());
+                return false;
+            }
+            self.note_turn(product, said, route);
+        }
+        true
+    }
+
+    fn tell_it_holds(&mut self, product: &ProductName, relay: &ServerName) {
+        let word = RecoveryWord::YouHold { product: product.clone() };
+        self.send_below(relay, Body::Recovery(word));
+    }
+
     /// Where a server below stands as a holder.
     fn note_turn(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
         let recovers = self.recovers();
@@ -464,7 +517,7 @@ impl Engine {
         }
         let known = ledger.below.get(&said.relay).map(|below| below.cycle);
         let is_going = ledger.outbox.get(&said.relay).is_some_and(|pack| pack.cycle > said.cycle);
-        if (known.is_none() && said.cycle == 0)
+        if (said.cycle == UNKNOWN_TURN && !said.out)
             || known.is_some_and(|k| k > said.cycle && (!recovers || is_going))
         {
             return;

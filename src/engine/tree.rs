@@ -110,6 +110,7 @@ impl Engine {
         self.links.uplink = Some((link, parent));
         self.cut_off = None;
         self.way_up = WayUp::Unsaid;
+        self.way_above = 0;
         self.sources_are_whole = false;
         self.roll_called(Vec::new());
         self.greet_parent(now);
@@ -123,7 +124,7 @@ impl Engine {
         self.send_neighbour(link, self.sources_word());
         self.tell_roll_calls(link);
         if self.reaches_primary() {
-            self.send_neighbour(link, Body::Resume);
+            self.send_neighbour(link, Body::Resume { way: self.way() });
         }
     }
 
@@ -179,7 +180,8 @@ impl Engine {
             self.ask_after_moves(now);
         }
         let links: Vec<LinkId> = self.links.downlinks().collect();
-        links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume));
+        let way = self.way();
+        links.into_iter().for_each(|link| self.send_neighbour(link, Body::Resume { way }));
     }
 
     /// The parent's answer to a presence.
@@ -204,10 +206,10 @@ impl Engine {
         links.into_iter().for_each(|link| self.send_heard(link, now));
     }
 
-    fn send_heard(&mut self, link: LinkId, now: Timestamp) {
+    pub(super) fn send_heard(&mut self, link: LinkId, now: Timestamp) {
         let (open, trust) = (self.reaches_primary(), self.state.trust.trust.version);
-        let license = self.time_for_children();
-        self.send_neighbour(link, Body::Heard { clock: now, open, trust, license });
+        let (license, way) = (self.time_for_children(), self.way());
+        self.send_neighbour(link, Body::Heard { clock: now, open, trust, license, way });
     }
 
     pub(super) fn send_neighbour(&mut self, link: LinkId, body: Body) {
@@ -278,8 +280,10 @@ impl Engine {
         let at = Timestamp(now.0.saturating_sub(presence.kept_ms));
         let heard = Heard { presence: presence.clone(), route: route.to_vec(), signature, at };
         let enrolment = presence.credentials.enrolment;
+        let met = self.state.met.get(&presence.name);
         // A word from before it came again, or kept for so long, says nothing of now.
         if full
+            || met.is_some_and(|met| enrolment < met.enrolment.number)
             || self.state.trust.trust.is_denied(&presence.name, enrolment)
             || heard.is_silent(now)
             || presence.name == *self.state.name()
@@ -357,8 +361,9 @@ impl Engine {
         if known.is_some_and(|met| met.parent == *parent && met.incarnation == *incarnation) {
             return;
         }
-        let (name, parent) = (name.clone(), parent.clone());
-        self.propose(Command::MeetServer { name, parent, incarnation: *incarnation });
+        let (name, parent, incarnation) = (name.clone(), parent.clone(), *incarnation);
+        let enrolment = presence.credentials.enrolment;
+        self.propose(Command::MeetServer { name, parent, incarnation, enrolment });
     }
 
     /// A server is to come to another place, with all below it: what was heard of them at the old
@@ -450,10 +455,14 @@ impl Engine {
         now: Timestamp,
     ) {
         match (body, child) {
-            (Body::Resume, None) => self.way_up_opens(now),
+            (Body::Resume { way }, None) => {
+                self.way_came(way, now);
+                self.way_up_opens(now);
+            }
             (Body::Sources(sources), None) => self.sources_came(sources, true),
             (Body::SourcesSoFar(sources), None) => self.sources_came(sources, false),
-            (Body::Heard { clock, open, trust, license }, None) => {
+            (Body::Heard { clock, open, trust, license, way }, None) => {
+                self.way_came(way, now);
                 self.parent_time(license);
                 self.clock_ahead_ms = Some(ahead_ms(now, clock));
                 // A parent with an older one was restored; this is what it forgot.
@@ -482,7 +491,9 @@ impl Engine {
             return self.refuse_word_down(now);
         }
         match body {
-            Body::Challenge { nonce } => self.propose(Command::Fence { nonce }),
+            Body::Challenge { nonce } if self.may_ask_attach() => {
+                self.propose(Command::Fence { nonce });
+            }
             Body::Attached { nonce, data, attach, levels, generation }
                 if self.state.server.fenced == Some(nonce)
                     && data == self.state.server.founding.incarnation =>

@@ -197,9 +197,15 @@ impl Engine {
     /// Denies every enrolment of a name up to a number, and forgets denials of certificates that
     /// have ended.
     pub(super) fn deny(&mut self, name: &ServerName, upto: u64, at: Timestamp) {
-        let known = self.state.met.contains_key(name);
-        let ready_made = self.state.met.get(name).is_some_and(|met| met.enrolment.number == 0);
-        if !known || (upto == 0 && !ready_made) {
+        let known = self.state.met.get(name).map(|met| met.enrolment.number);
+        // One that was never heard of may be there with such an identity, where others are.
+        let is_denied = self.state.trust.trust.denied.contains_key(name);
+        let mut others = self.state.met.values();
+        let ready_made = match known {
+            Some(number) => number == 0,
+            None => !is_denied && upto == 0 && others.any(|met| met.enrolment.number == 0),
+        };
+        if !ready_made && (upto == 0 || known.is_none()) {
             return;
         }
         // Ready-made identities live for years; nothing here knows how many.
@@ -267,7 +273,11 @@ impl Engine {
                     before.get(*name).is_none_or(|before| before.upto < denial.upto)
                 };
                 let denied = sealed.trust.denied.iter().filter(news);
-                denied.for_each(|(name, _)| self.forget_streams(name));
+                for (name, _) in denied {
+                    self.forget_streams(name);
+                    // One that is back already, and believed that all of it is here, hears it.
+                    StreamId::of(name).iter().for_each(|stream| self.ack(stream));
+                }
                 self.deeds.push(Deed::Believe(sealed.trust.clone()));
             }
             _ => return,

@@ -101,6 +101,7 @@ impl Engine {
             start: self.start,
             formers: server.formers.clone(),
             generation: server.wish_last >> GENERATION_BITS,
+            stated_under: server.stated_under,
         }
     }
 

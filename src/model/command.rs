@@ -48,6 +48,8 @@ pub enum Command {
         name: ServerName,
         parent: ServerName,
         incarnation: u64,
+        /// The one by which it said so: a word from before it was enrolled anew moves it nowhere.
+        enrolment: u64,
     },
     /// Primary: the newest attachment of this relay.
     Attach {

@@ -44,6 +44,8 @@ pub struct DataSet {
     /// How many there were before it, at least, as its numbers say
     /// ([`super::row::GENERATION_BITS`]).
     pub generation: u64,
+    /// The enrolment under which the holders above know what is used here.
+    pub stated_under: u64,
 }
 
 /// What the primary says of an edge.

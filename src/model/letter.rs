@@ -95,16 +95,21 @@ pub struct Presence {
 pub enum Body {
     /// Up.
     Presence(Presence),
-    /// Down, to a neighbour: the way up is open again; say what has no answer yet.
-    Resume,
+    /// Down, to a neighbour: the way up is open again; say what has no answer yet. With the way
+    /// down from the primary to here, as [`Body::Heard`] says it.
+    Resume {
+        way: u64,
+    },
     /// Down, to a neighbour: what the clock shows here, whether the way up is open, which version
-    /// of the trust is held here, and license time here (zero: it is not known yet). An answer to
-    /// each presence; said too when the way is lost.
+    /// of the trust is held here, license time here, and a number for the way down from the primary
+    /// to here (zero: it is not known yet). An answer to each presence; said too when the way is
+    /// lost, or is another.
     Heard {
         clock: Timestamp,
         open: bool,
         trust: u64,
         license: Timestamp,
+        way: u64,
     },
     /// Down, to a neighbour: the sharing source for what you do not hold yourself.
     Sources(Vec<(ProductName, ServerName)>),

@@ -60,8 +60,9 @@ pub enum RecoveryCommand {
     End { missing: Vec<ServerName> },
     /// Primary: a server is there that joined after the copy, or joined again.
     Meet { name: ServerName, parent: ServerName, incarnation: u64, enrolment: Enrolment },
-    /// A server that shares: since another one was lost, the holders above know what is used here.
-    Stated,
+    /// The holders above know what is used here, under this enrolment and on this way: since
+    /// another server was lost, or since this one came to its place.
+    Stated { enrolment: u64, way: u64 },
 }
 
 /// Rows of the former data set as the primary has them.

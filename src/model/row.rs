@@ -93,9 +93,13 @@ pub struct ServerRow {
     pub formers: Vec<u64>,
     /// Primary: it was set back once, so relays may hold more than is registered here.
     pub was_set_back: bool,
-    /// The holders above have to hear what is used here: one is lost that counted it, or this
-    /// server was shut out for a while.
+    /// The holders above have to hear what is used here: one is lost that counted it.
     pub unstated: bool,
+    /// Relay: the enrolment under which they have heard it, and the way from the primary. Under
+    /// another one it has come to another place, or was shut out for a while, and they have to hear
+    /// it once more.
+    pub stated_under: u64,
+    pub stated_way: u64,
     /// Relay: when it was attached last.
     pub attached_at: Timestamp,
     /// License time as it was last written down.

@@ -29,6 +29,8 @@ pub enum Mutant {
     MovesGoRound,
     /// A device is given up whether or not the primary's rows say that it moves.
     MoveUntold,
+    /// Whoever comes another way says nothing anew.
+    WaySilent,
     /// A relay that was set back grants at once (no R5).
     NoRecovery,
     /// … or before those below have said what they use.

@@ -139,6 +139,8 @@ struct MeetServerForm {
     parent: String,
     #[prost(fixed64, tag = "3")]
     incarnation: u64,
+    #[prost(uint64, tag = "4")]
+    enrolment: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -273,8 +275,8 @@ fn kind(command: &Command) -> Kind {
         Command::ExpireLicense(serial) => Kind::ExpireLicense(serial_text(serial).to_string()),
         Command::SeeTime { seen, wall } => Kind::SeeTime(SeeTimeForm::of(seen, *wall)),
         Command::SetHolding(change) => Kind::SetHolding(SetHoldingForm::of(change)),
-        Command::MeetServer { name, parent, incarnation } => {
-            Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation))
+        Command::MeetServer { name, parent, incarnation, enrolment } => {
+            Kind::MeetServer(MeetServerForm::of(name, parent, *incarnation, *enrolment))
         }
         Command::Attach { relay, nonce, attach, data, edges } => {
             Kind::Attach(AttachForm::of(relay, *nonce, attach, data, edges))
@@ -458,14 +460,16 @@ impl SetHoldingForm {
 }
 
 impl MeetServerForm {
-    fn of(name: &ServerName, parent: &ServerName, incarnation: u64) -> Self {
-        MeetServerForm { name: name.to_string(), parent: parent.to_string(), incarnation }
+    fn of(name: &ServerName, parent: &ServerName, incarnation: u64, enrolment: u64) -> Self {
+        let (name, parent) = (name.to_string(), parent.to_string());
+        MeetServerForm { name, parent, incarnation, enrolment }
     }
 
     fn value(self) -> Result<Command, RecordError> {
         let what = "a server met";
         let (name, parent) = (name(what, &self.name)?, name(what, &self.parent)?);
-        Ok(Command::MeetServer { name, parent, incarnation: self.incarnation })
+        let MeetServerForm { incarnation, enrolment, .. } = self;
+        Ok(Command::MeetServer { name, parent, incarnation, enrolment })
     }
 }
 

@@ -291,6 +291,8 @@ pub struct AttachForm {
     formers: Vec<u64>,
     #[prost(uint64, tag = "9")]
     generation: u64,
+    #[prost(uint64, tag = "10")]
+    stated_under: u64,
 }
 
 impl AttachForm {
@@ -311,6 +313,7 @@ impl AttachForm {
             start: data.start,
             formers: data.formers.clone(),
             generation: data.generation,
+            stated_under: data.stated_under,
         }
     }
 
@@ -322,6 +325,7 @@ impl AttachForm {
             start: self.start,
             formers: formers(what, self.formers)?,
             generation: self.generation,
+            stated_under: self.stated_under,
         };
         Ok(Command::Attach {
             relay: name(what, &self.relay)?,

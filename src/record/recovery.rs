@@ -169,8 +169,16 @@ enum CommandKind {
     Hold(String),
     #[prost(message, tag = "7")]
     Meet(MeetForm),
-    #[prost(bool, tag = "8")]
-    Stated(bool),
+    #[prost(message, tag = "8")]
+    Stated(SaidForm),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SaidForm {
+    #[prost(uint64, tag = "1")]
+    enrolment: u64,
+    #[prost(fixed64, tag = "2")]
+    way: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -247,7 +255,9 @@ impl Form for RecoveryCommandForm {
                     enrolment: unless_default(enrolment),
                 })
             }
-            RecoveryCommand::Stated => CommandKind::Stated(true),
+            RecoveryCommand::Stated { enrolment, way } => {
+                CommandKind::Stated(SaidForm { enrolment: *enrolment, way: *way })
+            }
         };
         RecoveryCommandForm { kind: Some(kind) }
     }
@@ -280,7 +290,9 @@ impl Form for RecoveryCommandForm {
             CommandKind::End(names) => {
                 RecoveryCommand::End { missing: Names::read(&names, Part::Names, room)? }
             }
-            CommandKind::Stated(_) => RecoveryCommand::Stated,
+            CommandKind::Stated(SaidForm { enrolment, way }) => {
+                RecoveryCommand::Stated { enrolment, way }
+            }
         })
     }
 }

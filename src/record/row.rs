@@ -128,6 +128,10 @@ struct ServerRowForm {
     unstated: bool,
     #[prost(fixed64, repeated, tag = "16")]
     formers: Vec<u64>,
+    #[prost(uint64, tag = "17")]
+    stated_under: u64,
+    #[prost(fixed64, tag = "18")]
+    stated_way: u64,
     #[prost(uint64, tag = "20")]
     attached_at_ms: u64,
     #[prost(message, optional, tag = "15")]
@@ -153,6 +157,8 @@ impl Form for ServerRowForm {
             recovery: row.recovery.as_ref().map(RecoveryForm::of),
             was_set_back: row.was_set_back,
             unstated: row.unstated,
+            stated_under: row.stated_under,
+            stated_way: row.stated_way,
             formers: row.formers.clone(),
             attached_at_ms: row.attached_at.0,
             seen_time: unless_default(&row.seen_time),
@@ -174,6 +180,8 @@ impl Form for ServerRowForm {
             recovery: perhaps(self.recovery, room)?,
             was_set_back: self.was_set_back,
             unstated: self.unstated,
+            stated_under: self.stated_under,
+            stated_way: self.stated_way,
             formers: self.formers,
             attached_at: Timestamp(self.attached_at_ms),
             seen_time: or_default(self.seen_time, room)?,

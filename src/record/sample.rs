@@ -338,7 +338,7 @@ fn set_holding() -> SetHolding {
 
 fn meet_server() -> Command {
     let (name, parent) = (named("relay-d"), named("relay-c"));
-    Command::MeetServer { name, parent, incarnation: 0xfeed_f00d }
+    Command::MeetServer { name, parent, incarnation: 0xfeed_f00d, enrolment: 2 }
 }
 
 fn attach_command() -> Command {
@@ -430,6 +430,7 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("holding-confirmed", RowKey::Holding(named("cad")), Row::Holding(confirmed_row())),
         ("server-twin", RowKey::Server, Row::Server(sample_recovery::twin(server_row()))),
         ("server-seen-time", RowKey::Server, Row::Server(sample_clock::server_row(server_row()))),
+        ("server-stated", RowKey::Server, Row::Server(sample_recovery::stated(server_row()))),
         ("server-formers", RowKey::Server, Row::Server(sample_recovery::of_formers(server_row()))),
     ]
 }
@@ -449,6 +450,8 @@ fn server_row() -> ServerRow {
         recovery: None,
         was_set_back: false,
         unstated: false,
+        stated_under: 0,
+        stated_way: 0,
         formers: Vec::new(),
         attached_at: Timestamp(0),
         seen_time: SeenTime::default(),

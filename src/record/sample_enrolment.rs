@@ -118,7 +118,10 @@ pub fn lost() -> [(&'static str, Command); 5] {
         lose,
         invite,
         trust,
-        ("recovery-stated", Command::Recovery(RecoveryCommand::Stated)),
+        (
+            "recovery-stated",
+            Command::Recovery(RecoveryCommand::Stated { enrolment: 3, way: 0xc0ffee }),
+        ),
         ("attached-again", attached),
     ]
 }

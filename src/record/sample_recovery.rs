@@ -38,6 +38,10 @@ pub fn unstated(before: ServerRow) -> ServerRow {
     ServerRow { unstated: true, ..before }
 }
 
+pub fn stated(before: ServerRow) -> ServerRow {
+    ServerRow { stated_under: 3, stated_way: 0xc0ffee, ..before }
+}
+
 pub fn unsaid(before: MetRow) -> MetRow {
     MetRow { unsaid: true, ..before }
 }

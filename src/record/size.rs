@@ -83,7 +83,7 @@ fn recovery_len(command: &RecoveryCommand) -> usize {
         RecoveryCommand::Begin { why, .. } => why.len() + 16,
         RecoveryCommand::Meet { name, parent, .. } => server_len(name) + server_len(parent) + 128,
         RecoveryCommand::Hold { product } => product_len(product) + 8,
-        RecoveryCommand::Stated => 0,
+        RecoveryCommand::Stated { .. } => 0,
         RecoveryCommand::TakeBack(back) => 64 + back.rows.iter().map(row_len).sum::<usize>(),
         RecoveryCommand::State { to, products, .. } => {
             let products = products.iter().map(|product| product_len(product) + 8);

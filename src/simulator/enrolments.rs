@@ -214,7 +214,8 @@ impl Census {
             let Some(keyring) = world.keyring(place) else { continue };
             let proof = &keyring.proof;
             let denied = primary.denied.get(&proof.name);
-            let out = denied.is_some_and(|upto| proof.enrolment <= *upto);
+            let met = primary.met.get(&proof.name).map_or(0, |met| met.enrolment);
+            let out = denied.is_some_and(|upto| proof.enrolment <= *upto) || proof.enrolment < met;
             let above = world.topology.parent(place);
             let reached = above.is_none_or(|above| {
                 let knows = world.keyring(above).is_some_and(|upper| upper.knows(keyring));

@@ -23,6 +23,8 @@ pub struct Rest<'a> {
     /// Places that came below another parent: a holder that they had may still count what the
     /// primary had not heard of when it let them go.
     pub moved: &'a BTreeSet<usize>,
+    /// Of these, the ones that came with another: what they use may be counted there only.
+    pub carried: &'a BTreeSet<usize>,
 }
 
 /// One device that must get a license when it asks.
@@ -130,7 +132,11 @@ impl Rest<'_> {
             }
         }
         for place in self.places() {
-            let due = due.remove(&place).unwrap_or_default();
+            let mut due = due.remove(&place).unwrap_or_default();
+            for (origin, devices) in &mut due {
+                devices.retain(|one| !self.is_left_elsewhere(place, origin, *one));
+            }
+            due.retain(|_, devices| !devices.is_empty());
             let mut kept = self.at(place).ledger;
             for (origin, devices) in &mut kept {
                 let moved = self.topology.place_of(origin).filter(|at| self.moved.contains(at));
@@ -145,6 +151,18 @@ impl Rest<'_> {
         }
     }
 
+    /// Whether a use of a server that came along with another one is counted at a holder that it
+    /// had before, and not here.
+    fn is_left_elsewhere(&self, here: usize, origin: &ServerName, device: DeviceNumber) -> bool {
+        let counts = |place: usize| {
+            let at = self.at(place).ledger;
+            at.get(origin).is_some_and(|devices| devices.contains(&device))
+        };
+        let origin = self.topology.place_of(origin);
+        let carried = origin.is_some_and(|origin| self.carried.contains(&origin));
+        carried && !counts(here) && self.places().any(counts)
+    }
+
     /// The table that the primary shows, against what is so.
     pub fn check_shown(&self, shown: &RangesView, out: &mut Findings) {
         let mut lines = BTreeMap::new();
@@ -152,7 +170,10 @@ impl Rest<'_> {
             if self.source(place) == place {
                 let at = self.at(place);
                 let own = u64::try_from(at.own()).unwrap_or(0);
-                lines.insert(self.topology.name(place), (own, at.used(), Vec::new()));
+                // Of who was shut out the primary shows what it was last told.
+                let is_told = at.ledger.keys().all(|origin| self.is_settled(origin));
+                let used = is_told.then(|| at.used());
+                lines.insert(self.topology.name(place), (own, used, Vec::new()));
             }
         }
         for place in self.settled() {
@@ -170,11 +191,12 @@ impl Rest<'_> {
                 let mut members: Vec<_> =
                     row.destinations.iter().filter(|name| self.is_settled(name)).collect();
                 members.sort_by_key(|name| self.topology.place_of(name));
-                (&row.source, (row.held.0, row.used.0, members))
+                let told = lines.get(&row.source).is_some_and(|(_, used, _)| used.is_some());
+                (&row.source, (row.held.0, told.then_some(row.used.0), members))
             })
             .collect();
         // A product that nobody ever registered is not known, and so not shown.
-        let nothing = |(own, used, _): &(u64, u64, Vec<_>)| *own == 0 && *used == 0;
+        let nothing = |(own, used, _): &(u64, _, Vec<_>)| *own == 0 && *used == Some(0);
         let unknown = table.is_empty() && lines.len() == 1 && lines.values().all(nothing);
         out.hold(table == lines || unknown, "L2", || {
             format!("the primary shows {table:?} for {}; so it is {lines:?}", self.product)

@@ -62,7 +62,7 @@ impl Moves {
                 continue;
             }
             match after.moved.get(number) {
-                Some(goal) if !before.moved.contains_key(number) => {
+                Some(went @ (_, goal)) if before.moved.get(number) != Some(went) => {
                     self.done += 1;
                     let there = topology.place_of(&goal.managing_source);
                     let known = there.and_then(|there| self.managed[there].get(&goal.number));

@@ -8,6 +8,7 @@ use crate::model::device::DeviceNumber;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::request::{Answer, Request, RequestId};
 use crate::model::time::Timestamp;
+use crate::server::Server;
 use crate::simulator::enrolments::{Census, Enrolments};
 use crate::simulator::figures::Figures;
 use crate::simulator::ledgers::{self, Step};
@@ -109,9 +110,15 @@ impl Oracle {
     /// A server starts at this place with a new certificate.
     pub fn joined(&mut self, world: &World, place: usize, parent: usize, empty: bool) {
         if world.is_born(place) && world.topology.parent(place) != Some(parent) {
-            self.apart.moved.insert(place);
-            self.apart.moved = below(&world.topology, self.apart.moved.clone());
+            let all = below(&world.topology, BTreeSet::from([place]));
+            self.apart.moved.extend(&all);
+            self.apart.carried.extend(&all);
         }
+        // What it uses it says itself.
+        self.apart.carried.remove(&place);
+        let known: BTreeSet<_> = self.truths[place].uses().collect();
+        self.apart.stated.entry(place).or_default().extend(known);
+        self.apart.unheard.insert(place);
         if empty {
             self.apart.edges.insert(place);
             if world.is_born(place) {
@@ -131,10 +138,12 @@ impl Oracle {
         self.apart.edges.insert(place);
         self.apart.recovering.insert(place);
         self.apart.set_back.insert(place);
-        let out = self.removed(&world.topology);
+        let out = self.removed(world);
         self.apart.unheard.extend(out);
         let before = std::mem::replace(&mut self.truths[place], world.truth(place));
-        self.apart.stated.insert(place, self.truths[place].uses().collect());
+        // What it stated before may still come.
+        let known: BTreeSet<_> = before.uses().chain(self.truths[place].uses()).collect();
+        self.apart.stated.entry(place).or_default().extend(known);
         self.apart.unbegun.insert(place, world.clock_of(place));
         // Packs that were on their way from it still come.
         self.apart.gone.extend(ledgers::packs_of(before));
@@ -154,6 +163,11 @@ impl Oracle {
     /// Places that came below another parent at some time, and those that came with them.
     pub fn moved(&self) -> &BTreeSet<usize> {
         &self.apart.moved
+    }
+
+    /// Of these, the ones that came with another and have said nothing since.
+    pub fn carried(&self) -> &BTreeSet<usize> {
+        &self.apart.carried
     }
 
     /// Who is of the tree now.
@@ -177,6 +191,7 @@ impl Oracle {
         for place in world.take_set_back() {
             self.set_back(world, place);
         }
+        self.note_unstated(world);
         for place in world.take_changed() {
             self.look_at(world, place, &mut out);
         }
@@ -203,6 +218,15 @@ impl Oracle {
         self.add(out);
     }
 
+    /// Of whoever came another way what it uses may be booked anew, from now on until it is.
+    fn note_unstated(&mut self, world: &World) {
+        for (place, truth) in self.truths.iter().enumerate() {
+            if world.server(place).is_some_and(|server| server.engine().is_unstated()) {
+                self.apart.stated.entry(place).or_default().extend(truth.uses());
+            }
+        }
+    }
+
     fn look_at(&mut self, world: &mut World, place: usize, out: &mut Findings) {
         let after = world.truth(place);
         if after == self.truths[place] {
@@ -219,15 +243,17 @@ impl Oracle {
         } else if before.recovers && !unbegun {
             self.apart.recovering.remove(&place);
         }
-        if self.apart.recovering.contains(&place) || after.unstated {
+        let states = |server: &Server| server.engine().is_unstated();
+        if self.apart.recovering.contains(&place) || world.server(place).is_some_and(states) {
             self.apart.stated.entry(place).or_default().extend(after.uses());
-        } else if before.recovers || before.unstated {
+        } else if world.server(place).is_some() {
             self.apart.stated.remove(&place);
         }
         if !unbegun {
             self.apart.unbegun.remove(&place);
         }
-        if before.unstated && !after.unstated {
+        let stated = |truth: &Truth| (truth.stated_under, truth.stated_way);
+        if (before.unstated && !after.unstated) || stated(after) != stated(&before) {
             self.apart.unheard.remove(&place);
         }
         let recovers = before.recovers || self.apart.recovering.contains(&place);
@@ -240,13 +266,7 @@ impl Oracle {
         if after.attached.is_some() && !recovers {
             self.apart.edges.remove(&place);
         }
-        for (serial, by) in &before.claims {
-            out.hold(after.claims.get(serial) == Some(by), "serial", || {
-                format!("{serial} was {by}'s; {name} knows {:?} now", after.claims.get(serial))
-            });
-        }
-        let (time, was) = (after.seen_time.license, before.seen_time.license);
-        out.hold(time >= was, "I9", || format!("license time of {name} is {time}, was {was}"));
+        check_what_only_grows(name, &before, after, out);
         let unknown = ProductTruth::default();
         let anew = begun_anew(&before.met, &after.met);
         for (product, now) in &after.products {
@@ -278,10 +298,18 @@ impl Oracle {
         self.apart.given_up.extend(places);
     }
 
-    /// Places of servers that the primary shut out, or that were given up.
-    fn removed(&self, topology: &Topology) -> BTreeSet<usize> {
-        let met = self.truths[PRIMARY].met.iter().filter(|(_, met)| met.removed);
-        let removed = met.filter_map(|(name, _)| topology.place_of(name));
+    /// Places of servers that the primary shut out, be it by another certificate of their name, or
+    /// that were given up.
+    fn removed(&self, world: &World) -> BTreeSet<usize> {
+        let primary = &self.truths[PRIMARY];
+        let is_out = |place: &usize| {
+            let name = world.topology.name(*place);
+            let (known, denied) = (primary.met.get(name), primary.denied.get(name));
+            let by = world.proof(*place).map(|proof| proof.enrolment);
+            known.is_some_and(|met| met.removed || by.is_some_and(|by| by < met.enrolment))
+                || by.is_some_and(|by| denied.is_some_and(|upto| by <= *upto))
+        };
+        let removed = (1..world.topology.len()).filter(is_out);
         let apart = self.apart.given_up.iter().chain(&self.apart.unheard);
         removed.chain(apart.copied()).collect()
     }
@@ -313,7 +341,7 @@ impl Oracle {
         let uses_are_known = self.apart.recovering.is_empty();
         let gone = match self.apart.set_back.is_empty() {
             true => BTreeSet::new(),
-            false => self.removed(&world.topology),
+            false => self.removed(world),
         };
         let (topology, truths) = (&world.topology, self.truths.as_slice());
         let counts_are_known = !self.apart.recovering.contains(&PRIMARY);
@@ -382,6 +410,7 @@ struct Apart {
     given_up: BTreeSet<usize>,
     /// Places that came below another parent, and all that were below them then.
     moved: BTreeSet<usize>,
+    carried: BTreeSet<usize>,
     /// Places that were shut out while a disk was lost: who forgot them hears of them again when
     /// they are back, and say anew what they use.
     unheard: BTreeSet<usize>,
@@ -389,6 +418,17 @@ struct Apart {
     replaced: BTreeSet<usize>,
     /// Of the data sets before, the packs: they may still be on their way.
     gone: Vec<Truth>,
+}
+
+/// Serials stay whose they are, and license time goes on.
+fn check_what_only_grows(name: &ServerName, before: &Truth, after: &Truth, out: &mut Findings) {
+    for (serial, by) in &before.claims {
+        out.hold(after.claims.get(serial) == Some(by), "serial", || {
+            format!("{serial} was {by}'s; {name} knows {:?} now", after.claims.get(serial))
+        });
+    }
+    let (time, was) = (after.seen_time.license, before.seen_time.license);
+    out.hold(time >= was, "I9", || format!("license time of {name} is {time}, was {was}"));
 }
 
 /// These places, and all below them.

@@ -110,7 +110,7 @@ pub fn input_word(input: &Input) -> &'static str {
 pub fn body_word(body: &Body) -> &'static str {
     match body {
         Body::Presence(_) => "presence",
-        Body::Resume => "resume",
+        Body::Resume { .. } => "resume",
         Body::Heard { .. } => "heard",
         Body::Sources(_) => "sources",
         Body::SourcesSoFar(_) => "sources so far",

@@ -30,8 +30,9 @@ pub type Uses = BTreeMap<ServerName, Vec<DeviceNumber>>;
 pub struct Truth {
     pub products: BTreeMap<ProductName, ProductTruth>,
     pub devices: BTreeMap<DeviceNumber, DeviceTruth>,
-    /// Devices that were given up because another server manages them, and as which node.
-    pub moved: BTreeMap<DeviceNumber, DeviceId>,
+    /// Devices that were given up because another server manages them, and as which node, with the
+    /// number of the event: after a restore the same number may be given up once more.
+    pub moved: BTreeMap<DeviceNumber, (u64, DeviceId)>,
     /// The last number given to a device, deleted or not.
     pub device_last: DeviceNumber,
     pub serials: BTreeSet<Serial>,
@@ -57,6 +58,8 @@ pub struct Truth {
     pub forced: bool,
     /// The holders above have not all heard what is used here.
     pub unstated: bool,
+    pub stated_under: u64,
+    pub stated_way: u64,
     pub trust_version: u64,
     /// Up to which enrolment each name is denied.
     pub denied: BTreeMap<ServerName, u64>,
@@ -259,7 +262,7 @@ pub fn truth_of(server: &Server) -> Truth {
     let mut truth = Truth {
         products: BTreeMap::new(),
         devices: state.devices.iter().map(device).collect(),
-        moved: state.events.values().filter_map(moved).collect(),
+        moved: state.events.iter().filter_map(|(at, event)| moved(*at, event)).collect(),
         device_last: state.server.device_last,
         serials: state.licenses.keys().cloned().collect(),
         claims: state.claims.clone(),
@@ -273,6 +276,8 @@ pub fn truth_of(server: &Server) -> Truth {
         recovers: server.engine().recovers(),
         forced: state.server.recovery.as_ref().is_some_and(|recovery| recovery.forced),
         unstated: state.server.unstated,
+        stated_under: state.server.stated_under,
+        stated_way: state.server.stated_way,
         trust_version: state.trust.trust.version,
         denied: state.trust.trust.denied.iter().map(|(name, d)| (name.clone(), d.upto)).collect(),
         authorities: state.trust.trust.authorities.clone(),
@@ -325,12 +330,12 @@ pub fn clock_truth(server: &Server, now: Timestamp) -> ClockTruth {
 }
 
 /// Which device went where, as a line of the event log says it: `b:17 is managed as d:4 now; …`.
-fn moved(event: &Event) -> Option<(DeviceNumber, DeviceId)> {
+fn moved(at: u64, event: &Event) -> Option<(DeviceNumber, (u64, DeviceId))> {
     if event.kind != "node.moved" {
         return None;
     }
     let mut ids = event.text.split(' ').filter_map(|word| word.parse::<DeviceId>().ok());
-    Some((ids.next()?.number, ids.next()?))
+    Some((ids.next()?.number, (at, ids.next()?)))
 }
 
 fn met_truth(row: &MetRow) -> MetTruth {

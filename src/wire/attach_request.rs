@@ -30,6 +30,8 @@ pub struct AttachRequestForm {
     formers: Vec<u64>,
     #[prost(uint64, tag = "8")]
     generation: u64,
+    #[prost(uint64, tag = "9")]
+    stated_under: u64,
 }
 
 impl AttachRequestForm {
@@ -49,6 +51,7 @@ impl AttachRequestForm {
             start: data.start,
             formers: data.formers.clone(),
             generation: data.generation,
+            stated_under: data.stated_under,
         }
     }
 
@@ -59,6 +62,7 @@ impl AttachRequestForm {
             start: self.start,
             formers: formers("a request to attach", self.formers)?,
             generation: self.generation,
+            stated_under: self.stated_under,
         };
         Ok(Body::AttachRequest {
             nonce: self.nonce,

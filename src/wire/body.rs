@@ -40,8 +40,8 @@ pub fn is_body(tag: u32) -> bool {
 pub enum BodyForm {
     #[prost(message, tag = "10")]
     Presence(PresenceForm),
-    #[prost(bool, tag = "11")]
-    Resume(bool),
+    #[prost(uint64, tag = "11")]
+    Resume(u64),
     /// A list of [`SourceForm`].
     #[prost(bytes = "vec", tag = "12")]
     Sources(Vec<u8>),
@@ -156,6 +156,8 @@ pub struct HeardForm {
     trust: u64,
     #[prost(uint64, tag = "8")]
     license_ms: u64,
+    #[prost(fixed64, tag = "9")]
+    way: u64,
 }
 
 /// How far one table goes; an item of a list.
@@ -262,10 +264,10 @@ impl BodyForm {
     pub fn of(body: &Body) -> BodyForm {
         match body {
             Body::Presence(presence) => BodyForm::Presence(PresenceForm::of(presence)),
-            Body::Resume => BodyForm::Resume(true),
-            Body::Heard { clock, open, trust, license } => {
-                let (clock_ms, license_ms) = (clock.0, license.0);
-                BodyForm::Heard(HeardForm { clock_ms, open: *open, trust: *trust, license_ms })
+            Body::Resume { way } => BodyForm::Resume(*way),
+            Body::Heard { clock, open, trust, license, way } => {
+                let (clock_ms, license_ms, way) = (clock.0, license.0, *way);
+                BodyForm::Heard(HeardForm { clock_ms, open: *open, trust: *trust, license_ms, way })
             }
             Body::Sources(sources) => BodyForm::Sources(list::<SourceForm>(sources)),
             Body::SourcesSoFar(sources) => BodyForm::SourcesSoFar(list::<SourceForm>(sources)),
@@ -333,7 +335,7 @@ impl BodyForm {
     pub fn value(self, room: &mut Room) -> Result<Body, RecordError> {
         Ok(match self {
             BodyForm::Presence(form) => Body::Presence(form.value(room)?),
-            BodyForm::Resume(_) => Body::Resume,
+            BodyForm::Resume(way) => Body::Resume { way },
             BodyForm::Heard(form) => form.value(),
             BodyForm::Sources(list) => Body::Sources(each::<SourceForm>(&list, room)?),
             BodyForm::SourcesSoFar(list) => Body::SourcesSoFar(each::<SourceForm>(&list, room)?),
@@ -418,8 +420,9 @@ fn each<F: Form>(list: &[u8], room: &mut Room) -> Result<Vec<F::Value>, RecordEr
 
 impl HeardForm {
     fn value(self) -> Body {
-        let HeardForm { clock_ms, open, trust, license_ms } = self;
-        Body::Heard { clock: Timestamp(clock_ms), open, trust, license: Timestamp(license_ms) }
+        let HeardForm { clock_ms, open, trust, license_ms, way } = self;
+        let (clock, license) = (Timestamp(clock_ms), Timestamp(license_ms));
+        Body::Heard { clock, open, trust, license, way }
     }
 }
 

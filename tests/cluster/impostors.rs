@@ -276,7 +276,7 @@ fn lies() -> Vec<Lie> {
         ("it was challenged", up(&["west"], attach()), None, None),
         ("another claims", up(&["north", "west"], claim), None, signed),
         ("a letter down", down(level), None, None),
-        ("a word from above", neighbour(Body::Resume), not_said, Some("LT0439")),
+        ("a word from above", neighbour(Body::Resume { way: 0 }), not_said, Some("LT0439")),
         ("sources", neighbour(Body::Sources(vec![(product(), name("west"))])), not_said, None),
         ("what the parent has", neighbour(told(stream)), not_said, None),
         ("what to believe", neighbour(seal), Some("no authority of the tree"), Some("LT0439")),

@@ -105,12 +105,16 @@ fn word(body: &Body) -> &'static str {
     }
 }
 
-const OPEN: Body = Body::Heard { clock: NOW, open: true, trust: 0, license: Timestamp(0) };
-const CLOSED: Body = Body::Heard { clock: NOW, open: false, trust: 0, license: Timestamp(0) };
+const OPEN: Body = heard(true);
+const CLOSED: Body = heard(false);
+
+const fn heard(open: bool) -> Body {
+    Body::Heard { clock: NOW, open, trust: 0, license: Timestamp(0), way: 0 }
+}
 
 #[test]
 fn below_a_parent_whose_way_up_is_open_everything_is_said_once() {
-    for first in [Body::Resume, OPEN] {
+    for first in [Body::Resume { way: 0 }, OPEN] {
         let mut relay = Relay::new();
         for _ in 0..2 {
             assert_eq!(relay.said(), ["presence", "offer", "offer"]);
@@ -131,7 +135,7 @@ fn below_a_parent_that_is_cut_off_nothing_is_said_to_the_primary_until_the_way_o
     assert_eq!(relay.said(), ["wishes"]);
     relay.hears(CLOSED);
     assert_eq!(relay.said(), Vec::<&str>::new());
-    for opens in [OPEN, Body::Resume] {
+    for opens in [OPEN, Body::Resume { way: 0 }] {
         relay.hears(opens);
         assert_eq!(relay.said(), ["presence", "offer", "offer", "attach", "wishes"]);
         relay.hears(CLOSED);

@@ -148,7 +148,8 @@ fn neighbourly(incarnation: u64, version: u64) -> Vec<Row> {
     };
     let sources = (0..5_000).map(|n| (product(&format!("made-up-{n}")), server("k"))).collect();
     let (clock, license) = (Timestamp(MAX), Timestamp(MAX));
-    let heard = Body::Heard { clock, open: true, trust: MAX, license };
+    let heard = Body::Heard { clock, open: true, trust: MAX, license, way: 0 };
+    let elsewhere = Body::Resume { way: MAX };
     let compared = |what| {
         let stream = stream("k", Table::Nodes);
         Body::Reconcile(Reconcile { stream, incarnation, version, what })
@@ -173,6 +174,7 @@ fn neighbourly(incarnation: u64, version: u64) -> Vec<Row> {
         ("it has rows of another", Ignored, say(ack("s", 5))),
         ("5,000 sources", Ignored, say(Body::Sources(sources))),
         ("clocks at the end of time", Ignored, say(heard)),
+        ("another way: it says anew what it uses", Own, say(elsewhere)),
         ("its rows are others, 300 times", Ignored, (0..300).map(differ).collect()),
         ("too few parts of rows", Ignored, say(compared(Compared::Buckets(vec![1; 3])))),
         ("rows of the child's own", cut, say(Body::Report(batch))),

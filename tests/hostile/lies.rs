@@ -527,9 +527,9 @@ fn neighbourly(cast: &Cast) -> Vec<Row> {
     let (caller, products) = (server(cast.rogue), vec![product(cast.shared)]);
     let call = RollCall { server: caller, number: 9, products, licenses: true };
     let (clock, license) = (Timestamp(0), Timestamp(0));
-    let heard = Body::Heard { clock, open: false, trust: u64::MAX, license };
+    let heard = Body::Heard { clock, open: false, trust: u64::MAX, license, way: 0 };
     vec![
-        ("the way up is open", cut, say(Body::Resume)),
+        ("the way up is open", cut, say(Body::Resume { way: 0 })),
         ("it is the source of its source", cut, say(Body::Sources(sources))),
         ("its source has no way up", cut, say(heard)),
         ("it has rows of a sibling", cut, say(ack(cast.sibling))),

@@ -1,7 +1,7 @@
 //! Rules broken on purpose: each must be seen, or the simulator is blind to it.
 
 use crate::old_attachments::{after_an_old_grant, after_an_old_return};
-use crate::seeds::many;
+use crate::seeds::{many, moving};
 use lictree::model::tuning::{Mutant, Tuning};
 use lictree::simulator::faults::Fault;
 use lictree::simulator::mishaps::{Mishap, Mishaps};
@@ -16,8 +16,13 @@ fn must_be_seen(mutant: Mutant, seeds: u64) {
 
 /// The same, where disks of these are put back.
 fn must_be_seen_where(set_backs: Whose, mutant: Mutant, seeds: u64) {
+    must_be_seen_in(&Settings { set_backs, ..Settings::default() }, mutant, seeds);
+}
+
+/// The same, in runs of a kind.
+fn must_be_seen_in(settings: &Settings, mutant: Mutant, seeds: u64) {
     let tuning = Tuning { mutant: Some(mutant), ..Tuning::default() };
-    let settings = Settings { tuning, set_backs, ..Settings::default() };
+    let settings = Settings { tuning, ..settings.clone() };
     let failed = many(1, seeds, 2, &settings).failed;
     let first = failed.iter().min_by_key(|outcome| outcome.seed);
     let outcome = first.unwrap_or_else(|| panic!("{mutant:?} was not seen in {seeds} seeds"));
@@ -45,6 +50,11 @@ fn a_grant_under_an_old_attachment() {
 #[test]
 fn uses_that_do_not_travel() {
     must_be_seen(Mutant::UsesStay, 100);
+}
+
+#[test]
+fn a_server_that_moves_and_says_nothing_anew() {
+    must_be_seen_in(&moving(), Mutant::WaySilent, 400);
 }
 
 #[test]
@@ -79,7 +89,7 @@ fn a_device_given_up_for_one_that_moves() {
 
 #[test]
 fn a_device_given_up_before_others_see_that_it_moves() {
-    must_be_seen(Mutant::MoveUntold, 100);
+    must_be_seen(Mutant::MoveUntold, 400);
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn with_mishaps(mishaps: &str) -> Settings {
     Settings { plan, ..settings() }
 }
 
-fn moving() -> Settings {
+pub fn moving() -> Settings {
     with_mishaps(
         "loss,duplication,disorder,latency,cut,cut-one-way,cut-all,crash,crash-at-work,\
          slow-disk,pause,set-back,join,remove,move,clock,force,expire",

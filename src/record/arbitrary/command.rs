@@ -46,7 +46,7 @@ fn standing() -> impl Strategy<Value = Command> {
     let change = change.prop_map(|(relay, product, option, target, forced)| {
         Command::SetHolding(SetHolding { relay, product, option, target, forced })
     });
-    let meet = (server(), server(), any::<u64>());
+    let meet = (server(), server(), any::<u64>(), number());
     prop_oneof![
         founding().prop_map(Command::Found),
         any_license().prop_map(Command::RegisterLicense),
@@ -54,8 +54,8 @@ fn standing() -> impl Strategy<Value = Command> {
         (seen_time(), timestamp()).prop_map(|(seen, wall)| Command::SeeTime { seen, wall }),
         (text(), text()).prop_map(|(kind, text)| Command::Note { kind, text }),
         change,
-        meet.prop_map(|(name, parent, incarnation)| {
-            Command::MeetServer { name, parent, incarnation }
+        meet.prop_map(|(name, parent, incarnation, enrolment)| {
+            Command::MeetServer { name, parent, incarnation, enrolment }
         }),
         (any_serial(), server()).prop_map(|(serial, by)| Command::ClaimSerial { serial, by }),
     ]

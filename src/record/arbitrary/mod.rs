@@ -48,13 +48,14 @@ pub fn number() -> impl Strategy<Value = u64> {
 }
 
 pub fn data_set() -> impl Strategy<Value = DataSet> {
-    let all = (any::<(u64, u64, u64)>(), vec(any::<u64>(), 0..4), number());
-    all.prop_map(|((incarnation, former, start), formers, generation)| DataSet {
+    let all = (any::<(u64, u64, u64)>(), vec(any::<u64>(), 0..4), number(), number());
+    all.prop_map(|((incarnation, former, start), formers, generation, stated_under)| DataSet {
         incarnation,
         former,
         start,
         formers,
         generation,
+        stated_under,
     })
 }
 

@@ -47,7 +47,8 @@ pub fn command() -> impl Strategy<Value = RecoveryCommand> {
             route
         }),
         vec(server(), 0..5).prop_map(|missing| RecoveryCommand::End { missing }),
-        Just(RecoveryCommand::Stated),
+        (number(), number())
+            .prop_map(|(enrolment, way)| RecoveryCommand::Stated { enrolment, way }),
         (server(), server(), any::<u64>(), enrolment()).prop_map(
             |(name, parent, incarnation, enrolment)| RecoveryCommand::Meet {
                 name,

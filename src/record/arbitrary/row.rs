@@ -99,13 +99,14 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
     let formers = vec(any::<u64>(), 0..4);
     let attach = (attach, option::of(recovery()), any::<[bool; 2]>(), formers);
-    let numbers = [number(), number(), number(), number(), number(), number()];
+    let numbers = [(); 8].map(|()| number());
     let all = (founding(), device_number(), numbers, attach, seen_time());
     all.prop_map(
         |(founding, device_last, numbers, (attach, recovery, flags, formers), seen_time)| {
             let (attach, fenced, attach_last) = attach;
             let [was_set_back, unstated] = flags;
-            let [wish_last, event_last, figures_version, nodes_version, nodes_floor, at] = numbers;
+            let [wish_last, event_last, figures_version, nodes_version, rest @ ..] = numbers;
+            let [nodes_floor, at, stated_under, stated_way] = rest;
             ServerRow {
                 founding,
                 device_last,
@@ -120,6 +121,8 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
                 recovery,
                 was_set_back,
                 unstated,
+                stated_under,
+                stated_way,
                 formers,
                 attached_at: crate::model::time::Timestamp(at),
                 seen_time,

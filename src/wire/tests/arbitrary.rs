@@ -106,12 +106,10 @@ fn attaching() -> impl Strategy<Value = Body> {
     let attached = (any::<u64>(), attach_id(), levels(), number());
     prop_oneof![
         presence(),
-        Just(Body::Resume),
-        any::<(u64, bool, u64, u64)>().prop_map(|(ms, open, trust, license)| Body::Heard {
-            clock: Timestamp(ms),
-            open,
-            trust,
-            license: Timestamp(license)
+        number().prop_map(|way| Body::Resume { way }),
+        any::<(u64, bool, u64, u64, u64)>().prop_map(|(ms, open, trust, license, way)| {
+            let (clock, license) = (Timestamp(ms), Timestamp(license));
+            Body::Heard { clock, open, trust, license, way }
         }),
         vec((product(), server()), 0..5).prop_map(Body::Sources),
         vec((product(), server()), 0..5).prop_map(Body::SourcesSoFar),

@@ -96,12 +96,13 @@ fn attaching() -> Vec<(&'static str, Letter)> {
         open: true,
         trust: 7,
         license: Timestamp(0),
+        way: 0,
     };
     let sources = Body::Sources(vec![(named("cad"), named("relay-c"))]);
     let so_far = Body::SourcesSoFar(vec![(named("cad"), named("relay-c"))]);
     vec![
         ("presence", up(Address::Primary, Body::Presence(presence()))),
-        ("resume", down(Address::Neighbour, Body::Resume)),
+        ("resume", down(Address::Neighbour, Body::Resume { way: 0 })),
         ("heard", down(Address::Neighbour, heard)),
         ("sources", down(Address::Neighbour, sources)),
         ("attach-hello", up(Address::Primary, Body::AttachHello)),
@@ -191,7 +192,7 @@ fn replacing() -> [(&'static str, Letter); 3] {
 fn timing() -> [(&'static str, Letter); 2] {
     let clock = Timestamp(1_795_000_000_000);
     let license = Timestamp(1_795_000_000_250);
-    let heard = Body::Heard { clock, open: true, trust: 7, license };
+    let heard = Body::Heard { clock, open: true, trust: 7, license, way: 0xc0ffee };
     let presence = Presence { standing: ClockStanding::SetForward, ..full_presence() };
     [
         ("heard-license-time", down(Address::Neighbour, heard)),
