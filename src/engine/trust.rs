@@ -269,15 +269,18 @@ impl Engine {
                 let before = self.hold_trust(sealed);
                 self.lose_all(&sealed.trust, &before);
                 let before = before.denied;
+                // What is here of one that is back already is of the enrolment that it has now.
+                let is_back = |name: &ServerName, upto: u64| {
+                    let heard = self.heard.get(name);
+                    heard.is_some_and(|heard| heard.presence.credentials.enrolment > upto)
+                };
                 let news = |(name, denial): &(&ServerName, &Denial)| {
                     before.get(*name).is_none_or(|before| before.upto < denial.upto)
+                        && !is_back(name, denial.upto)
                 };
-                let denied = sealed.trust.denied.iter().filter(news);
-                for (name, _) in denied {
-                    self.forget_streams(name);
-                    // One that is back already, and believed that all of it is here, hears it.
-                    StreamId::of(name).iter().for_each(|stream| self.ack(stream));
-                }
+                let denied = sealed.trust.denied.iter().filter(news).map(|(name, _)| name);
+                let denied: Vec<&ServerName> = denied.collect();
+                denied.into_iter().for_each(|name| self.forget_streams(name));
                 self.deeds.push(Deed::Believe(sealed.trust.clone()));
             }
             _ => return,
