@@ -23,8 +23,6 @@ pub struct Rest<'a> {
     /// Places that came below another parent: a holder that they had may still count what the
     /// primary had not heard of when it let them go.
     pub moved: &'a BTreeSet<usize>,
-    /// Of these, the ones that came with another: what they use may be counted there only.
-    pub carried: &'a BTreeSet<usize>,
 }
 
 /// One device that must get a license when it asks.
@@ -132,11 +130,7 @@ impl Rest<'_> {
             }
         }
         for place in self.places() {
-            let mut due = due.remove(&place).unwrap_or_default();
-            for (origin, devices) in &mut due {
-                devices.retain(|one| !self.is_left_elsewhere(place, origin, *one));
-            }
-            due.retain(|_, devices| !devices.is_empty());
+            let due = due.remove(&place).unwrap_or_default();
             let mut kept = self.at(place).ledger;
             for (origin, devices) in &mut kept {
                 let moved = self.topology.place_of(origin).filter(|at| self.moved.contains(at));
@@ -149,18 +143,6 @@ impl Rest<'_> {
                 format!("ledger of {name} for {} has {kept:?}, its range {due:?}", self.product)
             });
         }
-    }
-
-    /// Whether a use of a server that came along with another one is counted at a holder that it
-    /// had before, and not here.
-    fn is_left_elsewhere(&self, here: usize, origin: &ServerName, device: DeviceNumber) -> bool {
-        let counts = |place: usize| {
-            let at = self.at(place).ledger;
-            at.get(origin).is_some_and(|devices| devices.contains(&device))
-        };
-        let origin = self.topology.place_of(origin);
-        let carried = origin.is_some_and(|origin| self.carried.contains(&origin));
-        carried && !counts(here) && self.places().any(counts)
     }
 
     /// The table that the primary shows, against what is so.

@@ -110,12 +110,8 @@ impl Oracle {
     /// A server starts at this place with a new certificate.
     pub fn joined(&mut self, world: &World, place: usize, parent: usize, empty: bool) {
         if world.is_born(place) && world.topology.parent(place) != Some(parent) {
-            let all = below(&world.topology, BTreeSet::from([place]));
-            self.apart.moved.extend(&all);
-            self.apart.carried.extend(&all);
+            self.apart.moved.extend(below(&world.topology, BTreeSet::from([place])));
         }
-        // What it uses it says itself.
-        self.apart.carried.remove(&place);
         let known: BTreeSet<_> = self.truths[place].uses().collect();
         self.apart.stated.entry(place).or_default().extend(known);
         self.apart.unheard.insert(place);
@@ -163,11 +159,6 @@ impl Oracle {
     /// Places that came below another parent at some time, and those that came with them.
     pub fn moved(&self) -> &BTreeSet<usize> {
         &self.apart.moved
-    }
-
-    /// Of these, the ones that came with another and have said nothing since.
-    pub fn carried(&self) -> &BTreeSet<usize> {
-        &self.apart.carried
     }
 
     /// Who is of the tree now.
@@ -410,7 +401,6 @@ struct Apart {
     given_up: BTreeSet<usize>,
     /// Places that came below another parent, and all that were below them then.
     moved: BTreeSet<usize>,
-    carried: BTreeSet<usize>,
     /// Places that were shut out while a disk was lost: who forgot them hears of them again when
     /// they are back, and say anew what they use.
     unheard: BTreeSet<usize>,

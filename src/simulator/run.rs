@@ -415,9 +415,9 @@ impl Run {
         let (topology, truths) = (&self.world.topology, self.oracle.truths());
         let (census, replaced) =
             (&self.oracle.census(&self.world), &self.oracle.replaced(topology));
-        let (moved, carried) = (self.oracle.moved(), self.oracle.carried());
+        let moved = self.oracle.moved();
         for product in &self.workload.habits().products {
-            of(Rest { topology, truths, product, census, replaced, moved, carried });
+            of(Rest { topology, truths, product, census, replaced, moved });
         }
     }
 
