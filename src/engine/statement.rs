@@ -486,13 +486,18 @@ impl Engine {
         self.statements.retain(|(_, of), statement| of != product || statement.booked);
     }
 
-    /// Where the author of a statement stands as a holder. Whether it knows it.
+    /// Where the author of a statement stands as a holder. Whether it knows it: one that was set
+    /// back may not, and one whose uses have arrived here meanwhile says them anew, all of them, so
+    /// that what an older copy of this server has besides is void.
     fn note_turns(&mut self, pack: &Pack, route: &[ServerName]) -> bool {
         let Pack { product, below, .. } = pack;
         for said in below {
             let known = self.state.ledger(product).below.get(&said.relay);
             if said.cycle == UNKNOWN_TURN && known.is_some_and(|known| known.out && !said.out) {
                 self.tell_it_holds(product, &said.relay.clone());
+                return false;
+            }
+            if known.is_some_and(|known| has_yielded(known, said)) {
                 return false;
             }
             self.note_turn(product, said, route);
@@ -509,12 +514,6 @@ impl Engine {
     fn note_turn(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
         let recovers = self.recovers();
         let ledger = self.state.ledger(product);
-        // Who gave back what it took in a turn, and was booked, takes nothing in that turn again:
-        // it said so before.
-        let has_yielded = |known: &Below| known.cycle == said.cycle && known.is_newer_than(said);
-        if ledger.below.get(&said.relay).is_some_and(has_yielded) {
-            return;
-        }
         let known = ledger.below.get(&said.relay).map(|below| below.cycle);
         let is_going = ledger.outbox.get(&said.relay).is_some_and(|pack| pack.cycle > said.cycle);
         if (said.cycle == UNKNOWN_TURN && !said.out)
@@ -569,4 +568,10 @@ impl Engine {
             _ => {}
         }
     }
+}
+
+/// Who gave back what it took in a turn, and was booked, takes nothing in that turn again: it said
+/// so before.
+fn has_yielded(known: &Below, said: &Below) -> bool {
+    known.cycle == said.cycle && known.is_newer_than(said)
 }
