@@ -230,15 +230,22 @@ impl Engine {
     }
 
     /// What an older copy of this server had of those that hold by now is in their own ledgers.
+    /// Where it came from their statements, which were heard before this server could know that
+    /// they hold, they may have been set back, too: they are asked once more.
     fn drop_what_is_out(&mut self, pack: &Pack) {
         let product = &pack.product;
+        let mut was_stated = false;
         for below in pack.below.iter().filter(|below| below.out) {
             let ledger = self.state.ledger(product);
             let known = ledger.below.get(&below.relay);
             if !known.is_some_and(|known| known.is_newer_than(below)) {
                 let through = ledger.take_through(&below.relay);
+                was_stated |= through.iter().any(|account| account.stated > 0);
                 through.iter().for_each(|account| self.touch_account(product, account));
             }
+        }
+        if was_stated {
+            self.call_anew();
         }
     }
 

@@ -237,6 +237,14 @@ fn seeds_with_servers_that_move_that_broke_a_rule_once() {
     }
 }
 
+/// With disks lost and replaced. Uses that were stated to a server that was to take over, before it
+/// heard who held below it by what the giver knew (526).
+#[test]
+fn seeds_with_lost_disks_that_broke_a_rule_once() {
+    let outcome = run(526, &Settings { set_backs: Whose::Lost, ..settings() });
+    assert!(outcome.violations.is_empty(), "{outcome}");
+}
+
 #[test]
 fn equal_seeds_give_equal_traces() {
     let hashes = |seed| {
