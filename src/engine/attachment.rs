@@ -209,6 +209,12 @@ impl Engine {
     fn begin_anew(&mut self, relay: &ServerName, data: &DataSet) {
         let Some(met) = self.state.met.get_mut(relay) else { return };
         if met.incarnation == data.incarnation {
+            // One that joined again says where its data came from: a copy may be of that.
+            let known = met.formers.clone();
+            met.came_from(data);
+            if met.formers != known {
+                self.state.touch(RowKey::Met(relay.clone()));
+            }
             return;
         }
         met.generation += u64::from(met.incarnation != 0);

@@ -40,7 +40,7 @@ impl Engine {
     pub fn awaited(&self) -> impl Iterator<Item = Awaited<'_>> {
         let known = &self.recovering;
         let is_relay = !self.state.is_primary();
-        let told = known.attached && known.below.is_some() && known.sources_are_known;
+        let told = known.attached && known.below.is_some() && self.sources_are_whole;
         let primary = (is_relay && !told).then_some(Awaited::Primary);
         let rows = (is_relay && !self.rows_are_back()).then_some(Awaited::Rows);
         let edges = self.unsaid().filter(move |_| !is_relay).map(Awaited::Edge);

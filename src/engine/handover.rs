@@ -211,7 +211,7 @@ impl Engine {
 
     fn take_in(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
         let product = &pack.product;
-        self.drop_what_is_out(pack);
+        self.drop_what_left(pack);
         for account in &pack.accounts {
             let account = Account { route: way(&account.route), ..account.clone() };
             self.put_account(product, account);
@@ -229,24 +229,45 @@ impl Engine {
         self.state.stirred.insert(product.clone());
     }
 
-    /// What an older copy of this server had of those that hold by now is in their own ledgers.
-    /// Where it came from their statements, which were heard before this server could know that
-    /// they hold, they may have been set back, too: they are asked once more.
-    fn drop_what_is_out(&mut self, pack: &Pack) {
+    /// What an older copy of this server had of those that hold by now is in their own ledgers, and
+    /// of those that held meanwhile it is in the pack. Where it came from statements that were heard
+    /// before this server could know who holds, their authors may have been set back, too: they are
+    /// asked once more.
+    fn drop_what_left(&mut self, pack: &Pack) {
         let product = &pack.product;
+        let recovers = self.recovers();
         let mut was_stated = false;
-        for below in pack.below.iter().filter(|below| below.out) {
-            let ledger = self.state.ledger(product);
-            let known = ledger.below.get(&below.relay);
-            if !known.is_some_and(|known| known.is_newer_than(below)) {
-                let through = ledger.take_through(&below.relay);
+        for below in &pack.below {
+            let known = self.state.ledger(product).below.get(&below.relay);
+            if known.is_some_and(|known| known.is_newer_than(below)) {
+                continue;
+            }
+            if below.out {
+                let through = self.state.ledger(product).take_through(&below.relay);
                 was_stated |= through.iter().any(|account| account.stated > 0);
                 through.iter().for_each(|account| self.touch_account(product, account));
+            } else if recovers && known.is_none_or(|known| known.cycle < below.cycle) {
+                self.drop_what_was_taken(pack, &below.relay);
             }
         }
         if was_stated {
             self.call_anew();
         }
+    }
+
+    /// Uses that a relay took over after this server's copy was made: the pack has all that is left
+    /// of them. What was stated since is newer.
+    fn drop_what_was_taken(&mut self, pack: &Pack, relay: &ServerName) {
+        let ledger = self.state.ledger(&pack.product);
+        let is_older = |known: &Account| {
+            let given = pack.accounts.iter().find(|given| given.origin == known.origin);
+            known.route.contains(relay) && known.stated <= given.map_or(0, |given| given.stated)
+        };
+        let all = ledger.accounts().map(|(account, _)| account);
+        let older: Vec<ServerName> =
+            all.filter(|known| is_older(known)).map(|known| known.origin.clone()).collect();
+        let dropped: Vec<Account> = older.iter().filter_map(|origin| ledger.take(origin)).collect();
+        dropped.iter().for_each(|account| self.touch_account(&pack.product, account));
     }
 
     /// Takes an account into the ledger.
@@ -335,6 +356,7 @@ impl Engine {
         // One that took its uses out of another ledger and has moved below this one since is not
         // known here; what it brings is a fact all the same.
         let ledger = self.state.ledger(product);
+        let is_unknown_turn = ledger.below.get(relay).is_none_or(|known| known.cycle < pack.cycle);
         let below = ledger.below.entry(relay.clone()).or_insert_with(|| Below {
             relay: relay.clone(),
             route: route.to_vec(),
@@ -354,6 +376,9 @@ impl Engine {
             ledger.outbox.remove(relay);
             self.state.touch(RowKey::Outbox(product.clone(), relay.clone()));
             self.state.touch(RowKey::Below(product.clone(), relay.clone()));
+            if is_unknown_turn && self.recovers() {
+                self.drop_what_was_taken(pack, relay);
+            }
             let higher = |lower: &[ServerName]| lower.iter().chain(route).cloned().collect();
             self.take_in(pack, higher);
             self.note_shortage(product);
@@ -437,9 +462,10 @@ fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
 }
 
 impl Engine {
+    /// Not while counts come back that the uses came before, nor before all have said what they use.
     pub(super) fn note_shortage(&mut self, product: &ProductName) {
         let shortage = self.shortage(product);
-        if shortage > 0 {
+        if shortage > self.coming_back(product) && !self.recovers() {
             let name = self.state.name().clone();
             let lacks = counted(shortage, "license");
             let range = format!("range {name} of {product} ");

@@ -78,7 +78,10 @@ impl Engine {
     }
 
     fn lose_check(&self, name: &ServerName) -> Result<(), Refusal> {
-        if name == self.state.name() || !self.state.met.contains_key(name) {
+        if name == self.state.name() {
+            return Err(stays(name));
+        }
+        if !self.state.met.contains_key(name) {
             return Err(unknown_server(name));
         }
         match self.child_of(name) {
@@ -217,8 +220,7 @@ impl Engine {
 
     /// Goes on with saying what is used here, after each run of inputs.
     pub(super) fn go_on_stating(&mut self) {
-        let known = self.recovering.sources_are_known;
-        if !self.is_unstated() || self.recovers() || !known {
+        if !self.is_unstated() || self.recovers() || !self.sources_are_whole {
             return;
         }
         let taking = self.state.holdings.values().any(|row| row.phase == Phase::Taking);
@@ -259,6 +261,15 @@ impl Engine {
             self.ask_attach();
         }
     }
+}
+
+/// The tree is the primary's: no other server takes its place.
+pub(super) fn stays(primary: &ServerName) -> Refusal {
+    Refusal::new(
+        "LT0207",
+        format!("{primary} is the primary of this tree, and no server that can leave it"),
+        "put it back from a backup: lictree backup restore; without any: lictree explain LT0449",
+    )
 }
 
 /// What a server held and used, for people.

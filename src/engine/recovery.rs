@@ -41,8 +41,6 @@ pub struct Recovering {
     /// Own rows have been taken back up to this number.
     rows_after: DeviceNumber,
     pub(super) rows_are_back: bool,
-    /// The parent said in this start who holds what, and knew it.
-    pub(super) sources_are_known: bool,
     /// Who is below, as the primary last said it whole, and as far as it is saying it again.
     pub(super) below: Option<BTreeSet<ServerName>>,
     listing: Option<BTreeSet<ServerName>>,
@@ -226,8 +224,7 @@ impl Engine {
 
     /// What is volatile of recoveries, and of roll calls to answer.
     pub(super) fn forget_recovering(&mut self) {
-        let sources_are_known = self.recovering.sources_are_known;
-        self.recovering = Recovering { sources_are_known, ..Recovering::default() };
+        self.recovering = Recovering::default();
         self.statements.clear();
     }
 
@@ -550,8 +547,7 @@ impl Engine {
         let was_forced = std::mem::replace(&mut recovery.forced, !missing.is_empty());
         if missing.is_empty() {
             self.state.server.recovery = None;
-            let sources_are_known = self.recovering.sources_are_known;
-            self.recovering = Recovering { sources_are_known, ..Recovering::default() };
+            self.recovering = Recovering::default();
             self.roll_calls_changed = true;
             match self.state.is_primary() {
                 true => self.primary_ends(),

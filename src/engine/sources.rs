@@ -53,7 +53,6 @@ impl Engine {
     pub(super) fn sources_came(&mut self, said: Vec<(ProductName, ServerName)>, whole: bool) {
         self.sources_above = said.into_iter().take(self.tuning.products_max).collect();
         self.sources_are_whole = whole;
-        self.recovering.sources_are_known |= whole;
         self.sources_changed = true;
     }
 }

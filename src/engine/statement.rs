@@ -24,8 +24,10 @@ use crate::model::recovery::{NO_CALL, RecoveryCommand, RecoveryWord, RollCall};
 use crate::model::row::{DeviceRow, RowKey};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The turn of one that has taken nothing over yet, or does not know whether it has.
+/// The turn of one that does not know whether it has taken anything over.
 const UNKNOWN_TURN: u64 = 0;
+/// The turn of one that knows that it has taken nothing over.
+const NO_TURN: u64 = 1;
 
 /// Statements of this server, by roll call and product.
 pub(super) type Statements = BTreeMap<(u64, ProductName), Statement>;
@@ -240,6 +242,7 @@ impl Engine {
             Phase::Taking => cycle.saturating_sub(1),
             // One that was set back does not know its newest turn.
             Phase::Sharing if self.recovers() => UNKNOWN_TURN,
+            Phase::Sharing => cycle.max(NO_TURN),
             _ => cycle,
         };
         Pack {
@@ -486,18 +489,13 @@ impl Engine {
         self.statements.retain(|(_, of), statement| of != product || statement.booked);
     }
 
-    /// Where the author of a statement stands as a holder. Whether it knows it: one that was set
-    /// back may not, and one whose uses have arrived here meanwhile says them anew, all of them, so
-    /// that what an older copy of this server has besides is void.
+    /// Where the author of a statement stands as a holder. Whether it knows it.
     fn note_turns(&mut self, pack: &Pack, route: &[ServerName]) -> bool {
         let Pack { product, below, .. } = pack;
         for said in below {
             let known = self.state.ledger(product).below.get(&said.relay);
             if said.cycle == UNKNOWN_TURN && known.is_some_and(|known| known.out && !said.out) {
                 self.tell_it_holds(product, &said.relay.clone());
-                return false;
-            }
-            if known.is_some_and(|known| has_yielded(known, said)) {
                 return false;
             }
             self.note_turn(product, said, route);
@@ -514,9 +512,15 @@ impl Engine {
     fn note_turn(&mut self, product: &ProductName, said: &Below, route: &[ServerName]) {
         let recovers = self.recovers();
         let ledger = self.state.ledger(product);
+        // Who gave back what it took in a turn, and was booked, takes nothing in that turn again:
+        // it said so before.
+        let has_yielded = |known: &Below| known.cycle == said.cycle && known.is_newer_than(said);
+        if ledger.below.get(&said.relay).is_some_and(has_yielded) {
+            return;
+        }
         let known = ledger.below.get(&said.relay).map(|below| below.cycle);
         let is_going = ledger.outbox.get(&said.relay).is_some_and(|pack| pack.cycle > said.cycle);
-        if (said.cycle == UNKNOWN_TURN && !said.out)
+        if (said.cycle <= NO_TURN && !said.out)
             || known.is_some_and(|k| k > said.cycle && (!recovers || is_going))
         {
             return;
@@ -568,10 +572,4 @@ impl Engine {
             _ => {}
         }
     }
-}
-
-/// Who gave back what it took in a turn, and was booked, takes nothing in that turn again: it said
-/// so before.
-fn has_yielded(known: &Below, said: &Below) -> bool {
-    known.cycle == said.cycle && known.is_newer_than(said)
 }

@@ -41,6 +41,13 @@ impl Engine {
         self.used(product).saturating_sub(self.balance(product).own)
     }
 
+    /// Primary: licenses that relays are to give back, and have not yet.
+    pub(super) fn coming_back(&self, product: &ProductName) -> u64 {
+        let edges = self.state.edges.iter().filter(|((of, _), _)| of == product);
+        let leaving = edges.filter(|(_, edge)| edge.level.option == HoldingOption::None);
+        leaving.map(|(_, edge)| edge.level.granted.saturating_sub(edge.level.returned_seen)).sum()
+    }
+
     // === The primary's end ===
 
     pub(super) fn levels(&self, relay: &ServerName) -> Vec<(ProductName, Level)> {

@@ -20,6 +20,7 @@
 
 use super::certificate::Purpose;
 use super::enrolment::unknown_server;
+use super::lost::stays;
 use super::waiting::Hope;
 use super::{Deed, Engine};
 use crate::model::command::Command;
@@ -69,7 +70,10 @@ impl Engine {
     /// A server with servers below stays; one that holds or uses licenses goes by force
     /// only, because what it has cannot be known to be free.
     fn remove_check(&self, name: &ServerName, forced: bool) -> Result<(), Refusal> {
-        if name == self.state.name() || !self.is_member(name) {
+        if name == self.state.name() {
+            return Err(stays(name));
+        }
+        if !self.is_member(name) {
             return Err(unknown_server(name));
         }
         if let Some(child) = self.child_of(name) {

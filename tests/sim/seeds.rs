@@ -224,13 +224,13 @@ fn seeds_that_broke_a_rule_once() {
 /// 2756), uses of those who came along (4923, 4175), of one that holds by now (4550), of one that
 /// did not know that it holds (1700), that an older copy had not heard of (3647), rows that were
 /// forgotten on the way (3791), statements of a recovery that was over (1324), what an older copy had
-/// besides the uses that a relay gave back to it (2086). The others: what the oracle did not know
-/// (1515, 3787).
+/// besides the uses that a relay gave back to it (2086), a copy from before a server came again
+/// (6272). The others: what the oracle did not know (1515, 3787).
 #[test]
 fn seeds_with_servers_that_move_that_broke_a_rule_once() {
     let first = [898, 1049, 1072, 1285, 1360, 1536, 1556, 1618, 1892, 2108, 2606, 2705, 2747];
     let later = [2787, 2840, 330, 29, 2756, 4923, 4175, 4550, 1700, 3647, 3791, 1324, 1515, 3787];
-    let latest = [2086];
+    let latest = [2086, 6272];
     for seed in first.into_iter().chain(later).chain(latest) {
         let outcome = run(seed, &moving());
         assert!(outcome.violations.is_empty(), "{outcome}");
@@ -238,11 +238,14 @@ fn seeds_with_servers_that_move_that_broke_a_rule_once() {
 }
 
 /// With disks lost and replaced. Uses that were stated to a server that was to take over, before it
-/// heard who held below it by what the giver knew (526).
+/// heard who held below it by what the giver knew (526); one that recovered by a list of holders
+/// that its parent had not heard whole (2065).
 #[test]
 fn seeds_with_lost_disks_that_broke_a_rule_once() {
-    let outcome = run(526, &Settings { set_backs: Whose::Lost, ..settings() });
-    assert!(outcome.violations.is_empty(), "{outcome}");
+    for seed in [526, 2065] {
+        let outcome = run(seed, &Settings { set_backs: Whose::Lost, ..settings() });
+        assert!(outcome.violations.is_empty(), "{outcome}");
+    }
 }
 
 #[test]
