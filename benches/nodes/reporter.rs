@@ -64,6 +64,7 @@ impl Reporter {
             clock: now(),
             standing: Default::default(),
             kept_ms: 0,
+            recovers: false,
             address: String::new(),
         }));
         let version = one.rows.len() as u64;

@@ -128,6 +128,7 @@ impl Leaf {
             clock: now(),
             standing: Default::default(),
             kept_ms: 0,
+            recovers: false,
             address: String::new(),
         };
         self.say(Address::Primary, Body::Presence(presence));

@@ -114,6 +114,7 @@ impl Engine {
         let members = members.filter(|met| met.enrolment.standing == Standing::Member);
         let (mut offline, mut ending, mut twice) = (Vec::new(), Vec::new(), Vec::new());
         let (mut wrong, mut suspect, mut unlike) = (Vec::new(), Vec::new(), Vec::new());
+        let mut recovering = Vec::new();
         for met in members {
             let name = met.name.as_str();
             if met.has_twin {
@@ -126,6 +127,9 @@ impl Engine {
                 offline.push(name);
             }
             let Some(heard) = self.heard.get(&met.name) else { continue };
+            if heard.presence.recovers {
+                recovering.push(name);
+            }
             let expires = heard.presence.credentials.expires;
             if expires > Timestamp(0) && expires.since(now) < CERTIFICATE_SOON {
                 ending.push(name);
@@ -137,6 +141,7 @@ impl Engine {
             }
         }
         say_names(&twice, "running twice", "lictree explain LT0234", advice);
+        say_names(&recovering, "recovering", "lictree recovery show, there", advice);
         say_names(&unlike, "with rows here that it did not write", "lictree audit", advice);
         say_names(&offline, "not heard", "lictree server list", advice);
         say_names(&ending, "near the end of the certificate", "lictree cert list", advice);

@@ -151,6 +151,8 @@ impl Engine {
             Some("it runs twice")
         } else if !self.is_online(&met.name, now) {
             Some("offline")
+        } else if self.is_known_to_recover(&met.name) {
+            Some("it recovers: its figures may be those of an older copy")
         } else if met.unsaid {
             Some("it has not said what it holds since this primary was set back")
         } else if self.unattached.contains_key(&met.name) {

@@ -358,7 +358,11 @@ fn by_force(change: &SetHolding, range: &ServerName) -> String {
              at {range}: lictree license register FILE"
         );
     }
-    "do it even so with --force, or give it more".to_string()
+    let drain = match change.relay == *range && change.option == HoldingOption::Distributed {
+        true => "let it give back what is in use as devices leave, with --drain; or ",
+        false => "",
+    };
+    format!("{drain}do it even so with --force, or give it more")
 }
 
 /// The first range whose shortage is new or deeper after the change.

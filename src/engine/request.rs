@@ -166,8 +166,8 @@ impl Engine {
         if self.state.is_primary() {
             return Refusal::new(
                 "LT0207",
-                format!("no server named {name} has ever connected"),
-                "see who is known: lictree server list",
+                format!("no server named {name} is known here"),
+                "see who is: lictree server list; one that is gone has no nodes here",
             );
         }
         let me = self.state.name();

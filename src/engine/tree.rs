@@ -257,6 +257,7 @@ impl Engine {
             standing: self.clock_standing(),
             kept_ms: 0,
             address: String::new(),
+            recovers: self.state.server.recovery.is_some(),
         }
     }
 

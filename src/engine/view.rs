@@ -246,9 +246,15 @@ impl Engine {
         match met.map(|met| (met.enrolment.standing, met.incarnation)) {
             Some((Standing::Removed, _)) => "removed",
             Some((Standing::Member, 0)) if !heard => "expected",
+            Some((Standing::Member, _)) if self.is_known_to_recover(name) => "recovers",
             _ => "member",
         }
         .to_string()
+    }
+
+    /// Whether a server said last that its data may not be its newest.
+    pub(super) fn is_known_to_recover(&self, name: &ServerName) -> bool {
+        self.heard.get(name).is_some_and(|heard| heard.presence.recovers)
     }
 
     /// Rows of a server's own that are not here yet, as far as it said how many there are.
@@ -314,7 +320,8 @@ impl Engine {
         let servers = self.servers(now).servers;
         let count = |online| {
             // Who was shut out, or has not come yet, is not missed.
-            let of = |server: &&ServerView| server.online == online && server.standing == "member";
+            let is_in = |standing: &str| ["member", "recovers"].contains(&standing);
+            let of = |server: &&ServerView| server.online == online && is_in(&server.standing);
             servers.iter().filter(of).count() as u64
         };
         StatusView {

@@ -250,7 +250,7 @@ impl Engine {
             let refusal = match (state == wanted, waits) {
                 (true, _) => None,
                 (false, _) if row.is_none() => Some(super::request::no_node(&id)),
-                (false, true) => Some(unanswered(product, source.as_ref())),
+                (false, true) => Some(self.unanswered(product, source.as_ref())),
                 (false, false) => Some(self.not_granted(product, source.as_ref())),
             };
             DeviceOutcome { id, state, refusal }
@@ -281,16 +281,22 @@ impl Engine {
             "free one (node ignore), or ask the primary's operator for more",
         )
     }
-}
 
-fn unanswered(product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
-    let product = product.map_or("the product", ProductName::as_str);
-    let source = source.map_or("not known yet", ServerName::as_str);
-    Refusal::new(
-        "LT0302",
-        format!("the sharing source of {product} ({source}) has not answered yet"),
-        "it is asked again until it answers; look with: lictree node list",
-    )
+    fn unanswered(&self, product: Option<&ProductName>, source: Option<&ServerName>) -> Refusal {
+        let product = product.map_or("the product", ProductName::as_str);
+        let source = source.map_or("not known yet", ServerName::as_str);
+        let (text, hint) = match source == self.state.name().as_str() && self.recovers() {
+            true => (
+                format!("{source} decides about {product}, and grants nothing while it recovers"),
+                "it is decided when the recovery ends; what it waits for: lictree recovery show",
+            ),
+            false => (
+                format!("the sharing source of {product} ({source}) has not answered yet"),
+                "it is asked again until it answers; look with: lictree node list",
+            ),
+        };
+        Refusal::new("LT0302", text, hint)
+    }
 }
 
 fn not_applied() -> Refusal {

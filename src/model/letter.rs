@@ -89,6 +89,8 @@ pub struct Presence {
     pub kept_ms: u64,
     /// Where its parent sees it; empty until the parent passed it on.
     pub address: String,
+    /// Its data may not be its newest, and it has not heard from all who know better.
+    pub recovers: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

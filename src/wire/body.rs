@@ -144,6 +144,8 @@ pub struct PresenceForm {
     address: String,
     #[prost(uint32, tag = "15")]
     standing: u32,
+    #[prost(bool, tag = "16")]
+    recovers: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -451,6 +453,7 @@ impl Form for PresenceForm {
             kept_ms: presence.kept_ms,
             address: presence.address.clone(),
             standing: standing_number(presence.standing),
+            recovers: presence.recovers,
         }
     }
 
@@ -468,6 +471,7 @@ impl Form for PresenceForm {
             standing: standing(self.standing)?,
             kept_ms: self.kept_ms,
             address: room.text("an address", self.address)?,
+            recovers: self.recovers,
         })
     }
 }

@@ -190,6 +190,7 @@ pub fn presence(of: &str, parent: &str) -> Presence {
         standing: Default::default(),
         kept_ms: 0,
         address: "10.6.6.6:6".to_string(),
+        recovers: false,
     }
 }
 

@@ -94,6 +94,7 @@ impl Cast {
             standing: Default::default(),
             kept_ms: 0,
             address: String::new(),
+            recovers: false,
         }
     }
 

@@ -55,6 +55,7 @@ impl Destination {
             clock: Timestamp(0),
             standing: Default::default(),
             kept_ms: 0,
+            recovers: false,
             address: String::new(),
         };
         one.say(Address::Primary, Body::Presence(presence));

@@ -15,8 +15,8 @@ pub(super) enum Verb {
     /// Recover now: the data of this server was set back, and nobody has noticed (a snapshot of the
     /// whole machine, for one). Nothing is granted until it has; what is managed stays managed.
     Begin,
-    /// At the primary: all have said what they hold. With --force also without those who have not:
-    /// what they use may be granted a second time until they say so.
+    /// At the primary: all have said what they hold. With --force also without those who have not,
+    /// at a relay as well: what they use may be granted a second time until they say so.
     End {
         /// Do it without them; the event log says who they were.
         #[arg(long)]

@@ -169,7 +169,7 @@ fn show(server: &ServerView, ink: Ink) -> String {
     let seen = server.last_seen.map_or("never".to_string(), age::moment);
     let online = match server.standing.as_str() {
         "member" if server.online => "online",
-        "member" => "offline",
+        "member" | "recovers" if !server.online => "offline",
         other => other,
     };
     let nodes = server.nodes;
@@ -273,6 +273,7 @@ fn state(server: &ServerView) -> Cell {
         "removed" => return Cell::new("removed", Tone::Bad),
         "expected" => return Cell::new("expected", Tone::Notable),
         "running twice" => return Cell::new("running twice", Tone::Bad),
+        "recovers" if server.online => return Cell::new("recovers", Tone::Notable),
         _ => {}
     }
     match (server.online, server.last_seen) {

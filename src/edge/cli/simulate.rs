@@ -51,7 +51,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     seeds: u64,
-    /// Virtual hours of each run: 1 to 24.
+    /// Virtual hours of each run, whole ones: 1 to 24. For less there is `--minutes`.
     #[arg(long, conflicts_with = "minutes",
           value_parser = clap::value_parser!(u64).range(1..=HOURS_MAX))]
     hours: Option<u64>,

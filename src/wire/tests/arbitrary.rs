@@ -71,7 +71,8 @@ fn presence() -> impl Strategy<Value = Body> {
     let versions = vec((table(), number()), 0..4);
     let all = (server(), server(), any::<u64>(), number(), versions, text());
     let more = (number(), enrolment::credentials(), timestamp(), number(), text(), standing());
-    (all, more).prop_map(|(all, (trust, credentials, clock, kept_ms, address, standing))| {
+    (all, more, any::<bool>()).prop_map(|(all, more, recovers)| {
+        let (trust, credentials, clock, kept_ms, address, standing) = more;
         let (name, parent, incarnation, interval_ms, versions, software) = all;
         Body::Presence(Presence {
             name,
@@ -86,6 +87,7 @@ fn presence() -> impl Strategy<Value = Body> {
             standing,
             kept_ms,
             address,
+            recovers,
         })
     })
 }

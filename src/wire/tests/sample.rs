@@ -146,6 +146,7 @@ fn presence() -> Presence {
         standing: Default::default(),
         kept_ms: 0,
         address: String::new(),
+        recovers: false,
     }
 }
 
@@ -156,6 +157,7 @@ fn full_presence() -> Presence {
         clock: Timestamp(1_795_000_000_000),
         kept_ms: 250,
         address: "192.0.2.7:4747".to_string(),
+        recovers: true,
         ..presence()
     }
 }
