@@ -230,9 +230,9 @@ impl Engine {
     }
 
     /// What an older copy of this server had of those that hold by now is in their own ledgers, and
-    /// of those that held meanwhile it is in the pack. Where it came from statements that were heard
-    /// before this server could know who holds, their authors may have been set back, too: they are
-    /// asked once more.
+    /// of those that held meanwhile it is in the pack. Where it came from statements that were
+    /// heard before this server could know who holds, their authors may have been set back, too:
+    /// they are asked once more.
     fn drop_what_left(&mut self, pack: &Pack) {
         let product = &pack.product;
         let recovers = self.recovers();
@@ -462,7 +462,8 @@ fn is_new_use(account: &mut Account, ledger: Option<&Ledger>) -> bool {
 }
 
 impl Engine {
-    /// Not while counts come back that the uses came before, nor before all have said what they use.
+    /// Not while counts come back that the uses came before, nor before all have said what they
+    /// use.
     pub(super) fn note_shortage(&mut self, product: &ProductName) {
         let shortage = self.shortage(product);
         if shortage > self.coming_back(product) && !self.recovers() {

@@ -223,8 +223,8 @@ fn seeds_that_broke_a_rule_once() {
 /// certificate that an earlier start had asked for (330), words of enrolments that were over (29,
 /// 2756), uses of those who came along (4923, 4175), of one that holds by now (4550), of one that
 /// did not know that it holds (1700), that an older copy had not heard of (3647), rows that were
-/// forgotten on the way (3791), statements of a recovery that was over (1324), what an older copy had
-/// besides the uses that a relay gave back to it (2086), a copy from before a server came again
+/// forgotten on the way (3791), statements of a recovery that was over (1324), what an older copy
+/// had besides the uses that a relay gave back to it (2086), a copy from before a server came again
 /// (6272). The others: what the oracle did not know (1515, 3787).
 #[test]
 fn seeds_with_servers_that_move_that_broke_a_rule_once() {
