@@ -170,6 +170,11 @@ fn servers_that_are_lost() {
 }
 
 #[test]
+fn what_lacks_and_what_is_on_its_way() {
+    check("shortage.txt");
+}
+
+#[test]
 fn disks_that_are_full() {
     check("full.txt");
 }

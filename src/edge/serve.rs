@@ -33,6 +33,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What a process ends with when its configuration is bad.
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
@@ -230,16 +233,29 @@ fn described(configuration: &Configuration) -> String {
     format!("server {name} of the tree {tree}, {role}, data folder {}", data_dir.display())
 }
 
-/// `LICTREE_LOG=debug` says more, `LICTREE_LOG=lictree::daemon=debug` more of one part.
+/// The variable that says how much is logged: `debug` for more, `info,lictree::net=debug` for more
+/// of one part.
+const LOG: &str = "LICTREE_LOG";
+
+/// Logs to standard error; a wrong `LICTREE_LOG` is said there and does not keep a server down.
 fn log_to_stderr() {
-    let default = tracing_subscriber::filter::LevelFilter::INFO.into();
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(default)
-        .with_env_var("LICTREE_LOG")
-        .from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let asked = std::env::var(LOG).unwrap_or_default();
+    let read = match asked.trim() {
+        "" => Ok(Targets::new()),
+        text => text.parse::<Targets>(),
+    };
+    let targets = read.as_ref().cloned().unwrap_or_default();
+    let default = targets.default_level().unwrap_or(LevelFilter::INFO);
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let layer = layer.with_ansi(io::stderr().is_terminal());
+    let log = tracing_subscriber::registry().with(layer.with_filter(targets.with_default(default)));
     // Whoever runs a server inside another program may have a log of its own.
-    let _ = log.with_ansi(io::stderr().is_terminal()).try_init();
+    let _ = log.try_init();
+    if let Err(error) = read {
+        tracing::warn!(found = %asked, %error,
+            "{LOG} is not a level (error, warn, info, debug, trace) nor a list of parts with \
+             theirs (lictree::net=debug): logging at info");
+    }
 }
 
 fn warn_of_expiry(identity: &Identity, now: Timestamp) {

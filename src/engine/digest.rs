@@ -13,10 +13,14 @@ use aws_lc_rs::digest::{Context, SHA256};
 use std::net::IpAddr;
 
 /// The values of a row, one by one, as bytes.
-#[derive(Default)]
 struct Values(Vec<u8>);
 
 impl Values {
+    fn none() -> Values {
+        // As much as most rows have: a step of a server asks for its way more than once.
+        Values(Vec::with_capacity(128))
+    }
+
     fn bytes(mut self, bytes: &[u8]) -> Values {
         self.0.extend_from_slice(bytes);
         self
@@ -46,8 +50,8 @@ impl Values {
 /// Which bucket a row belongs to.
 pub fn bucket_of(name: &RowName) -> u8 {
     let values = match name {
-        RowName::Device(number) => Values::default().number(number.0),
-        RowName::Product(product) => Values::default().text(product.as_str()),
+        RowName::Device(number) => Values::none().number(number.0),
+        RowName::Product(product) => Values::none().text(product.as_str()),
     };
     // One of 256: the lowest byte.
     (values.digest() % BUCKETS as u64) as u8
@@ -55,7 +59,7 @@ pub fn bucket_of(name: &RowName) -> u8 {
 
 /// Of the way to a server: that to its parent, its name, and the enrolment by which it is there.
 pub fn of_way(above: u64, name: &ServerName, enrolment: u64) -> u64 {
-    Values::default().number(above).text(name.as_str()).number(enrolment).digest().max(2)
+    Values::none().number(above).text(name.as_str()).number(enrolment).digest().max(2)
 }
 
 /// Of a node; nothing of one that is gone, which one side may have forgotten already.
@@ -70,7 +74,7 @@ fn values_of_node(row: Packed<'_>) -> Option<Values> {
         DeviceState::Ignored => 2,
     };
     let facts = row.facts();
-    let mut values = Values::default().number(row.number.0).number(row.version).number(state);
+    let mut values = Values::none().number(row.number.0).number(row.version).number(state);
     values = values.number(row.last_seen.0).number(facts.first_seen.0);
     values = values.text(facts.product.unwrap_or_default());
     values = values.text(facts.host_name.unwrap_or_default());
@@ -108,8 +112,7 @@ pub fn of_figures(product: &ProductName, version: u64, figures: &Figures) -> u64
 fn values_of_figures(product: &ProductName, version: u64, figures: &Figures) -> Values {
     let Figures { option, phase, registered, held, used, managed, granted_seen, returned, .. } =
         *figures;
-    let mut values =
-        Values::default().text(product.as_str()).number(version).number(figures.version);
+    let mut values = Values::none().text(product.as_str()).number(version).number(figures.version);
     values = values.number(option as u64).number(phase as u64);
     for number in [registered.0, held.0, used.0, managed.0, granted_seen, returned] {
         values = values.number(number);
@@ -129,7 +132,7 @@ pub fn buckets(rows: impl Iterator<Item = (RowName, u64)>) -> Vec<u64> {
 
 /// The digest of all buckets together.
 pub fn whole(buckets: &[u64]) -> u64 {
-    buckets.iter().fold(Values::default(), |values, bucket| values.number(*bucket)).digest()
+    buckets.iter().fold(Values::none(), |values, bucket| values.number(*bucket)).digest()
 }
 
 /// The digest of all nodes, in the order of their numbers.

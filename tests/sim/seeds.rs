@@ -34,6 +34,8 @@ fn settings() -> Settings {
 /// Failures shown before a run of many seeds gives up.
 const FAILURES_MAX: usize = 30;
 
+const THREADS: usize = 2;
+
 /// What many seeds did.
 #[derive(Default)]
 pub struct Did {
@@ -42,16 +44,16 @@ pub struct Did {
     pub failed: Vec<Outcome>,
 }
 
-/// Runs seeds on all threads until they are through or too many failed.
-pub fn many(first: u64, count: u64, threads: u64, settings: &Settings) -> Did {
+/// Runs seeds on two threads until they are through or `failures_max` of them failed.
+pub fn many(first: u64, count: u64, failures_max: usize, settings: &Settings) -> Did {
     let next = AtomicU64::new(first);
     let did = Mutex::new(Did::default());
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..THREADS {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough = did.lock().unwrap().failed.len() >= FAILURES_MAX;
+                    let enough = did.lock().unwrap().failed.len() >= failures_max;
                     if seed >= first + count || enough {
                         break;
                     }
@@ -116,7 +118,7 @@ fn write_out(kind: &str, took: Duration, did: &Did) {
 fn thousand_seeds() {
     let began = Instant::now();
     let count = variable("LICTREE_SEEDS", 1_000);
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, &settings());
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, FAILURES_MAX, &settings());
     write_out("ordinary", began.elapsed(), &did);
     let Did { figures, failed, .. } = did;
     println!("{figures}\n{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
@@ -173,7 +175,7 @@ fn seeds_with_servers_that_move() {
 /// Runs seeds of one kind, none of which may break a rule: how many, and what they did.
 fn broke_no_rule(kind: &str, settings: &Settings) -> (u64, Figures) {
     let (began, count) = (Instant::now(), variable("LICTREE_SEEDS", 200));
-    let did = many(variable("LICTREE_FIRST_SEED", 1), count, 2, settings);
+    let did = many(variable("LICTREE_FIRST_SEED", 1), count, FAILURES_MAX, settings);
     write_out(kind, began.elapsed(), &did);
     let Did { figures, failed, .. } = did;
     println!("{figures}");

@@ -3,6 +3,7 @@
 use crate::patience::until;
 use crate::program::{done, example, json, lictree, refused};
 use crate::tree::{Tree, folder, signal};
+use std::collections::BTreeSet;
 
 #[track_caller]
 fn verified(name: &str) {
@@ -16,6 +17,24 @@ fn verified(name: &str) {
     let again = lictree(&line);
     assert_eq!((again.exit, &again.out), (0, &outcome.out), "{}", again.err);
     assert!(!again.err.contains("registered at"), "{}", again.err);
+}
+
+/// Each of these has a test below.
+const EXAMPLES: [&str; 7] = [
+    "chain-16",
+    "flat-site",
+    "jp1-figure",
+    "jp1-figure-c-registered",
+    "jp1-figure-d-registered",
+    "jp1-figure-registered",
+    "many-sites",
+];
+
+#[test]
+fn no_example_is_left_out() {
+    let folders = std::fs::read_dir(example("")).unwrap();
+    let names = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<BTreeSet<_>>(), EXAMPLES.map(str::to_string).into());
 }
 
 #[test]
