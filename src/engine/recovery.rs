@@ -114,6 +114,10 @@ impl Engine {
         if !recovers || !(licenses || (devices && rows)) {
             return Ok(());
         }
+        if let Some(out) = self.attach_refusal.as_ref().filter(|refusal| refusal.code == SHUT_OUT) {
+            // There is nothing that it could wait for.
+            return Err(out.clone());
+        }
         let who = match self.state.is_primary() {
             true => "its relays have not all said yet what they hold",
             false => "it has not heard yet what it lost",

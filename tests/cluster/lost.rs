@@ -60,6 +60,7 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
     assert_eq!((told(&west, "recovery.begun"), told(&hq, "server.replaced")), (1, 1));
 
     // The disk turns up after all: what it believes to hold, the other one uses.
+    let list = b"? (10.0.0.9) at 00:04:4b:cc:9c:09 [ether] on eth0\n".to_vec();
     for _start in 0..2 {
         let lost = Process::start(&lost.join("lictree.toml"));
         let refusal = || run(lost.client().status()).map(|status| status.attach_refusal);
@@ -70,13 +71,16 @@ fn an_empty_disk_takes_the_place_of_one_that_is_lost() {
         let answer = run(lost.client().manage(ids, Some("inventory".parse().unwrap())));
         let Err(ClientError::Refused(refusal)) = answer else { panic!("{answer:?}") };
         assert_eq!(refusal.code, "LT0235");
+        // It waits for nothing, and says so.
+        let answer = run(lost.client().import(ImportFormat::Arp, list.clone()));
+        let Err(ClientError::Refused(refusal)) = answer else { panic!("{answer:?}") };
+        assert_eq!(refusal.code, "LT0235");
         lost.crash();
     }
     range(&hq, "west", 10, 5);
     // Nor when nobody is there who could tell it again.
     hq.crash();
     let alone = Process::start(&lost.join("lictree.toml"));
-    let list = b"? (10.0.0.9) at 00:04:4b:cc:9c:09 [ether] on eth0\n".to_vec();
     // Refused as well, as it is.
     drop(run(alone.client().import(ImportFormat::Arp, list)));
     let ids = vec!["west:4".parse().unwrap()];

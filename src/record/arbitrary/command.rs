@@ -13,11 +13,13 @@ use crate::record::sample::named;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-pub fn batch() -> impl Strategy<Value = CommandBatch> {
-    (timestamp(), vec(command(), 0..6)).prop_map(|(at, commands)| CommandBatch { at, commands })
+pub fn batch() -> BoxedStrategy<CommandBatch> {
+    (timestamp(), vec(command(), 0..6))
+        .prop_map(|(at, commands)| CommandBatch { at, commands })
+        .boxed()
 }
 
-pub fn command() -> impl Strategy<Value = Command> {
+pub fn command() -> BoxedStrategy<Command> {
     let recovery = recovery::command().prop_map(Command::Recovery);
     prop_oneof![
         attaching(),
@@ -28,9 +30,10 @@ pub fn command() -> impl Strategy<Value = Command> {
         enrolment::command(),
         recovery
     ]
+    .boxed()
 }
 
-pub fn founding() -> impl Strategy<Value = Founding> {
+pub fn founding() -> BoxedStrategy<Founding> {
     let role = prop_oneof![Just(Role::Primary), Just(Role::Relay)];
     let all = (server(), server(), role, any::<u64>());
     all.prop_map(|(tree, name, role, incarnation)| Founding {
@@ -39,9 +42,10 @@ pub fn founding() -> impl Strategy<Value = Founding> {
         role,
         incarnation,
     })
+    .boxed()
 }
 
-fn standing() -> impl Strategy<Value = Command> {
+fn standing() -> BoxedStrategy<Command> {
     let change = (server(), product(), option(), count(), any::<bool>());
     let change = change.prop_map(|(relay, product, option, target, forced)| {
         Command::SetHolding(SetHolding { relay, product, option, target, forced })
@@ -59,9 +63,10 @@ fn standing() -> impl Strategy<Value = Command> {
         }),
         (any_serial(), server()).prop_map(|(serial, by)| Command::ClaimSerial { serial, by }),
     ]
+    .boxed()
 }
 
-fn attaching() -> impl Strategy<Value = Command> {
+fn attaching() -> BoxedStrategy<Command> {
     let attach = (server(), any::<u64>(), attach_id(), data_set(), edges());
     let book = (server(), attach_id(), product(), edge_report());
     let attached = (any::<u64>(), attach_id(), levels(), number());
@@ -83,9 +88,10 @@ fn attaching() -> impl Strategy<Value = Command> {
         }),
         level.prop_map(|(attach, product, level)| Command::TakeLevel { attach, product, level }),
     ]
+    .boxed()
 }
 
-fn using() -> impl Strategy<Value = Command> {
+fn using() -> BoxedStrategy<Command> {
     let book = (product(), server(), route(), number(), wishes(), any::<bool>());
     let settle = (product(), verdicts(), any::<bool>());
     prop_oneof![
@@ -94,9 +100,10 @@ fn using() -> impl Strategy<Value = Command> {
         }),
         settle.prop_map(|(product, verdicts, told)| Command::Settle { product, verdicts, told }),
     ]
+    .boxed()
 }
 
-fn moving() -> impl Strategy<Value = Command> {
+fn moving() -> BoxedStrategy<Command> {
     let hand_over = (product(), server(), route(), number());
     let booked = (product(), server(), number());
     prop_oneof![
@@ -110,9 +117,10 @@ fn moving() -> impl Strategy<Value = Command> {
         (pack(), route()).prop_map(|(pack, route)| Command::BookYield { pack, route }),
         (product(), number()).prop_map(|(product, cycle)| Command::YieldBooked { product, cycle }),
     ]
+    .boxed()
 }
 
-fn finding() -> impl Strategy<Value = Command> {
+fn finding() -> BoxedStrategy<Command> {
     let manage = (device_numbers(), product());
     prop_oneof![
         vec(any_found(), 0..6).prop_map(|found| Command::Discover { found }),
@@ -126,4 +134,5 @@ fn finding() -> impl Strategy<Value = Command> {
         reconcile().prop_map(Command::Refill),
         (table(), number()).prop_map(|(table, upto)| Command::ForgetGone { table, upto }),
     ]
+    .boxed()
 }

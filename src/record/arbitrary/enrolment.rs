@@ -13,39 +13,41 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 0..40)
+pub fn bytes() -> BoxedStrategy<Vec<u8>> {
+    vec(any::<u8>(), 0..40).boxed()
 }
 
-fn print() -> impl Strategy<Value = KeyPrint> {
-    any::<[u8; 32]>().prop_map(KeyPrint)
+fn print() -> BoxedStrategy<KeyPrint> {
+    any::<[u8; 32]>().prop_map(KeyPrint).boxed()
 }
 
-pub fn invite() -> impl Strategy<Value = Invite> {
+pub fn invite() -> BoxedStrategy<Invite> {
     let approval =
         prop_oneof![Just(Approval::NotNeeded), Just(Approval::Awaited), Just(Approval::Given)];
     let who = (any::<u64>(), server(), server(), any::<[u8; 32]>(), timestamp());
     let served = (option::of(print()), option::of(bytes()));
     let how = (approval, any::<u32>(), served, any::<[bool; 2]>());
-    (who, how).prop_map(|((id, name, parent, proof_key, expires), how)| {
-        let (approval, failures, (key, certificate), [replaces, forced]) = how;
-        Invite {
-            id: InviteId(id),
-            name,
-            parent,
-            proof_key,
-            expires,
-            approval,
-            failures,
-            key,
-            certificate,
-            replaces,
-            forced,
-        }
-    })
+    (who, how)
+        .prop_map(|((id, name, parent, proof_key, expires), how)| {
+            let (approval, failures, (key, certificate), [replaces, forced]) = how;
+            Invite {
+                id: InviteId(id),
+                name,
+                parent,
+                proof_key,
+                expires,
+                approval,
+                failures,
+                key,
+                certificate,
+                replaces,
+                forced,
+            }
+        })
+        .boxed()
 }
 
-pub fn trust() -> impl Strategy<Value = SealedTrust> {
+pub fn trust() -> BoxedStrategy<SealedTrust> {
     let denial = (number(), timestamp(), any::<bool>());
     let denial = denial.prop_map(|(upto, until, lost)| Denial { upto, until, lost });
     let denied = btree_map(server(), denial, 0..5);
@@ -54,23 +56,23 @@ pub fn trust() -> impl Strategy<Value = SealedTrust> {
         trust: Trust { version, authorities, issuer, denied },
         seal,
     })
+    .boxed()
 }
 
-pub fn credentials() -> impl Strategy<Value = Credentials> {
-    (number(), timestamp(), print()).prop_map(|(enrolment, expires, authority)| Credentials {
-        enrolment,
-        expires,
-        authority,
-    })
+pub fn credentials() -> BoxedStrategy<Credentials> {
+    (number(), timestamp(), print())
+        .prop_map(|(enrolment, expires, authority)| Credentials { enrolment, expires, authority })
+        .boxed()
 }
 
-pub fn enrolment() -> impl Strategy<Value = Enrolment> {
+pub fn enrolment() -> BoxedStrategy<Enrolment> {
     let standing = prop_oneof![Just(Standing::Member), Just(Standing::Removed)];
     let all = (number(), option::of(print()), timestamp(), standing);
     all.prop_map(|(number, key, expires, standing)| Enrolment { number, key, expires, standing })
+        .boxed()
 }
 
-pub fn ask() -> impl Strategy<Value = CertificateAsk> {
+pub fn ask() -> BoxedStrategy<CertificateAsk> {
     let join = (any::<u64>(), any::<[u8; 32]>(), bytes(), any::<[u8; 32]>());
     let renew = (bytes(), bytes(), bytes());
     prop_oneof![
@@ -82,9 +84,10 @@ pub fn ask() -> impl Strategy<Value = CertificateAsk> {
             CertificateAsk::Renew(RenewAsk { certificate, request, signature })
         }),
     ]
+    .boxed()
 }
 
-pub fn answer() -> impl Strategy<Value = CertificateAnswer> {
+pub fn answer() -> BoxedStrategy<CertificateAnswer> {
     let grant = (server(), server(), server(), number(), bytes(), any::<u64>());
     prop_oneof![
         grant.prop_map(|(tree, name, parent, enrolment, certificate, former)| {
@@ -95,30 +98,29 @@ pub fn answer() -> impl Strategy<Value = CertificateAnswer> {
         Just(CertificateAnswer::Waiting),
         refusal().prop_map(CertificateAnswer::Refused),
     ]
+    .boxed()
 }
 
-pub fn refusal() -> impl Strategy<Value = Refusal> {
+pub fn refusal() -> BoxedStrategy<Refusal> {
     let texts = (text(), text(), text());
-    texts.prop_map(|(code, message, hint)| Refusal { code, message, hint })
+    texts.prop_map(|(code, message, hint)| Refusal { code, message, hint }).boxed()
 }
 
-fn issued() -> impl Strategy<Value = Issued> {
-    (print(), timestamp(), bytes()).prop_map(|(key, expires, certificate)| Issued {
-        key,
-        expires,
-        certificate,
-    })
+fn issued() -> BoxedStrategy<Issued> {
+    (print(), timestamp(), bytes())
+        .prop_map(|(key, expires, certificate)| Issued { key, expires, certificate })
+        .boxed()
 }
 
-fn reply() -> impl Strategy<Value = ReplyTo> {
-    (server(), any::<u64>()).prop_map(|(server, ticket)| ReplyTo { server, ticket })
+fn reply() -> BoxedStrategy<ReplyTo> {
+    (server(), any::<u64>()).prop_map(|(server, ticket)| ReplyTo { server, ticket }).boxed()
 }
 
-pub fn command() -> impl Strategy<Value = Command> {
-    prop_oneof![inviting(), trusting()].prop_map(Command::Enrolment)
+pub fn command() -> BoxedStrategy<Command> {
+    prop_oneof![inviting(), trusting()].prop_map(Command::Enrolment).boxed()
 }
 
-fn inviting() -> impl Strategy<Value = EnrolmentCommand> {
+fn inviting() -> BoxedStrategy<EnrolmentCommand> {
     let id = || any::<u64>().prop_map(InviteId);
     let enroll = (id(), number(), issued(), reply());
     prop_oneof![
@@ -135,9 +137,10 @@ fn inviting() -> impl Strategy<Value = EnrolmentCommand> {
             EnrolmentCommand::Enroll { invite, enrolment, issued, reply }
         }),
     ]
+    .boxed()
 }
 
-fn trusting() -> impl Strategy<Value = EnrolmentCommand> {
+fn trusting() -> BoxedStrategy<EnrolmentCommand> {
     let renewed = (server(), number(), issued(), reply());
     let authorities = (vec(bytes(), 0..3), any::<u32>());
     prop_oneof![
@@ -153,4 +156,5 @@ fn trusting() -> impl Strategy<Value = EnrolmentCommand> {
         (server(), text()).prop_map(|(name, title)| EnrolmentCommand::Entitle { name, title }),
         server().prop_map(|name| EnrolmentCommand::Lose { name }),
     ]
+    .boxed()
 }

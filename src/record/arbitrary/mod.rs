@@ -1,4 +1,5 @@
-//! Arbitrary values of the model, for tests that hold for all of them.
+//! Arbitrary values of the model, for tests that hold for all of them. Each way to make one is boxed:
+//! as types one in another they take long to build, and more stack than a test has.
 
 pub mod command;
 pub mod enrolment;
@@ -26,28 +27,28 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-fn named<N: FromStr<Err = NameError> + Debug>() -> impl Strategy<Value = N> {
-    "[a-z0-9][a-z0-9._-]{0,11}".prop_map(|text| text.parse().unwrap())
+fn named<N: FromStr<Err = NameError> + Debug>() -> BoxedStrategy<N> {
+    "[a-z0-9][a-z0-9._-]{0,11}".prop_map(|text| text.parse().unwrap()).boxed()
 }
 
-pub fn server() -> impl Strategy<Value = ServerName> {
-    named()
+pub fn server() -> BoxedStrategy<ServerName> {
+    named().boxed()
 }
 
-pub fn product() -> impl Strategy<Value = ProductName> {
-    named()
+pub fn product() -> BoxedStrategy<ProductName> {
+    named().boxed()
 }
 
-pub fn route() -> impl Strategy<Value = Vec<ServerName>> {
-    vec(server(), 0..6)
+pub fn route() -> BoxedStrategy<Vec<ServerName>> {
+    vec(server(), 0..6).boxed()
 }
 
 /// Mostly small, sometimes any.
-pub fn number() -> impl Strategy<Value = u64> {
-    prop_oneof![0..300_u64, any::<u64>(), Just(u64::MAX)]
+pub fn number() -> BoxedStrategy<u64> {
+    prop_oneof![0..300_u64, any::<u64>(), Just(u64::MAX)].boxed()
 }
 
-pub fn data_set() -> impl Strategy<Value = DataSet> {
+pub fn data_set() -> BoxedStrategy<DataSet> {
     let all = (any::<(u64, u64, u64)>(), vec(any::<u64>(), 0..4), number(), number());
     all.prop_map(|((incarnation, former, start), formers, generation, stated_under)| DataSet {
         incarnation,
@@ -57,81 +58,83 @@ pub fn data_set() -> impl Strategy<Value = DataSet> {
         generation,
         stated_under,
     })
+    .boxed()
 }
 
-pub fn count() -> impl Strategy<Value = LicenseCount> {
-    number().prop_map(LicenseCount)
+pub fn count() -> BoxedStrategy<LicenseCount> {
+    number().prop_map(LicenseCount).boxed()
 }
 
-pub fn timestamp() -> impl Strategy<Value = Timestamp> {
-    number().prop_map(Timestamp)
+pub fn timestamp() -> BoxedStrategy<Timestamp> {
+    number().prop_map(Timestamp).boxed()
 }
 
-pub fn standing() -> impl Strategy<Value = ClockStanding> {
+pub fn standing() -> BoxedStrategy<ClockStanding> {
     use ClockStanding::{Right, SetBack, SetForward};
-    prop_oneof![Just(Right), Just(SetBack), Just(SetForward)]
+    prop_oneof![Just(Right), Just(SetBack), Just(SetForward)].boxed()
 }
 
-pub fn seen_time() -> impl Strategy<Value = SeenTime> {
-    (timestamp(), standing()).prop_map(|(license, standing)| SeenTime { license, standing })
+pub fn seen_time() -> BoxedStrategy<SeenTime> {
+    (timestamp(), standing()).prop_map(|(license, standing)| SeenTime { license, standing }).boxed()
 }
 
-pub fn device_number() -> impl Strategy<Value = DeviceNumber> {
-    number().prop_map(DeviceNumber)
+pub fn device_number() -> BoxedStrategy<DeviceNumber> {
+    number().prop_map(DeviceNumber).boxed()
 }
 
-pub fn device_numbers() -> impl Strategy<Value = Vec<DeviceNumber>> {
-    vec(device_number(), 0..20)
+pub fn device_numbers() -> BoxedStrategy<Vec<DeviceNumber>> {
+    vec(device_number(), 0..20).boxed()
 }
 
-pub fn text() -> impl Strategy<Value = String> {
-    "\\PC{0,20}"
+pub fn text() -> BoxedStrategy<String> {
+    "\\PC{0,20}".boxed()
 }
 
-pub fn option() -> impl Strategy<Value = HoldingOption> {
+pub fn option() -> BoxedStrategy<HoldingOption> {
     use HoldingOption::{Distributed, None, Registered};
-    prop_oneof![Just(None), Just(Distributed), Just(Registered)]
+    prop_oneof![Just(None), Just(Distributed), Just(Registered)].boxed()
 }
 
-pub fn phase() -> impl Strategy<Value = Phase> {
+pub fn phase() -> BoxedStrategy<Phase> {
     use Phase::{Holding, Sharing, Taking, Yielding};
-    prop_oneof![Just(Sharing), Just(Taking), Just(Holding), Just(Yielding)]
+    prop_oneof![Just(Sharing), Just(Taking), Just(Holding), Just(Yielding)].boxed()
 }
 
-pub fn table() -> impl Strategy<Value = Table> {
-    prop_oneof![Just(Table::Figures), Just(Table::Nodes)]
+pub fn table() -> BoxedStrategy<Table> {
+    prop_oneof![Just(Table::Figures), Just(Table::Nodes)].boxed()
 }
 
-pub fn want() -> impl Strategy<Value = Want> {
-    prop_oneof![Just(Want::Manage), Just(Want::Release)]
+pub fn want() -> BoxedStrategy<Want> {
+    prop_oneof![Just(Want::Manage), Just(Want::Release)].boxed()
 }
 
-pub fn verdict() -> impl Strategy<Value = Verdict> {
+pub fn verdict() -> BoxedStrategy<Verdict> {
     prop_oneof![
         Just(Verdict::Granted),
         Just(Verdict::RangeFull),
         Just(Verdict::Released),
         Just(Verdict::NoRoom)
     ]
+    .boxed()
 }
 
-pub fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+pub fn wishes() -> BoxedStrategy<Vec<Wish>> {
     let wish = (device_number(), number(), want());
-    vec(wish.prop_map(|(device, number, want)| Wish { device, number, want }), 0..40)
+    vec(wish.prop_map(|(device, number, want)| Wish { device, number, want }), 0..40).boxed()
 }
 
-pub fn verdicts() -> impl Strategy<Value = Vec<WishVerdict>> {
+pub fn verdicts() -> BoxedStrategy<Vec<WishVerdict>> {
     let verdict = (device_number(), number(), verdict());
     let verdict =
         verdict.prop_map(|(device, number, verdict)| WishVerdict { device, number, verdict });
-    vec(verdict, 0..40)
+    vec(verdict, 0..40).boxed()
 }
 
-pub fn entry() -> impl Strategy<Value = Entry> {
-    (number(), verdict()).prop_map(|(number, verdict)| Entry { number, verdict })
+pub fn entry() -> BoxedStrategy<Entry> {
+    (number(), verdict()).prop_map(|(number, verdict)| Entry { number, verdict }).boxed()
 }
 
-pub fn account() -> impl Strategy<Value = Account> {
+pub fn account() -> BoxedStrategy<Account> {
     let entries = btree_map(device_number(), entry(), 0..20);
     let numbers = (number(), number());
     let all = (server(), route(), numbers, entries);
@@ -142,18 +145,16 @@ pub fn account() -> impl Strategy<Value = Account> {
         stated,
         entries,
     })
+    .boxed()
 }
 
-pub fn below() -> impl Strategy<Value = Below> {
-    (server(), route(), number(), any::<bool>()).prop_map(|(relay, route, cycle, out)| Below {
-        relay,
-        route,
-        cycle,
-        out,
-    })
+pub fn below() -> BoxedStrategy<Below> {
+    (server(), route(), number(), any::<bool>())
+        .prop_map(|(relay, route, cycle, out)| Below { relay, route, cycle, out })
+        .boxed()
 }
 
-pub fn pack() -> impl Strategy<Value = Pack> {
+pub fn pack() -> BoxedStrategy<Pack> {
     let lists = (vec(account(), 0..5), vec(below(), 0..5));
     let all = (product(), server(), server(), number(), lists);
     all.prop_map(|(product, giver, relay, cycle, (accounts, below))| Pack {
@@ -164,21 +165,20 @@ pub fn pack() -> impl Strategy<Value = Pack> {
         accounts,
         below,
     })
+    .boxed()
 }
 
-pub fn pack_part() -> impl Strategy<Value = PackPart> {
-    (any::<u32>(), any::<u32>(), pack()).prop_map(|(part, parts, piece)| PackPart {
-        part,
-        parts,
-        piece,
-    })
+pub fn pack_part() -> BoxedStrategy<PackPart> {
+    (any::<u32>(), any::<u32>(), pack())
+        .prop_map(|(part, parts, piece)| PackPart { part, parts, piece })
+        .boxed()
 }
 
-pub fn attach_id() -> impl Strategy<Value = AttachId> {
-    (number(), any::<u64>()).prop_map(|(counter, random)| AttachId { counter, random })
+pub fn attach_id() -> BoxedStrategy<AttachId> {
+    (number(), any::<u64>()).prop_map(|(counter, random)| AttachId { counter, random }).boxed()
 }
 
-pub fn level() -> impl Strategy<Value = Level> {
+pub fn level() -> BoxedStrategy<Level> {
     let all = (option(), number(), count(), number(), (number(), number()), any::<u32>());
     all.prop_map(|(option, version, target, epoch, counts, confirm_within_days)| Level {
         option,
@@ -189,44 +189,47 @@ pub fn level() -> impl Strategy<Value = Level> {
         returned_seen: counts.1,
         confirm_within_days,
     })
+    .boxed()
 }
 
-pub fn edge_report() -> impl Strategy<Value = EdgeReport> {
+pub fn edge_report() -> BoxedStrategy<EdgeReport> {
     let all = (number(), number(), number(), number(), any::<(bool, bool)>());
-    (all, level(), number()).prop_map(|(all, Level { option, target, .. }, lacks)| {
-        let (version, epoch, granted_seen, returned, (declined, holds)) = all;
-        EdgeReport {
-            version,
-            epoch,
-            granted_seen,
-            returned,
-            declined,
-            holds,
-            option,
-            target,
-            lacks,
-        }
-    })
+    (all, level(), number())
+        .prop_map(|(all, Level { option, target, .. }, lacks)| {
+            let (version, epoch, granted_seen, returned, (declined, holds)) = all;
+            EdgeReport {
+                version,
+                epoch,
+                granted_seen,
+                returned,
+                declined,
+                holds,
+                option,
+                target,
+                lacks,
+            }
+        })
+        .boxed()
 }
 
-pub fn levels() -> impl Strategy<Value = Vec<(ProductName, Level)>> {
-    vec((product(), level()), 0..5)
+pub fn levels() -> BoxedStrategy<Vec<(ProductName, Level)>> {
+    vec((product(), level()), 0..5).boxed()
 }
 
-pub fn edges() -> impl Strategy<Value = Vec<(ProductName, EdgeReport)>> {
-    vec((product(), edge_report()), 0..5)
+pub fn edges() -> BoxedStrategy<Vec<(ProductName, EdgeReport)>> {
+    vec((product(), edge_report()), 0..5).boxed()
 }
 
-pub fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
-    vec(any::<IpAddr>(), 0..4)
+pub fn addresses() -> BoxedStrategy<Vec<IpAddr>> {
+    vec(any::<IpAddr>(), 0..4).boxed()
 }
 
-pub fn state() -> impl Strategy<Value = DeviceState> {
+pub fn state() -> BoxedStrategy<DeviceState> {
     use DeviceState::{Discovered, Ignored, Managed};
-    prop_oneof![Just(Discovered), Just(Managed), Just(Ignored)]
+    prop_oneof![Just(Discovered), Just(Managed), Just(Ignored)].boxed()
 }
 
-pub fn device() -> impl Strategy<Value = Device> {
+pub fn device() -> BoxedStrategy<Device> {
     let macs = (option::of(outside::any_mac()), vec(outside::any_mac(), 0..3));
     let seen = (macs, addresses(), option::of(text()));
     let change = (timestamp(), state()).prop_map(|(at, state)| StateChange { at, state });
@@ -244,34 +247,38 @@ pub fn device() -> impl Strategy<Value = Device> {
         last_seen: seen.1,
         history,
     })
+    .boxed()
 }
 
-pub fn figures() -> impl Strategy<Value = Figures> {
+pub fn figures() -> BoxedStrategy<Figures> {
     let counts = [count(), count(), count(), count()];
     let all = (option(), phase(), number(), counts, number(), number());
     all.prop_map(|(option, phase, version, counts, granted_seen, returned)| {
         let [registered, held, used, managed] = counts;
         Figures { option, phase, version, registered, held, used, managed, granted_seen, returned }
     })
+    .boxed()
 }
 
-pub fn stream() -> impl Strategy<Value = StreamId> {
-    (server(), table()).prop_map(|(origin, table)| StreamId { origin, table })
+pub fn stream() -> BoxedStrategy<StreamId> {
+    (server(), table()).prop_map(|(origin, table)| StreamId { origin, table }).boxed()
 }
 
-pub fn row_name() -> impl Strategy<Value = RowName> {
+pub fn row_name() -> BoxedStrategy<RowName> {
     let device = device_number().prop_map(RowName::Device);
-    prop_oneof![product().prop_map(RowName::Product), device]
+    prop_oneof![product().prop_map(RowName::Product), device].boxed()
 }
 
-pub fn report_row() -> impl Strategy<Value = ReportRow> {
+pub fn report_row() -> BoxedStrategy<ReportRow> {
     let device = device().prop_map(|device| RowBody::Device(Box::new(device)));
     let seen = timestamp().prop_map(RowBody::Seen);
     let body = prop_oneof![figures().prop_map(RowBody::Figures), device, seen, Just(RowBody::Gone)];
-    (row_name(), number(), body).prop_map(|(name, version, body)| ReportRow { name, version, body })
+    (row_name(), number(), body)
+        .prop_map(|(name, version, body)| ReportRow { name, version, body })
+        .boxed()
 }
 
-pub fn reconcile() -> impl Strategy<Value = Reconcile> {
+pub fn reconcile() -> BoxedStrategy<Reconcile> {
     let name = || option::of(row_name());
     let refill = (any::<u8>(), name(), name(), vec(report_row(), 0..6));
     let refill = refill.prop_map(|(bucket, after, upto, rows)| {
@@ -282,12 +289,17 @@ pub fn reconcile() -> impl Strategy<Value = Reconcile> {
         vec(any::<u64>(), BUCKETS).prop_map(Compared::Buckets),
         refill
     ];
-    (stream(), any::<u64>(), number(), what).prop_map(|(stream, incarnation, version, what)| {
-        Reconcile { stream, incarnation, version, what }
-    })
+    (stream(), any::<u64>(), number(), what)
+        .prop_map(|(stream, incarnation, version, what)| Reconcile {
+            stream,
+            incarnation,
+            version,
+            what,
+        })
+        .boxed()
 }
 
-pub fn report() -> impl Strategy<Value = ReportBatch> {
+pub fn report() -> BoxedStrategy<ReportBatch> {
     let span = (number(), number());
     let all = (stream(), any::<u64>(), span, any::<bool>(), vec(report_row(), 0..6));
     all.prop_map(|(stream, incarnation, (after, upto), complete, rows)| ReportBatch {
@@ -298,4 +310,5 @@ pub fn report() -> impl Strategy<Value = ReportBatch> {
         complete,
         rows,
     })
+    .boxed()
 }

@@ -55,27 +55,27 @@ pub fn found_sample() -> Found {
     }
 }
 
-pub fn any_mac() -> impl Strategy<Value = MacAddress> {
-    any::<[u8; 6]>().prop_map(mac)
+pub fn any_mac() -> BoxedStrategy<MacAddress> {
+    any::<[u8; 6]>().prop_map(mac).boxed()
 }
 
-pub fn any_serial() -> impl Strategy<Value = Serial> {
-    "[A-Za-z0-9-]{1,64}".prop_map(|text| serial(&text))
+pub fn any_serial() -> BoxedStrategy<Serial> {
+    "[A-Za-z0-9-]{1,64}".prop_map(|text| serial(&text)).boxed()
 }
 
-pub fn any_found() -> impl Strategy<Value = Found> {
+pub fn any_found() -> BoxedStrategy<Found> {
     let all = (option::of(any_mac()), addresses(), option::of(text()));
-    all.prop_map(|(mac, addresses, host_name)| Found { mac, addresses, host_name })
+    all.prop_map(|(mac, addresses, host_name)| Found { mac, addresses, host_name }).boxed()
 }
 
 /// A tree, with or without a server of it, and days to confirm within.
 type Bounds = (Option<(ServerName, Option<ServerName>)>, Option<u16>);
 
-fn bounds() -> impl Strategy<Value = Bounds> {
-    (option::of((server(), option::of(server()))), option::of(1..=3_650_u16))
+fn bounds() -> BoxedStrategy<Bounds> {
+    (option::of((server(), option::of(server()))), option::of(1..=3_650_u16)).boxed()
 }
 
-pub fn any_license() -> impl Strategy<Value = License> {
+pub fn any_license() -> BoxedStrategy<License> {
     let metric = prop_oneof![Just(Metric::ManagedDevices), Just(Metric::Sessions)];
     let dates = (0..1_000_000_u64, option::of(1_000_000..2_000_000_u64));
     let texts = ("[a-z]{1,255}", "[a-z]{0,300}");
@@ -99,4 +99,5 @@ pub fn any_license() -> impl Strategy<Value = License> {
         };
         terms.try_into().unwrap()
     })
+    .boxed()
 }

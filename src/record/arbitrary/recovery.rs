@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-pub fn recovery() -> impl Strategy<Value = Recovery> {
+pub fn recovery() -> BoxedStrategy<Recovery> {
     let all = (timestamp(), text(), any::<u64>(), any::<[bool; 2]>());
     all.prop_map(|(since, why, former, [forced, keeps_rows])| Recovery {
         since,
@@ -19,9 +19,10 @@ pub fn recovery() -> impl Strategy<Value = Recovery> {
         forced,
         keeps_rows,
     })
+    .boxed()
 }
 
-fn rows_back() -> impl Strategy<Value = RowsBack> {
+fn rows_back() -> BoxedStrategy<RowsBack> {
     let all = (any::<u64>(), device_number(), option::of(device_number()), number(), report());
     all.prop_map(|(data, after, upto, have, report)| RowsBack {
         data,
@@ -30,9 +31,10 @@ fn rows_back() -> impl Strategy<Value = RowsBack> {
         have,
         rows: report.rows,
     })
+    .boxed()
 }
 
-pub fn command() -> impl Strategy<Value = RecoveryCommand> {
+pub fn command() -> BoxedStrategy<RecoveryCommand> {
     let state = (any::<u64>(), option::of(server()), vec(product(), 0..4));
     prop_oneof![
         (text(), any::<u64>(), any::<bool>()).prop_map(|(why, incarnation, keeps_rows)| {
@@ -58,9 +60,10 @@ pub fn command() -> impl Strategy<Value = RecoveryCommand> {
             }
         ),
     ]
+    .boxed()
 }
 
-pub fn word() -> impl Strategy<Value = RecoveryWord> {
+pub fn word() -> BoxedStrategy<RecoveryWord> {
     let call = (server(), any::<u64>(), vec(product(), 0..4), any::<bool>());
     let call = call.prop_map(|(server, number, products, licenses)| RollCall {
         server,
@@ -82,4 +85,5 @@ pub fn word() -> impl Strategy<Value = RecoveryWord> {
         below.prop_map(|(after, servers, more)| RecoveryWord::Below { after, servers, more }),
         vec(any_serial(), 0..6).prop_map(|serials| RecoveryWord::Registered { serials }),
     ]
+    .boxed()
 }

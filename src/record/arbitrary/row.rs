@@ -21,7 +21,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-pub fn key() -> impl Strategy<Value = RowKey> {
+pub fn key() -> BoxedStrategy<RowKey> {
     let pair = || (product(), server());
     prop_oneof![
         Just(RowKey::Server),
@@ -44,14 +44,17 @@ pub fn key() -> impl Strategy<Value = RowKey> {
         Just(RowKey::Trust),
         any_serial().prop_map(RowKey::Claim),
     ]
+    .boxed()
 }
 
 /// A key and a row of its variant.
-pub fn row() -> impl Strategy<Value = (RowKey, Row)> {
-    key().prop_flat_map(|key| {
-        let row = row_of(&key);
-        (Just(key), row)
-    })
+pub fn row() -> BoxedStrategy<(RowKey, Row)> {
+    key()
+        .prop_flat_map(|key| {
+            let row = row_of(&key);
+            (Just(key), row)
+        })
+        .boxed()
 }
 
 fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
@@ -95,7 +98,7 @@ fn row_of(key: &RowKey) -> BoxedStrategy<Row> {
     }
 }
 
-fn server_row() -> impl Strategy<Value = ServerRow> {
+fn server_row() -> BoxedStrategy<ServerRow> {
     let attach = (option::of(attach_id()), option::of(any::<u64>()), number());
     let formers = vec(any::<u64>(), 0..4);
     let attach = (attach, option::of(recovery()), any::<[bool; 2]>(), formers);
@@ -129,33 +132,36 @@ fn server_row() -> impl Strategy<Value = ServerRow> {
             }
         },
     )
+    .boxed()
 }
 
-fn met_row() -> impl Strategy<Value = MetRow> {
+fn met_row() -> BoxedStrategy<MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
     let numbers = || vec(any::<u64>(), 0..4);
     let rest = (numbers(), any::<bool>(), number(), numbers(), any::<bool>(), option::of(server()));
-    (all, enrolment::enrolment(), text(), rest).prop_map(|(all, enrolment, title, rest)| {
-        let (name, parent, incarnation, attach) = all;
-        let (formers, unsaid, generation, starts, has_twin, moved_from) = rest;
-        MetRow {
-            name,
-            parent,
-            incarnation,
-            attach,
-            enrolment,
-            title,
-            formers,
-            unsaid,
-            generation,
-            starts,
-            has_twin,
-            moved_from,
-        }
-    })
+    (all, enrolment::enrolment(), text(), rest)
+        .prop_map(|(all, enrolment, title, rest)| {
+            let (name, parent, incarnation, attach) = all;
+            let (formers, unsaid, generation, starts, has_twin, moved_from) = rest;
+            MetRow {
+                name,
+                parent,
+                incarnation,
+                attach,
+                enrolment,
+                title,
+                formers,
+                unsaid,
+                generation,
+                starts,
+                has_twin,
+                moved_from,
+            }
+        })
+        .boxed()
 }
 
-fn holding_row() -> impl Strategy<Value = HoldingRow> {
+fn holding_row() -> BoxedStrategy<HoldingRow> {
     let all = (phase(), level(), number(), number(), number(), any::<bool>());
     all.prop_map(|(phase, level, granted_seen, returned, cycle, declined)| HoldingRow {
         phase,
@@ -165,18 +171,19 @@ fn holding_row() -> impl Strategy<Value = HoldingRow> {
         cycle,
         declined,
     })
+    .boxed()
 }
 
-fn device_row() -> impl Strategy<Value = DeviceRow> {
+fn device_row() -> BoxedStrategy<DeviceRow> {
     let wish = (product(), number(), want());
     let wish = wish.prop_map(|(product, number, want)| OpenWish { product, number, want });
-    (device(), number(), option::of(wish), any::<bool>(), option::of(open_move())).prop_map(
-        |(device, version, wish, deleted, moving)| DeviceRow {
+    (device(), number(), option::of(wish), any::<bool>(), option::of(open_move()))
+        .prop_map(|(device, version, wish, deleted, moving)| DeviceRow {
             deleted,
             device,
             version,
             wish,
             moving,
-        },
-    )
+        })
+        .boxed()
 }

@@ -16,20 +16,21 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-pub fn frame() -> impl Strategy<Value = Frame> {
-    prop_oneof![1 => hello().prop_map(Frame::Hello), 9 => letter().prop_map(Frame::Letter)]
+pub fn frame() -> BoxedStrategy<Frame> {
+    prop_oneof![1 => hello().prop_map(Frame::Hello), 9 => letter().prop_map(Frame::Letter)].boxed()
 }
 
-fn hello() -> impl Strategy<Value = Hello> {
+fn hello() -> BoxedStrategy<Hello> {
     let versions = (any::<u32>(), any::<u32>(), any::<u64>());
     let all = (versions, text(), server(), server(), vec(text(), 0..5));
     all.prop_map(|((protocol_min, protocol_max, boot), software, tree, name, capabilities)| {
         let tree = named(tree.as_str());
         Hello { protocol_min, protocol_max, software, tree, name, boot, capabilities }
     })
+    .boxed()
 }
 
-fn letter() -> impl Strategy<Value = Letter> {
+fn letter() -> BoxedStrategy<Letter> {
     let body = prop_oneof![
         attaching(),
         edge(),
@@ -42,14 +43,16 @@ fn letter() -> impl Strategy<Value = Letter> {
         recovery::word().prop_map(Body::Recovery)
     ];
     let signature = option::of((vec(any::<u8>(), 0..80), vec(any::<u8>(), 0..80)));
-    (address(), route(), body, signature).prop_map(|(to, route, body, signature)| {
-        let signature =
-            signature.map(|(certificate, bytes)| Box::new(Signature { certificate, bytes }));
-        Letter { signature, ..Letter::new(to, route, body) }
-    })
+    (address(), route(), body, signature)
+        .prop_map(|(to, route, body, signature)| {
+            let signature =
+                signature.map(|(certificate, bytes)| Box::new(Signature { certificate, bytes }));
+            Letter { signature, ..Letter::new(to, route, body) }
+        })
+        .boxed()
 }
 
-fn address() -> impl Strategy<Value = Address> {
+fn address() -> BoxedStrategy<Address> {
     prop_oneof![
         Just(Address::Neighbour),
         Just(Address::Primary),
@@ -57,42 +60,47 @@ fn address() -> impl Strategy<Value = Address> {
         server().prop_map(Address::Above),
         server().prop_map(Address::Below),
     ]
+    .boxed()
 }
 
-fn head() -> impl Strategy<Value = Head> {
-    (any::<(u64, [u8; 32])>(), number()).prop_map(|((incarnation, digest), version)| Head {
-        incarnation,
-        version,
-        digest: RowsDigest(digest),
-    })
+fn head() -> BoxedStrategy<Head> {
+    (any::<(u64, [u8; 32])>(), number())
+        .prop_map(|((incarnation, digest), version)| Head {
+            incarnation,
+            version,
+            digest: RowsDigest(digest),
+        })
+        .boxed()
 }
 
-fn presence() -> impl Strategy<Value = Body> {
+fn presence() -> BoxedStrategy<Body> {
     let versions = vec((table(), number()), 0..4);
     let all = (server(), server(), any::<u64>(), number(), versions, text());
     let more = (number(), enrolment::credentials(), timestamp(), number(), text(), standing());
-    (all, more, any::<bool>()).prop_map(|(all, more, recovers)| {
-        let (trust, credentials, clock, kept_ms, address, standing) = more;
-        let (name, parent, incarnation, interval_ms, versions, software) = all;
-        Body::Presence(Presence {
-            name,
-            parent,
-            incarnation,
-            interval_ms,
-            versions,
-            software,
-            trust,
-            credentials,
-            clock,
-            standing,
-            kept_ms,
-            address,
-            recovers,
+    (all, more, any::<bool>())
+        .prop_map(|(all, more, recovers)| {
+            let (trust, credentials, clock, kept_ms, address, standing) = more;
+            let (name, parent, incarnation, interval_ms, versions, software) = all;
+            Body::Presence(Presence {
+                name,
+                parent,
+                incarnation,
+                interval_ms,
+                versions,
+                software,
+                trust,
+                credentials,
+                clock,
+                standing,
+                kept_ms,
+                address,
+                recovers,
+            })
         })
-    })
+        .boxed()
 }
 
-fn trusting() -> impl Strategy<Value = Body> {
+fn trusting() -> BoxedStrategy<Body> {
     prop_oneof![
         (any::<u64>(), enrolment::ask())
             .prop_map(|(ticket, ask)| Body::CertificateAsk { ticket, ask }),
@@ -100,9 +108,10 @@ fn trusting() -> impl Strategy<Value = Body> {
             .prop_map(|(ticket, answer)| Body::CertificateAnswer { ticket, answer }),
         enrolment::trust().prop_map(Body::Trust),
     ]
+    .boxed()
 }
 
-fn attaching() -> impl Strategy<Value = Body> {
+fn attaching() -> BoxedStrategy<Body> {
     let versions = vec((table(), number()), 0..4);
     let request = (any::<u64>(), data_set(), versions, edges());
     let attached = (any::<u64>(), attach_id(), levels(), number());
@@ -131,34 +140,38 @@ fn attaching() -> impl Strategy<Value = Body> {
         (any::<u64>(), enrolment::refusal())
             .prop_map(|(nonce, refusal)| Body::AttachRefused { nonce, refusal }),
     ]
+    .boxed()
 }
 
-fn edge() -> impl Strategy<Value = Body> {
+fn edge() -> BoxedStrategy<Body> {
     let level = (attach_id(), product(), level());
     let report = (attach_id(), product(), edge_report());
     prop_oneof![
         level.prop_map(|(attach, product, level)| Body::Level { attach, product, level }),
         report.prop_map(|(attach, product, report)| Body::EdgeReport { attach, product, report }),
     ]
+    .boxed()
 }
 
-fn using() -> impl Strategy<Value = Body> {
+fn using() -> BoxedStrategy<Body> {
     let wishes = (product(), number(), wishes());
     let verdicts = (product(), verdicts());
     prop_oneof![
         wishes.prop_map(|(product, floor, wishes)| Body::Wishes { product, floor, wishes }),
         verdicts.prop_map(|(product, verdicts)| Body::Verdicts { product, verdicts }),
     ]
+    .boxed()
 }
 
-fn moving() -> impl Strategy<Value = Body> {
+fn moving() -> BoxedStrategy<Body> {
     prop_oneof![
         arbitrary_moving::ask().prop_map(Body::MoveAsk),
         arbitrary_moving::answer().prop_map(Body::MoveAnswer),
     ]
+    .boxed()
 }
 
-fn travelling() -> impl Strategy<Value = Body> {
+fn travelling() -> BoxedStrategy<Body> {
     let turn = || (product(), number());
     prop_oneof![
         turn().prop_map(|(product, cycle)| Body::TakeOver { product, cycle }),
@@ -167,9 +180,10 @@ fn travelling() -> impl Strategy<Value = Body> {
         pack_part().prop_map(Body::Yield),
         turn().prop_map(|(product, cycle)| Body::YieldBooked { product, cycle }),
     ]
+    .boxed()
 }
 
-fn reporting() -> impl Strategy<Value = Body> {
+fn reporting() -> BoxedStrategy<Body> {
     let offer = (stream(), any::<u64>(), number());
     let ack = (stream(), any::<u64>(), number(), number());
     prop_oneof![
@@ -182,12 +196,14 @@ fn reporting() -> impl Strategy<Value = Body> {
             Body::ReportAck { stream, incarnation, have, settled }
         }),
     ]
+    .boxed()
 }
 
-fn claiming() -> impl Strategy<Value = Body> {
+fn claiming() -> BoxedStrategy<Body> {
     let claimed = (any_serial(), option::of(server()));
     prop_oneof![
         any_serial().prop_map(|serial| Body::Claim { serial }),
         claimed.prop_map(|(serial, by)| Body::Claimed { serial, by }),
     ]
+    .boxed()
 }
