@@ -17,7 +17,7 @@ struct Values(Vec<u8>);
 
 impl Values {
     fn none() -> Values {
-        // As much as most rows have: a step of a server asks for its way more than once.
+        // As much as most rows have.
         Values(Vec::with_capacity(128))
     }
 
@@ -35,16 +35,19 @@ impl Values {
         self.number(text.len() as u64).bytes(text.as_bytes())
     }
 
-    /// FNV-1a of 64 bits (Fowler, Noll, Vo), stirred at the end so that sums of digests mix. It
-    /// guards against accidents only.
     fn digest(&self) -> u64 {
-        let step =
-            |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        let mut x = self.0.iter().fold(0xcbf2_9ce4_8422_2325_u64, step);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
+        digest_of(self.0.iter().copied())
     }
+}
+
+/// FNV-1a of 64 bits (Fowler, Noll, Vo), stirred at the end so that sums of digests mix. It guards
+/// against accidents only.
+fn digest_of(bytes: impl Iterator<Item = u8>) -> u64 {
+    let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut x = bytes.fold(0xcbf2_9ce4_8422_2325_u64, step);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
 }
 
 /// Which bucket a row belongs to.
@@ -58,8 +61,12 @@ pub fn bucket_of(name: &RowName) -> u8 {
 }
 
 /// Of the way to a server: that to its parent, its name, and the enrolment by which it is there.
+/// Without a list of its bytes, for a server asks at every step whether it has come another way.
 pub fn of_way(above: u64, name: &ServerName, enrolment: u64) -> u64 {
-    Values::none().number(above).text(name.as_str()).number(enrolment).digest().max(2)
+    let name = name.as_str();
+    let [above, length, enrolment] = [above, name.len() as u64, enrolment].map(u64::to_le_bytes);
+    let bytes = above.into_iter().chain(length).chain(name.bytes()).chain(enrolment);
+    digest_of(bytes).max(2)
 }
 
 /// Of a node; nothing of one that is gone, which one side may have forgotten already.

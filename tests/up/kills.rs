@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-const KILLS: usize = 54;
+/// In each of the two tests.
+const KILLS: usize = 27;
 const SERVERS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 /// Brings the figure up, kills one server when so many lines of progress were said, and waits for
@@ -51,8 +52,18 @@ enum Cut {
 
 #[test]
 fn servers_may_be_killed_at_any_step_of_the_start() {
+    kill_at_every_step(0);
+}
+
+#[test]
+fn others_may_be_killed_at_any_step_of_the_start() {
+    kill_at_every_step(1);
+}
+
+/// Takes every second round, so that both tests together kill every server at every step.
+fn kill_at_every_step(first: usize) {
     let mut killed = 0;
-    let mut round = 0;
+    let mut round = first;
     while killed < KILLS {
         let data = folder();
         // Each start is cut off one step later than the one before.
@@ -67,6 +78,6 @@ fn servers_may_be_killed_at_any_step_of_the_start() {
         let line = format!("up {} --verify --data", example("jp1-figure").display());
         let outcome = lictree(&format!("{line} {}", data.path().display()));
         assert_eq!(outcome.exit, 0, "after {killed} kills: {}\n{}", outcome.out, outcome.err);
-        round += 1;
+        round += 2;
     }
 }

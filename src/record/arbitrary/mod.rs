@@ -1,5 +1,5 @@
-//! Arbitrary values of the model, for tests that hold for all of them. Each way to make one is boxed:
-//! as types one in another they take long to build, and more stack than a test has.
+//! Arbitrary values of the model, for tests that hold for all of them. Each way to make one is
+//! boxed: as types one in another they take long to build, and more stack than a test has.
 
 pub mod command;
 pub mod enrolment;
