@@ -136,7 +136,7 @@ pub struct Tuning {
 impl Tuning {
     /// Whether a rule is broken on purpose, to show that the tests see it.
     pub fn breaks(&self, rule: Mutant) -> bool {
-        cfg!(debug_assertions) && self.mutant == Some(rule)
+        cfg!(checked) && self.mutant == Some(rule)
     }
 }
 

@@ -210,10 +210,10 @@ impl Oracle {
     }
 
     /// Of whoever came another way what it uses may be booked anew, from now on until it is.
-    fn note_unstated(&mut self, world: &World) {
-        for (place, truth) in self.truths.iter().enumerate() {
+    fn note_unstated(&mut self, world: &mut World) {
+        for place in world.take_stepped() {
             if world.server(place).is_some_and(|server| server.engine().is_unstated()) {
-                self.apart.stated.entry(place).or_default().extend(truth.uses());
+                self.apart.stated.entry(place).or_default().extend(self.truths[place].uses());
             }
         }
     }

@@ -79,6 +79,7 @@ pub struct World {
     answers: Vec<Answered>,
     lost: Vec<RequestId>,
     changed: BTreeSet<usize>,
+    stepped: BTreeSet<usize>,
     set_back: Vec<usize>,
     breaches: Vec<(&'static str, String)>,
     looks: (u64, u64),
@@ -114,6 +115,7 @@ impl World {
             answers: Vec::new(),
             lost: Vec::new(),
             changed: BTreeSet::new(),
+            stepped: BTreeSet::new(),
             set_back: Vec::new(),
             breaches: Vec::new(),
             looks: (0, 0),
@@ -193,6 +195,11 @@ impl World {
     /// Requests that will never be answered: their server went down.
     pub fn take_lost(&mut self) -> Vec<RequestId> {
         std::mem::take(&mut self.lost)
+    }
+
+    /// Places whose server took a step, or started, since this was last asked.
+    pub fn take_stepped(&mut self) -> BTreeSet<usize> {
+        std::mem::take(&mut self.stepped)
     }
 
     /// Places whose durable state may have changed since this was last asked.
@@ -415,6 +422,7 @@ impl World {
         }
         self.show_disk(place);
         self.show_keyring(place);
+        self.stepped.insert(place);
         self.call_to_work(place);
     }
 
@@ -460,6 +468,7 @@ impl World {
             server.handle(clock, input);
         }
         let effects = server.effects(clock);
+        self.stepped.insert(place);
         if persisted {
             site.caught_up();
             self.changed.insert(place);
