@@ -12,6 +12,7 @@
 //! | all of the primary on an older copy | `older` |
 //! | two of one server | `twin` |
 //! | a disk or a site that is lost (1.9) | `lost` |
+//! | fewer licenses than are in use (1.9) | `shrunk` |
 //!
 //! No drill for a leader of the primary that dies, or for a member's disk that is lost: a server
 //! has one member today. A copy of a whole machine with its witness, put back while it is cut off
@@ -52,3 +53,6 @@ mod twin;
 
 #[path = "drills/lost.rs"]
 mod lost;
+
+#[path = "drills/shrunk.rs"]
+mod shrunk;

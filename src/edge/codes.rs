@@ -70,6 +70,7 @@ pub const IDENTITY_LOOSE: &str = "LT0402";
 pub const IDENTITY_TIME: &str = "LT0403";
 pub const IDENTITY_OTHER: &str = "LT0404";
 
+pub const PLACE: &str = "LT0410";
 pub const JOIN_CODE: &str = "LT0430";
 pub const JOIN_OTHER: &str = "LT0431";
 pub const JOIN_UNREACHABLE: &str = "LT0432";

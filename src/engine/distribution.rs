@@ -76,7 +76,7 @@ impl Engine {
         let forced = asked.doing == crate::model::request::Doing::Force;
         let change = SetHolding { relay, product, option, target, forced };
         let hard = self.hard_check(asked.verb, &change, &options).err();
-        let soft = shortage_made(&change, &meant, &after);
+        let soft = shortage_made(&change, &meant, &after, option_before);
         let after = if hard.is_some() { before.clone() } else { after };
         Plan { change, option_before, count_before, before, after, hard, soft }
     }
@@ -237,11 +237,12 @@ impl Engine {
         let out = ledger.below.get(relay).is_some_and(|below| below.out);
         let leaving =
             if out || *option == HoldingOption::None { 0 } else { ledger.used_through(relay) };
+        let is = self.options(product).get(relay).map_or(HoldingOption::None, |(is, _)| *is);
         let short = |lacks: u64, range: &ServerName| {
             Err(Refusal::new(
                 "LT0224",
                 format!("range {range} of {product} would lack {}", counted(lacks, "license")),
-                by_force(change, range),
+                by_force(change, range, is),
             ))
         };
         // Uses that are promised away leave with their relays, before the change and after it: what
@@ -350,15 +351,16 @@ pub(super) fn range_view(
     }
 }
 
-/// How to go on where a range would come short.
-fn by_force(change: &SetHolding, range: &ServerName) -> String {
+/// How to go on where a range would come short; `is`: the option that the relay has.
+fn by_force(change: &SetHolding, range: &ServerName, is: HoldingOption) -> String {
     if change.option == HoldingOption::Registered && change.relay == *range {
         return format!(
             "{range} holds nothing until licenses are registered there: do it with --force, then \
              at {range}: lictree license register FILE"
         );
     }
-    let drain = match change.relay == *range && change.option == HoldingOption::Distributed {
+    let given = [is, change.option] == [HoldingOption::Distributed; 2];
+    let drain = match change.relay == *range && given {
         true => "let it give back what is in use as devices leave, with --drain; or ",
         false => "",
     };
@@ -370,6 +372,7 @@ fn shortage_made(
     change: &SetHolding,
     before: &[RangeView],
     after: &[RangeView],
+    is: HoldingOption,
 ) -> Option<Refusal> {
     let was = |source: &ServerName| {
         let range = before.iter().find(|range| range.source == *source);
@@ -380,6 +383,6 @@ fn shortage_made(
     Some(Refusal::new(
         "LT0224",
         format!("range {source} of {product} would have {used} used of {held}: {shortage} lacking"),
-        by_force(change, source),
+        by_force(change, source, is),
     ))
 }

@@ -101,6 +101,7 @@ fn what_a_lost_server_held_is_the_primarys_again() {
     find_and_manage(&east, 6..=7);
     range(&hq, "hq", 90, 2);
     assert_eq!(refused(&hq, &["lost", "west", "--yes"]), "LT0444");
+    assert_eq!(refused(&hq, &["move", "west", "--parent", "hq"]), "LT0410");
     west.crash();
     east.crash();
     let offline = |name: &'static str| {

@@ -76,7 +76,13 @@ pub(super) async fn invite(invite: Invite, terminal: &Terminal) -> Result<(), Fa
 /// With all that it holds, and all below it.
 pub(super) async fn move_to(wanted: Move, terminal: &Terminal) -> Result<(), Failure> {
     let Move { name, parent, force, code } = wanted;
-    terminal.client()?.server(&name).await?;
+    let server = terminal.client()?.server(&name).await?;
+    if server.parent.as_ref() == Some(&parent) {
+        let message = format!("{name} is below {parent} already");
+        let hint = "name another parent; to take a code back that is not used yet: \
+                    lictree server uninvite NAME";
+        return Err(Failure::new(Exit::Refused, codes::PLACE, message, hint));
+    }
     make_code(name, parent, code, What::Moves { force }, terminal).await
 }
 

@@ -15,6 +15,7 @@ use crate::model::holding::HoldingOption;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::refusal::Refusal;
 use crate::model::request::{Doing, HoldingChange, HoldingOutcome, HoldingVerb};
+use crate::model::view::RangeView;
 use clap::Args;
 
 /// What `--drain` gets through where it is the relay's own.
@@ -42,21 +43,40 @@ impl Consent {
         if self.force { Doing::Force } else { Doing::Do }
     }
 
-    /// `alone`: the relay's own range is the only one that would lack licenses.
-    fn accepts(self, refusal: &Refusal, alone: bool) -> bool {
-        let drains = self.drain && alone && refusal.code == SHORTAGE;
+    /// `drains`: [`can_drain`].
+    fn accepts(self, refusal: &Refusal, drains: bool) -> bool {
+        let drains = self.drain && drains && refusal.code == SHORTAGE;
         drains || (self.force && BY_FORCE.contains(&refusal.code.as_str()))
     }
 }
 
-/// Whether the relay's own range is the only one that would come short, or shorter.
-fn lacks_alone(preview: &HoldingOutcome) -> bool {
+/// Whether a relay is only to hold less of what was distributed to it.
+///
+/// Its own range is the only one that would come short, or shorter, and it keeps what it uses. One
+/// that held nothing would get less than it uses from now on, and lack that.
+fn can_drain(preview: &HoldingOutcome) -> bool {
+    if preview.option_before != HoldingOption::Distributed {
+        return false;
+    }
     let was = |source: &ServerName| {
         let range = preview.before.ranges.iter().find(|range| range.source == *source);
         range.map_or(LicenseCount::ZERO, |range| range.shortage)
     };
     let mut worse = preview.after.ranges.iter().filter(|range| range.shortage > was(&range.source));
     worse.all(|range| range.source == preview.relay)
+}
+
+/// What a range that is to hold less than it uses does until enough has come free there.
+fn kept_meanwhile(preview: &HoldingOutcome) -> Option<String> {
+    let HoldingOutcome { relay, after, .. } = preview;
+    let ends = after.ranges.iter().find(|range| range.source == *relay)?;
+    let RangeView { held, used, shortage, .. } = ends;
+    (*shortage > LicenseCount::ZERO).then(|| {
+        format!(
+            "until {shortage} of the {used} in use have come free, {relay} keeps {used} and lacks \
+             none; each that comes free is given back, until it holds {held}\n"
+        )
+    })
 }
 
 /// What is to be changed.
@@ -141,13 +161,16 @@ pub(super) async fn change(
         let after = tree::ranges(&preview.after, terminal.ink);
         terminal.say(&format!("after\n{after}\n"))?;
     }
-    let alone = lacks_alone(&preview);
-    if let Some(refusal) = preview.refusal.clone().filter(|one| !consent.accepts(one, alone)) {
+    let drains = can_drain(&preview);
+    if let Some(refusal) = preview.refusal.clone().filter(|one| !consent.accepts(one, drains)) {
         return Err(refusal.into());
     }
     let described = wanted.described(&preview);
     let relay_is = Relay::of(&client, &preview.relay).await?;
     terminal.say(&wanted.gives_way(&preview, relay_is).unwrap_or_default())?;
+    if drains {
+        terminal.say(&kept_meanwhile(&preview).unwrap_or_default())?;
+    }
     if !consent.yes {
         terminal.agree(&format!("{described}?"))?;
     }
@@ -182,7 +205,7 @@ fn in_words(described: &str, outcome: &HoldingOutcome, relay_is: Relay) -> Strin
 mod tests {
     use super::*;
     use crate::model::time::Timestamp;
-    use crate::model::view::{RangeView, RangesView};
+    use crate::model::view::RangesView;
 
     #[test]
     fn what_drains_is_the_relays_own_range_and_no_other() {
@@ -209,10 +232,16 @@ mod tests {
             after: ranges(after),
             refusal: None,
         };
-        let alone = |after| lacks_alone(&outcome(after));
-        assert!(alone(vec![range("a", 5, 7), range("c", 4, 9)]), "a lacks what it lacked before");
-        assert!(!alone(vec![range("a", 5, 8), range("c", 4, 9)]));
-        assert!(!alone(vec![range("a", 5, 16)]), "c would hold nothing any more");
+        let drains = |after| can_drain(&outcome(after));
+        assert!(drains(vec![range("a", 5, 7), range("c", 4, 9)]), "a lacks what it lacked before");
+        assert!(!drains(vec![range("a", 5, 8), range("c", 4, 9)]));
+        assert!(!drains(vec![range("a", 5, 16)]), "c would hold nothing any more");
+        let fewer = vec![range("a", 5, 7), range("c", 4, 9)];
+        let anew = HoldingOutcome { option_before: HoldingOption::None, ..outcome(fewer.clone()) };
+        assert!(!can_drain(&anew), "c held nothing, and would lack what it uses");
+        let said = kept_meanwhile(&outcome(fewer)).unwrap();
+        assert!(said.starts_with("until 5 of the 9 in use have come free, c keeps 9"), "{said}");
+        assert_eq!(kept_meanwhile(&outcome(vec![range("a", 5, 7), range("c", 9, 9)])), None);
     }
 
     #[test]
