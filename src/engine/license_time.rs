@@ -32,8 +32,9 @@ use std::time::Duration;
 const BEHIND_MAX: Duration = Duration::from_secs(300);
 /// A clock that is ahead of what has passed by more was set forward.
 const AHEAD_MAX: Duration = Duration::from_secs(3_600);
-/// A word of a parent whose license time is further ahead of all that is known here is not
-/// believed. One that lies gets there in several words: it can end licenses of its subtree early.
+/// A word of a parent whose license time is further ahead of all that is known here is believed so
+/// far only as the clock here says so too. One that lies gets there in several words: it can end
+/// licenses of its subtree early.
 const PARENT_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// License time was never before this: 2025-01-01, when this software was not there yet.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
@@ -219,8 +220,10 @@ impl Engine {
     /// License time at the parent: it is never behind that, so it may not be here either.
     pub(super) fn parent_time(&mut self, license: Timestamp) {
         let Some(last) = &mut self.license_time.last else { return };
-        let known = last.license.max(last.reading.wall);
-        if license > last.license && license <= known.after(PARENT_AHEAD_MAX) {
+        let wall = last.reading.wall;
+        let is_far = license > last.license.max(wall).after(PARENT_AHEAD_MAX);
+        let license = if is_far { wall } else { license };
+        if license > last.license {
             last.move_to(license);
         }
     }

@@ -174,9 +174,10 @@ impl MetRow {
     }
 
     /// One that joins, and of which nothing but the number of its enrolment is known: whatever it
-    /// said when it was there before is older than what it says from now on.
+    /// said when it was there before is older than what it says from now on. It may have been there
+    /// without an enrolment, too, which is number 0.
     pub fn joined(name: &ServerName, parent: &ServerName, enrolment: u64) -> MetRow {
-        let before = enrolment.saturating_sub(1).min(ENROLMENTS_TOLD_APART);
+        let before = enrolment.min(ENROLMENTS_TOLD_APART);
         let generation = before * GENERATIONS_OF_ENROLMENT;
         MetRow { generation, ..MetRow::new(name.clone(), parent.clone()) }
     }

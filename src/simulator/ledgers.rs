@@ -3,7 +3,7 @@
 
 use crate::model::device::DeviceNumber;
 use crate::model::name::{ProductName, ServerName};
-use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses};
+use crate::simulator::truth::{EdgeTruth, ProductTruth, Truth, Uses, outstanding};
 use crate::simulator::violation::Findings;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +84,7 @@ fn rising(step: &Step<'_>, out: &mut Findings) {
 /// A use that is new and did not come from an outbox was granted here. The last grant found a free
 /// license, so without what arrived the ledger cannot be above the most it ever had since.
 fn grants(step: &Step<'_>, afloat: &Afloat, out: &mut Findings) {
-    let Step { name, product, before, after, .. } = step;
+    let Step { name, product, before, after, anew } = step;
     if before.ledger == after.ledger {
         return;
     }
@@ -95,7 +95,7 @@ fn grants(step: &Step<'_>, afloat: &Afloat, out: &mut Findings) {
             false => granted += 1,
         }
     }
-    let (used, most) = (after.used(), most_owned(before, after));
+    let (used, most) = (after.used(), most_owned(before, after, anew));
     out.hold(granted == 0 || i128::from(used - arrived) <= most, "I11", || {
         format!(
             "{name} granted {granted} uses of {product}: it uses {used}, {arrived} of them \
@@ -117,8 +117,12 @@ fn new_uses<'a>(
     })
 }
 
-/// The most that can have been own between two states: every rise first, every fall later.
-fn most_owned(before: &ProductTruth, after: &ProductTruth) -> i128 {
+/// The most that can have been own between two states: every rise first, every fall later. What
+/// was promised to one that never attached, or to a data set that is gone, is own until it is given
+/// anew.
+fn most_owned(before: &ProductTruth, after: &ProductTruth, anew: &BTreeSet<ServerName>) -> i128 {
+    let forgotten = before.edges.iter().filter(|(relay, _)| anew.contains(*relay));
+    let forgotten = forgotten.map(|(_, edge)| outstanding(&edge.level).max(0));
     let rise = |before: u64, after: u64| i128::from(after.saturating_sub(before));
     let returned = after.edges.iter().map(|(relay, edge)| {
         let known = before.edges.get(relay).map_or(0, |edge| edge.level.returned_seen);
@@ -128,6 +132,7 @@ fn most_owned(before: &ProductTruth, after: &ProductTruth) -> i128 {
         + rise(before.registered, after.registered)
         + rise(before.granted_seen, after.granted_seen)
         + returned.sum::<i128>()
+        + forgotten.sum::<i128>()
 }
 
 #[cfg(test)]
@@ -156,6 +161,21 @@ mod tests {
         assert_eq!(findings(&truth(2, &[1, 2]), &truth(2, &[1, 2, 3]), &none), ["I11"]);
         let afloat = Afloat::from([("e".parse().unwrap(), DeviceNumber(3))]);
         assert!(findings(&truth(2, &[1, 2]), &truth(2, &[1, 2, 3]), &afloat).is_empty());
+    }
+
+    #[test]
+    fn what_was_promised_to_one_that_begins_anew_is_there_to_use() {
+        let relay: ServerName = "d".parse().unwrap();
+        let given = |granted, devices: &[u64]| {
+            let level = crate::model::edge::Level { granted, ..Default::default() };
+            let edges = BTreeMap::from([(relay.clone(), EdgeTruth { level, version_seen: 0 })]);
+            ProductTruth { edges, ..truth(10, devices) }
+        };
+        let (before, after) = (given(7, &[1, 2, 3]), given(4, &[1, 2, 3, 4]));
+        let most = |anew: &[&ServerName]| {
+            most_owned(&before, &after, &anew.iter().map(|name| (*name).clone()).collect())
+        };
+        assert_eq!((most(&[]), most(&[&relay])), (3, 10));
     }
 
     #[test]

@@ -212,10 +212,12 @@ fn one_seed() {
 /// (2943: the rule was wrong). Rows of an earlier recovery that came late (128), what an older copy
 /// had of one that holds by now (1238), the answer to another data set's request (1346), a pack of
 /// an earlier turn (1538), numbers of one that joined once more (3358), a turn that was over and
-/// came again with a pack (3797).
+/// came again with a pack (3797), a clock that was right again below a parent far ahead (32004),
+/// what was promised to one that attached for the first time (33469: the rule was wrong).
 #[test]
 fn seeds_that_broke_a_rule_once() {
-    for seed in [119, 128, 151, 1003, 1238, 1346, 1433, 1538, 2943, 3358, 3425, 3797, 5149] {
+    let first = [119, 128, 151, 1003, 1238, 1346, 1433, 1538, 2943, 3358, 3425, 3797, 5149];
+    for seed in first.into_iter().chain([32004, 33469]) {
         let outcome = run(seed, &settings());
         assert!(outcome.violations.is_empty(), "{outcome}");
     }
@@ -241,10 +243,11 @@ fn seeds_with_servers_that_move_that_broke_a_rule_once() {
 
 /// With disks lost and replaced. Uses that were stated to a server that was to take over, before it
 /// heard who held below it by what the giver knew (526); one that recovered by a list of holders
-/// that its parent had not heard whole (2065).
+/// that its parent had not heard whole (2065); a clock that was right again below a parent far
+/// ahead (2563); numbers of one that had been there without an enrolment (30397).
 #[test]
 fn seeds_with_lost_disks_that_broke_a_rule_once() {
-    for seed in [526, 2065] {
+    for seed in [526, 2065, 2563, 30397] {
         let outcome = run(seed, &Settings { set_backs: Whose::Lost, ..settings() });
         assert!(outcome.violations.is_empty(), "{outcome}");
     }

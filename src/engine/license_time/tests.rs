@@ -191,6 +191,21 @@ fn a_clock_that_was_taken_for_set_forward_is_so_after_a_restart() {
 }
 
 #[test]
+fn a_parent_that_is_far_ahead_confirms_the_clock_and_no_more() {
+    let mut machine = Machine::new();
+    machine.pass(0);
+    let far = Timestamp(machine.right().0 + 800 * DAY as u64);
+    machine.engine.parent_time(far);
+    machine.pass(0);
+    assert_eq!(machine.ahead_ms(), 0);
+    // As of one that began with a clock that was behind, and is right now.
+    assert_eq!(machine.set(10 * DAY, MINUTE), SetForward);
+    machine.engine.parent_time(far);
+    assert_eq!(machine.pass(MINUTE), Right);
+    assert_eq!(machine.ahead_ms(), 10 * DAY);
+}
+
+#[test]
 fn an_operator_or_the_parent_confirms_a_clock() {
     use crate::model::request::Request::AcceptClock;
     let refused = |answer| matches!(answer, Answer::Refused(refusal) if refusal.code == "LT0250");
