@@ -13,6 +13,7 @@
 //! | two of one server | `twin` |
 //! | a disk or a site that is lost (1.9) | `lost` |
 //! | fewer licenses than are in use (1.9) | `shrunk` |
+//! | another place in the tree, with what is in use (1.9) | `moved` |
 //!
 //! No drill for a leader of the primary that dies, or for a member's disk that is lost: a server
 //! has one member today. A copy of a whole machine with its witness, put back while it is cut off
@@ -56,3 +57,6 @@ mod lost;
 
 #[path = "drills/shrunk.rs"]
 mod shrunk;
+
+#[path = "drills/moved.rs"]
+mod moved;

@@ -34,7 +34,7 @@ pub fn primary(host: Host, folder: PathBuf, more: &str) -> Server {
 }
 
 /// What the text of a configuration has below `listen`.
-fn address(server: &Server) -> String {
+pub fn address(server: &Server) -> String {
     let text = fs::read_to_string(config(server)).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap();
     line.trim_matches('"').to_string()
@@ -80,9 +80,12 @@ pub fn join_in(host: Host, hq: &Server, name: &str, folder: PathBuf) -> Server {
 
 /// At the new place, with the line that was printed at the primary.
 #[track_caller]
-pub fn enter(relay: &Server, hq: &Server, code: &str) {
+pub fn enter(relay: &Server, parent: &Server, code: &str) {
     let at = relay.folder.display().to_string();
-    let joined = relay.run(&["join", code, "--to", &address(hq), "--at", &at]);
+    let join = ["join", code, "--to", &address(parent), "--at", &at];
+    let listen = ["--listen", &free_address()];
+    let fresh = !config(relay).exists();
+    let joined = relay.run(&[&join[..], if fresh { &listen } else { &[] }].concat());
     assert_eq!(joined.exit, 0, "{joined:?}");
     let found = fs::read_to_string(config(relay)).unwrap();
     if !found.contains("[times]") {
