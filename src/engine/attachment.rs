@@ -10,7 +10,7 @@
 //! ```
 
 use super::Engine;
-use super::restored::adoption_check;
+use super::restored::{GENERATIONS_FORGOTTEN, adoption_check};
 use super::twin;
 use crate::model::command::Command;
 use crate::model::edge::{AttachId, DataSet, EdgeReport, Level};
@@ -172,6 +172,8 @@ impl Engine {
         self.note_start(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
+        met.recovers = data.recovers || data.former != 0;
+        met.generation = met.generation.max(data.generation.min(GENERATION_MAX));
         if data.stated_under >= met.enrolment.number {
             met.moved_from = None;
         }
@@ -400,6 +402,16 @@ impl Engine {
         let open: Vec<ProductName> = self.state.open.keys().cloned().collect();
         open.iter().for_each(|product| self.renumber_wishes(product));
         self.state.touch(RowKey::Server);
+    }
+
+    /// One that recovers hears a number of its own that it forgot, and the primary, too.
+    pub(super) fn count_on_behind(&mut self, number: u64) {
+        let own = self.state.server.wish_last >> GENERATION_BITS;
+        let shown = number >> GENERATION_BITS;
+        let can_be = (own..=own + GENERATIONS_FORGOTTEN).contains(&shown);
+        if self.state.server.recovery.is_some() && can_be {
+            self.grow_up(shown + 1);
+        }
     }
 
     pub(super) fn attached(

@@ -115,7 +115,23 @@ impl Engine {
             }
             self.pack_for(product, relay, route, cycle);
         }
-        self.send_pack(product, relay);
+        match self.state.ledger(product).outbox.contains_key(relay) {
+            true => self.send_pack(product, relay),
+            false if cycle < known => self.show_turn(product, relay, known),
+            false => {}
+        }
+    }
+
+    /// Holder: a turn later than the one that is asked for was taken. Whoever took it and forgot it
+    /// hears of it, and counts on behind it; to all others a pack of nothing says nothing new.
+    fn show_turn(&mut self, product: &ProductName, relay: &ServerName, cycle: u64) {
+        let giver = self.state.name().clone();
+        let (accounts, below) = (Vec::new(), Vec::new());
+        let (product, name) = (product.clone(), relay.clone());
+        let pack = Pack { product, giver, relay: name, cycle, accounts, below };
+        for part in cut(pack, self.tuning.pack_entries_per_letter_max) {
+            self.send_below(relay, Body::Handover(part));
+        }
     }
 
     fn pack_for(
@@ -193,8 +209,11 @@ impl Engine {
             self.advance(product);
             self.give_back(product);
             self.note_shortage(product);
-        } else if row.cycle < pack.cycle || row.phase == Phase::Taking {
-            // Of a turn to come, or of one before this: the giver puts it into this one.
+        } else if row.cycle < pack.cycle {
+            // Of a turn that was forgotten. The giver puts it into a later one.
+            return self.count_on_behind(pack.cycle);
+        } else if row.phase == Phase::Taking {
+            // Of one before this: the giver puts it into this one.
             return;
         }
         self.send_above(Address::Above(giver), booked);
@@ -211,10 +230,12 @@ impl Engine {
 
     fn take_in(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
         let product = &pack.product;
-        self.drop_what_left(pack);
+        self.drop_what_left(pack, &way);
         for account in &pack.accounts {
             let account = Account { route: way(&account.route), ..account.clone() };
-            self.put_account(product, account);
+            if !self.holds_by_a_later_word(pack, &account.route) {
+                self.put_account(product, account);
+            }
         }
         let ledger = self.state.ledger(product);
         for below in &pack.below {
@@ -229,11 +250,23 @@ impl Engine {
         self.state.stirred.insert(product.clone());
     }
 
+    /// One that recovers heard from a server on that way that it holds itself, in a turn that the
+    /// giver, which was set back too, does not know of.
+    fn holds_by_a_later_word(&self, pack: &Pack, route: &[ServerName]) -> bool {
+        let Some(ledger) = self.state.ledgers.get(&pack.product) else { return false };
+        let known = route.iter().filter_map(|server| ledger.below.get(server));
+        let said = |holder: &Below| pack.below.iter().find(|below| below.relay == holder.relay);
+        let mut holders = known.filter(|below| below.out);
+        self.recovers()
+            && holders.any(|holder| said(holder).is_none_or(|said| holder.is_newer_than(said)))
+    }
+
     /// What an older copy of this server had of those that hold by now is in their own ledgers, and
     /// of those that held meanwhile it is in the pack. Where it came from statements that were
     /// heard before this server could know who holds, their authors may have been set back, too:
-    /// they are asked once more.
-    fn drop_what_left(&mut self, pack: &Pack) {
+    /// they are asked once more. What comes by another way than the holder's was never in the
+    /// giver's ledger, and the holder does not have it: its author has moved, and says it anew.
+    fn drop_what_left(&mut self, pack: &Pack, way: impl Fn(&[ServerName]) -> Vec<ServerName>) {
         let product = &pack.product;
         let recovers = self.recovers();
         let mut was_stated = false;
@@ -243,7 +276,7 @@ impl Engine {
                 continue;
             }
             if below.out {
-                let through = self.state.ledger(product).take_through(&below.relay);
+                let through = self.state.ledger(product).take_by_way(&way(&below.route));
                 was_stated |= through.iter().any(|account| account.stated > 0);
                 through.iter().for_each(|account| self.touch_account(product, account));
             } else if recovers && known.is_none_or(|known| known.cycle < below.cycle) {

@@ -208,13 +208,18 @@ impl Ledger {
 
     /// Takes every account out that comes through this relay; what they used is free here.
     pub fn take_through(&mut self, relay: &ServerName) -> Vec<Account> {
-        let through = |kept: &Kept| kept.account.route.contains(relay);
-        let origins: Vec<ServerName> = self
-            .accounts
-            .values()
-            .filter(|k| through(k))
-            .map(|k| k.account.origin.clone())
-            .collect();
+        self.take_where(|account| account.route.contains(relay))
+    }
+
+    /// Takes every account out that comes through a relay by this way from it.
+    pub fn take_by_way(&mut self, way: &[ServerName]) -> Vec<Account> {
+        self.take_where(|account| account.route.ends_with(way))
+    }
+
+    fn take_where(&mut self, is_meant: impl Fn(&Account) -> bool) -> Vec<Account> {
+        let accounts = self.accounts.values().map(|kept| &kept.account);
+        let meant = accounts.filter(|account| is_meant(account));
+        let origins: Vec<ServerName> = meant.map(|account| account.origin.clone()).collect();
         origins.iter().filter_map(|origin| self.take(origin)).collect()
     }
 

@@ -156,8 +156,10 @@ impl Engine {
         let was_forced = known.as_ref().is_some_and(|recovery| recovery.forced);
         let before = known.map_or(0, |recovery| recovery.former);
         let goes_on = before == 0 && incarnation == 0;
-        // What a recovery before has not taken back yet is not here.
-        let keeps_rows = keeps_rows && (before == 0 || keeps_before);
+        // What a recovery before has not taken back yet is not here. What it has is the newest as
+        // long as the data set goes on, whatever a primary knows that was set back meanwhile.
+        let is_second = keeps_rows && (before == 0 || keeps_before);
+        let keeps_rows = is_second || (incarnation == 0 && keeps_before);
         let known = if before == 0 { server.founding.incarnation } else { before };
         let former = if goes_on { 0 } else { known };
         // Who is missing was said of this data set.
@@ -177,7 +179,7 @@ impl Engine {
         server.nodes_version += 1;
         self.state.touch(RowKey::Server);
         // Of one that runs twice, or is out of the tree, it stands until the primary takes it.
-        let stands = |refusal: &Refusal| keeps_rows || refusal.code == SHUT_OUT;
+        let stands = |refusal: &Refusal| is_second || refusal.code == SHUT_OUT;
         self.attach_refusal = self.attach_refusal.take().filter(stands);
         // Its claims are heard once those above know which data set speaks.
         self.presence_due = Timestamp(0);
@@ -337,12 +339,13 @@ impl Engine {
         let is_former = |of: u64| of != 0 && (of == former || formers.contains(&of));
         let mirror = self.state.mirrors.get(&stream).filter(|m| is_former(m.incarnation));
         let max = self.tuning.report_rows_max;
-        let mut back = RowsBack { data, after, upto: None, have: 0, rows: Vec::new() };
+        let mut back = RowsBack { data, after, upto: None, have: 0, newest: 0, rows: Vec::new() };
         if let Some((mirror, table)) = mirror.and_then(|m| Some((m, m.nodes()?))) {
             let place = super::nodes::Place::Number(after);
             let rows = table.behind(super::nodes::By::Number, Some(place), None);
             back.rows = rows.take(max).map(super::mirror::whole_row).collect();
             back.have = mirror.have;
+            back.newest = table.newest();
             back.upto = match back.rows.last().map(|row| &row.name) {
                 Some(RowName::Device(last)) if back.rows.len() == max => Some(*last),
                 _ => None,
@@ -408,15 +411,15 @@ impl Engine {
 
     /// Own devices become what the primary last knew of them, where that is newer.
     fn take_back(&mut self, back: &RowsBack) {
-        let RowsBack { data, after, upto, have, rows } = back;
+        let RowsBack { data, after, upto, have, newest, rows } = back;
         if !self.recovers() || *data != self.state.server.founding.incarnation {
             return;
         }
-        // Whatever changes from now on is newer than all of them.
-        // A primary that was set back too knows rows, and not up to where it has all.
-        let newest = rows.iter().map(|row| row.version).max().unwrap_or(0);
+        // Whatever changes from now on is newer than all of them, those of later pages too. A
+        // primary that was set back too knows rows, and not up to where it has all.
+        let here = rows.iter().map(|row| row.version).max().unwrap_or(0);
         let server = &mut self.state.server;
-        server.nodes_version = server.nodes_version.max(*have).max(newest);
+        server.nodes_version = server.nodes_version.max(*have).max(*newest).max(here);
         self.state.touch(RowKey::Server);
         let named: BTreeSet<DeviceNumber> = rows.iter().filter_map(number_of).collect();
         let within = |number: &DeviceNumber| upto.is_none_or(|upto| *number <= upto);
@@ -440,6 +443,10 @@ impl Engine {
             None => known.rows_are_back = true,
         }
         if self.recovering.rows_are_back {
+            // Durable: the server's own row is written with every page.
+            if let Some(recovery) = self.state.server.recovery.as_mut() {
+                recovery.keeps_rows = true;
+            }
             self.offer_reports();
         }
         self.ask_in_recovery();

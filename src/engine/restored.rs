@@ -39,7 +39,7 @@ use crate::model::row::{EdgeRow, Enrolment, MetRow, RowKey, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More data sets than any server begins while one copy of the primary's data lies somewhere.
-const GENERATIONS_FORGOTTEN: u64 = 100;
+pub(super) const GENERATIONS_FORGOTTEN: u64 = 100;
 /// License files of one letter.
 const SERIALS_PER_LETTER_MAX: usize = 256;
 
@@ -113,7 +113,7 @@ impl Engine {
     /// what they use, so it may take uses over that are not all known here.
     pub(super) fn recovers_too(&self, relay: &ServerName) -> bool {
         let met = self.state.met.get(relay);
-        met.is_some_and(|met| met.unsaid && met.attach.is_some())
+        met.is_some_and(|met| met.recovers && met.attach.is_some())
     }
 
     /// Asks those who are there and have not said it.

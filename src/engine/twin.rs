@@ -102,6 +102,7 @@ impl Engine {
             formers: server.formers.clone(),
             generation: server.wish_last >> GENERATION_BITS,
             stated_under: server.stated_under,
+            recovers: self.recovers(),
         }
     }
 

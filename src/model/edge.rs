@@ -46,6 +46,8 @@ pub struct DataSet {
     pub generation: u64,
     /// The enrolment under which the holders above know what is used here.
     pub stated_under: u64,
+    /// It recovers, perhaps as the data set that it was.
+    pub recovers: bool,
 }
 
 /// What the primary says of an edge.

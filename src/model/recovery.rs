@@ -36,8 +36,8 @@ pub struct Recovery {
     /// An operator ended it although servers below had not said what they use: what they say is
     /// still booked, and uses are granted meanwhile.
     pub forced: bool,
-    /// Its rows are its newest: it recovers because another instance of it ran too, and takes
-    /// none back that may be the other's.
+    /// Its rows are its newest: all were taken back; or it recovers because another instance of it
+    /// ran too, and takes none back that may be the other's.
     pub keeps_rows: bool,
 }
 
@@ -75,6 +75,8 @@ pub struct RowsBack {
     pub upto: Option<DeviceNumber>,
     /// Everything up to this version is in the primary's rows, or was deleted.
     pub have: u64,
+    /// No row was changed later, on this page and all others; 0 where the primary does not say it.
+    pub newest: u64,
     pub rows: Vec<ReportRow>,
 }
 

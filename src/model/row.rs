@@ -152,6 +152,8 @@ pub struct MetRow {
     /// Where it was before it moved, until it attaches at its place: then its holders know what it
     /// uses.
     pub moved_from: Option<ServerName>,
+    /// It recovered when it attached last.
+    pub recovers: bool,
 }
 
 impl MetRow {
@@ -170,6 +172,7 @@ impl MetRow {
             starts: Vec::new(),
             has_twin: false,
             moved_from: None,
+            recovers: false,
         }
     }
 

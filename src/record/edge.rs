@@ -293,6 +293,8 @@ pub struct AttachForm {
     generation: u64,
     #[prost(uint64, tag = "10")]
     stated_under: u64,
+    #[prost(bool, tag = "11")]
+    recovers: bool,
 }
 
 impl AttachForm {
@@ -314,6 +316,7 @@ impl AttachForm {
             formers: data.formers.clone(),
             generation: data.generation,
             stated_under: data.stated_under,
+            recovers: data.recovers,
         }
     }
 
@@ -326,6 +329,7 @@ impl AttachForm {
             formers: formers(what, self.formers)?,
             generation: self.generation,
             stated_under: self.stated_under,
+            recovers: self.recovers,
         };
         Ok(Command::Attach {
             relay: name(what, &self.relay)?,

@@ -118,6 +118,8 @@ pub struct RowsBackForm {
     rows: Vec<u8>,
     #[prost(fixed64, tag = "5")]
     data: u64,
+    #[prost(uint64, tag = "6")]
+    newest: u64,
 }
 
 impl Form for RowsBackForm {
@@ -131,6 +133,7 @@ impl Form for RowsBackForm {
             have: back.have,
             rows: list::<ReportRowForm>(&back.rows),
             data: back.data,
+            newest: back.newest,
         }
     }
 
@@ -141,6 +144,7 @@ impl Form for RowsBackForm {
             have: self.have,
             rows: read_list::<ReportRowForm>(&self.rows, Part::Rows, room)?,
             data: self.data,
+            newest: self.newest,
         })
     }
 }

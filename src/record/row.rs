@@ -285,6 +285,8 @@ struct MetRowForm {
     /// Empty where it is at the place where it was.
     #[prost(string, tag = "12")]
     moved_from: String,
+    #[prost(bool, tag = "13")]
+    recovers: bool,
 }
 
 impl Form for MetRowForm {
@@ -305,6 +307,7 @@ impl Form for MetRowForm {
             starts: row.starts.clone(),
             has_twin: row.has_twin,
             moved_from: row.moved_from.as_ref().map_or(String::new(), ToString::to_string),
+            recovers: row.recovers,
         }
     }
 
@@ -325,6 +328,7 @@ impl Form for MetRowForm {
                 "" => None,
                 from => Some(name(Self::WHAT, from)?),
             },
+            recovers: self.recovers,
         })
     }
 }

@@ -424,6 +424,11 @@ pub fn rows() -> Vec<(&'static str, RowKey, Row)> {
         ("edge-promised", RowKey::Edge(named("cad"), named("relay-c")), Row::Edge(promised)),
         ("server-restored", RowKey::Server, Row::Server(sample_recovery::restored(server_row()))),
         ("met-moved", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::moved(met_row()))),
+        (
+            "met-recovering",
+            RowKey::Met(named("relay-d")),
+            Row::Met(sample_recovery::recovering(met_row())),
+        ),
         ("met-unsaid", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::unsaid(met_row()))),
         ("server-unstated", RowKey::Server, Row::Server(sample_recovery::unstated(server_row()))),
         ("met-twice", RowKey::Met(named("relay-d")), Row::Met(sample_recovery::twice(met_row()))),
@@ -482,6 +487,7 @@ fn met_row() -> MetRow {
         starts: Vec::new(),
         has_twin: false,
         moved_from: None,
+        recovers: false,
     }
 }
 

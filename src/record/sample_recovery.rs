@@ -46,6 +46,10 @@ pub fn unsaid(before: MetRow) -> MetRow {
     MetRow { unsaid: true, ..before }
 }
 
+pub fn recovering(before: MetRow) -> MetRow {
+    MetRow { recovers: true, ..before }
+}
+
 pub fn moved(before: MetRow) -> MetRow {
     MetRow { moved_from: Some(named("relay-e")), ..before }
 }
@@ -75,8 +79,13 @@ pub fn generation() -> DataSet {
     DataSet { generation: 103, ..data_set() }
 }
 
+/// It recovers, and goes on as the data set that it was.
+pub fn going_on() -> DataSet {
+    DataSet { recovers: true, ..generation() }
+}
+
 /// What is said and begun of a server that runs twice, and one of that was set back.
-pub fn twins() -> [(&'static str, Command); 4] {
+pub fn twins() -> [(&'static str, Command); 5] {
     let (why, incarnation) = (recovery().why, 0xbeef);
     let begin = RecoveryCommand::Begin { why, incarnation, keeps_rows: true };
     let started = DataSet { incarnation, start: 0xcafe, ..DataSet::default() };
@@ -89,6 +98,7 @@ pub fn twins() -> [(&'static str, Command); 4] {
         ("attach-started", attach(started)),
         ("attach-formers", attach(data_set())),
         ("attach-generation", attach(generation())),
+        ("attach-recovering", attach(going_on())),
     ]
 }
 
@@ -105,7 +115,8 @@ pub fn stated_account() -> Account {
 
 pub fn rows_back() -> RowsBack {
     let rows = report().rows.into_iter().take(1).collect();
-    RowsBack { data: 0, after: DeviceNumber(16), upto: Some(DeviceNumber(17)), have: 419, rows }
+    let (after, upto) = (DeviceNumber(16), Some(DeviceNumber(17)));
+    RowsBack { data: 0, after, upto, have: 419, newest: 0, rows }
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {
@@ -116,6 +127,10 @@ pub fn commands() -> Vec<(&'static str, Command)> {
     let all = [
         ("recovery-begin", begin),
         ("recovery-rows", RecoveryCommand::TakeBack(rows_back())),
+        (
+            "recovery-rows-newest",
+            RecoveryCommand::TakeBack(RowsBack { have: 0, newest: 733, ..rows_back() }),
+        ),
         (
             "recovery-state",
             RecoveryCommand::State {

@@ -32,6 +32,8 @@ pub struct AttachRequestForm {
     generation: u64,
     #[prost(uint64, tag = "9")]
     stated_under: u64,
+    #[prost(bool, tag = "10")]
+    recovers: bool,
 }
 
 impl AttachRequestForm {
@@ -52,6 +54,7 @@ impl AttachRequestForm {
             formers: data.formers.clone(),
             generation: data.generation,
             stated_under: data.stated_under,
+            recovers: data.recovers,
         }
     }
 
@@ -63,6 +66,7 @@ impl AttachRequestForm {
             formers: formers("a request to attach", self.formers)?,
             generation: self.generation,
             stated_under: self.stated_under,
+            recovers: self.recovers,
         };
         Ok(Body::AttachRequest {
             nonce: self.nonce,

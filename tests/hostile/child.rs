@@ -117,7 +117,8 @@ fn answers(cast: &Cast) -> Vec<Row> {
 
 fn recoveries(cast: &Cast) -> Vec<Row> {
     let say = |word| down(Body::Recovery(word));
-    let back = RowsBack { data: 0, after: DeviceNumber(0), upto: None, have: MAX, rows: vec![] };
+    let (after, upto, rows) = (DeviceNumber(0), None, vec![]);
+    let back = RowsBack { data: 0, after, upto, have: MAX, newest: MAX, rows };
     let below = RecoveryWord::Below { after: None, servers: vec![server("s")], more: false };
     let stated = RecoveryWord::Stated { product: product("tool"), call: NO_CALL, number: MAX };
     let piece = cast.pack("tool", 1, vec![], vec![]);

@@ -166,6 +166,12 @@ impl NodeTable {
         self.rows(self.by_version.from(place))
     }
 
+    /// The highest number of a change; 0 without rows.
+    pub fn newest(&self) -> u64 {
+        let last = self.by_version.last().and_then(|slot| self.slots.get(slot));
+        last.map_or(0, |row| row.version)
+    }
+
     /// Every node with its digest.
     pub fn digests(&self) -> impl Iterator<Item = (RowName, u64)> {
         let digest = |row: Packed<'_>| Some((RowName::Device(row.number), digest::of_node(row)?));

@@ -42,6 +42,11 @@ impl Order {
         first.iter().chain(more).copied()
     }
 
+    /// The slot behind all others.
+    pub fn last(&self) -> Option<Slot> {
+        self.pieces.last().and_then(|piece| piece.last()).copied()
+    }
+
     /// Puts a slot at the place.
     pub fn insert(&mut self, slot: Slot, is_before: impl Fn(Slot) -> bool) {
         let (mut piece, mut at) = self.place(is_before);

@@ -49,14 +49,11 @@ pub fn number() -> BoxedStrategy<u64> {
 }
 
 pub fn data_set() -> BoxedStrategy<DataSet> {
-    let all = (any::<(u64, u64, u64)>(), vec(any::<u64>(), 0..4), number(), number());
-    all.prop_map(|((incarnation, former, start), formers, generation, stated_under)| DataSet {
-        incarnation,
-        former,
-        start,
-        formers,
-        generation,
-        stated_under,
+    let drawn = any::<(u64, u64, u64, bool)>();
+    let all = (drawn, vec(any::<u64>(), 0..4), number(), number());
+    all.prop_map(|(drawn, formers, generation, stated_under)| {
+        let (incarnation, former, start, recovers) = drawn;
+        DataSet { incarnation, former, start, formers, generation, stated_under, recovers }
     })
     .boxed()
 }

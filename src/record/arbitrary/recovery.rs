@@ -23,12 +23,14 @@ pub fn recovery() -> BoxedStrategy<Recovery> {
 }
 
 fn rows_back() -> BoxedStrategy<RowsBack> {
-    let all = (any::<u64>(), device_number(), option::of(device_number()), number(), report());
-    all.prop_map(|(data, after, upto, have, report)| RowsBack {
+    let numbers = (number(), number());
+    let all = (any::<u64>(), device_number(), option::of(device_number()), numbers, report());
+    all.prop_map(|(data, after, upto, (have, newest), report)| RowsBack {
         data,
         after,
         upto,
         have,
+        newest,
         rows: report.rows,
     })
     .boxed()

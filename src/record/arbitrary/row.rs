@@ -138,11 +138,12 @@ fn server_row() -> BoxedStrategy<ServerRow> {
 fn met_row() -> BoxedStrategy<MetRow> {
     let all = (server(), server(), any::<u64>(), option::of(attach_id()));
     let numbers = || vec(any::<u64>(), 0..4);
-    let rest = (numbers(), any::<bool>(), number(), numbers(), any::<bool>(), option::of(server()));
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let rest = (numbers(), flags, number(), numbers(), option::of(server()));
     (all, enrolment::enrolment(), text(), rest)
         .prop_map(|(all, enrolment, title, rest)| {
             let (name, parent, incarnation, attach) = all;
-            let (formers, unsaid, generation, starts, has_twin, moved_from) = rest;
+            let (formers, (unsaid, has_twin, recovers), generation, starts, moved_from) = rest;
             MetRow {
                 name,
                 parent,
@@ -156,6 +157,7 @@ fn met_row() -> BoxedStrategy<MetRow> {
                 starts,
                 has_twin,
                 moved_from,
+                recovers,
             }
         })
         .boxed()
