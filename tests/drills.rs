@@ -9,7 +9,7 @@
 //! | the disk is full | `full`, on a small disk of its own: needs root |
 //! | bit rot | `rot` |
 //! | a relay on an older copy | `older` |
-//! | all of the primary on an older copy | `older` |
+//! | all of the primary on an older copy | `older`, and who joined since `forgotten` |
 //! | two of one server | `twin` |
 //! | a disk or a site that is lost (1.9) | `lost` |
 //! | fewer licenses than are in use (1.9) | `shrunk` |
@@ -48,6 +48,9 @@ mod rot;
 
 #[path = "drills/older.rs"]
 mod older;
+
+#[path = "drills/forgotten.rs"]
+mod forgotten;
 
 #[path = "drills/twin.rs"]
 mod twin;

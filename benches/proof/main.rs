@@ -27,6 +27,7 @@ const PROOFS: [(&str, &str, &str); 24] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
+    ("simulator, all put back at once", "sim", "seeds::seeds_with_all_put_back"),
     ("simulator, disks lost and replaced", "sim", "seeds::seeds_with_lost_disks"),
     ("simulator, full disks", "sim", "seeds::seeds_with_full_disks"),
     ("simulator, servers that move", "sim", "seeds::seeds_with_servers_that_move"),

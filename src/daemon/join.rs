@@ -16,6 +16,7 @@ pub(super) async fn answer(port: &Port, call: JoinCall) {
                 invite: request.invite,
                 exporter: call.exporter,
                 request: request.request,
+                had: request.had,
                 proof: request.proof,
             };
             ask_server(port, ask).await

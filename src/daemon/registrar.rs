@@ -119,8 +119,8 @@ impl Registrar {
     pub fn certify(&mut self, job: CertifyJob, now: Timestamp) -> Certified {
         match job {
             CertifyJob::Join { ask, proof_key, name, enrolment, issuer } => {
-                let JoinAsk { exporter, request, proof, .. } = &ask;
-                if !join::is_proven(&proof_key, exporter, request, proof) {
+                let JoinAsk { exporter, request, had, proof, .. } = &ask;
+                if !join::is_proven(&proof_key, exporter, (request, *had), proof) {
                     return Certified::WrongProof;
                 }
                 self.issue(request, &name, enrolment, issuer.as_deref(), now)

@@ -12,7 +12,8 @@
 //! - A serial has one owner for good; the same server may claim it again, after a crash or after
 //!   words that were lost. What is registered at the primary is the primary's.
 //! - `Claimed` only lets go on what somebody here still waits for; any other copy, late, doubled or
-//!   never asked for, does nothing.
+//!   never asked for, does nothing. A primary that was set back is claimed at once more: what it
+//!   gave to another meanwhile leaves this server.
 
 use super::Engine;
 use super::waiting::{Hope, Waiting};
@@ -100,8 +101,7 @@ impl Engine {
         if self.reclaiming.remove(serial)
             && let Some(owner) = by.filter(|owner| *owner != self.state.name())
         {
-            let text = format!("license {serial} is registered here, and at {owner} too");
-            self.propose(Command::Note { kind: "license.twice".to_string(), text });
+            self.propose(Command::ClaimSerial { serial: serial.clone(), by: owner.clone() });
         }
     }
 
@@ -170,7 +170,27 @@ impl Engine {
             && (count < max || all().filter(|owner| *owner == by).count() < max)
     }
 
+    /// Relay: a license that is registered here is another's, to which a primary that was set back
+    /// gave it meanwhile. It counts there, and no more here.
+    fn leave_license(&mut self, serial: &Serial, by: &ServerName) {
+        let Some(row) = self.state.licenses.remove(serial) else { return };
+        self.expiring.remove(serial);
+        let (product, count) = (row.license.product.clone(), row.license.count);
+        self.state.touch(RowKey::License(serial.clone()));
+        self.state.count_registered(&product);
+        let text =
+            format!("license {serial} for {count} {product} is {by}'s: it counts here no longer");
+        self.note("license.twice", text);
+        if row.license.confirm_within_days.is_some() {
+            self.tell_bound(&product);
+        }
+        self.note_shortage(&product);
+    }
+
     pub(super) fn claim_serial(&mut self, serial: &Serial, by: &ServerName) {
+        if !self.state.is_primary() {
+            return self.leave_license(serial, by);
+        }
         self.claims_ahead.remove(serial);
         if self.state.claimant(serial).is_none() {
             self.state.claims.insert(serial.clone(), by.clone());

@@ -320,7 +320,7 @@ impl Engine {
             ));
         }
         let name = invite.name.clone();
-        let enrolment = self.next_enrolment(&name);
+        let enrolment = self.enrolment_after(&name, ask.had);
         let (invite, proof_key) = (invite.id, invite.proof_key);
         let purpose = Purpose::Join { invite, enrolment, reply: reply.clone() };
         let issuer = self.issuer();
@@ -328,7 +328,7 @@ impl Engine {
     }
 
     /// Above every number that a certificate of this name carries or carried.
-    fn next_enrolment(&self, name: &ServerName) -> u64 {
+    pub(super) fn next_enrolment(&self, name: &ServerName) -> u64 {
         let met = self.state.met.get(name).map_or(0, |met| met.enrolment.number);
         let denied = self.state.trust.trust.denied.get(name).map_or(0, |denial| denial.upto);
         met.max(denied) + 1
@@ -400,7 +400,7 @@ impl Engine {
         }
         let certificate = match &invite.certificate {
             Some(certificate) => certificate.clone(),
-            None if enrolment == self.next_enrolment(&invite.name) => {
+            None if enrolment >= self.next_enrolment(&invite.name) => {
                 self.enter(&invite, enrolment, issued, at);
                 issued.certificate.clone()
             }

@@ -358,7 +358,7 @@ impl Engine {
         stream: &StreamId,
         now: Timestamp,
     ) -> bool {
-        if self.is_shut_out(&stream.origin) {
+        if self.is_shut_out(&stream.origin) || self.is_forgotten(&stream.origin) {
             return false;
         }
         let way = self.links.way_down(&stream.origin);

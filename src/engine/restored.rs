@@ -22,14 +22,14 @@
 //!   restored from one backup twice counts from the same number again.
 //! - Invitations are void: their codes may have been spent since the copy.
 
-use super::Engine;
 use super::attachment::{GENERATION_MAX, refused};
+use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::count::COUNT_MAX;
 use crate::model::edge::{DataSet, EdgeReport};
 use crate::model::enrolment::Credentials;
 use crate::model::holding::HoldingOption;
-use crate::model::letter::{Address, Body, Presence};
+use crate::model::letter::{Address, Body, Letter, LinkId, Presence};
 use crate::model::license::Serial;
 use crate::model::name::{ProductName, ServerName};
 use crate::model::recovery::{RecoveryCommand, RecoveryWord};
@@ -40,6 +40,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// More data sets than any server begins while one copy of the primary's data lies somewhere.
 pub(super) const GENERATIONS_FORGOTTEN: u64 = 100;
+/// More enrolments of one server than there are meanwhile.
+const ENROLMENTS_FORGOTTEN: u64 = 100;
+/// In place of a nonce: nobody asked, as nobody is challenged who is not known.
+pub(super) const FORGOTTEN: u64 = 0;
 /// License files of one letter.
 const SERIALS_PER_LETTER_MAX: usize = 256;
 
@@ -190,6 +194,44 @@ impl Engine {
         let command = RecoveryCommand::Meet { name, parent, incarnation, enrolment };
         self.propose(Command::Recovery(command));
         true
+    }
+
+    /// The number of a name's next enrolment, above the one that its identity is of: what was given
+    /// after the copy is not known here.
+    pub(super) fn enrolment_after(&self, name: &ServerName, had: u64) -> u64 {
+        let next = self.next_enrolment(name);
+        next.max(had.min(next + ENROLMENTS_FORGOTTEN) + 1)
+    }
+
+    /// Whether a server came by a code that this primary, which does not recover, knows nothing of.
+    pub(super) fn has_forgotten(&self, presence: &Presence) -> bool {
+        let is_known = self.state.met.contains_key(&presence.name);
+        !is_known && presence.credentials.enrolment > 0 && self.state.server.recovery.is_none()
+    }
+
+    /// Primary: whether a server was found to be such a one.
+    pub(super) fn is_forgotten(&self, name: &ServerName) -> bool {
+        let is_told = self.unattached.contains_key(name);
+        is_told && self.state.is_primary() && !self.state.met.contains_key(name)
+    }
+
+    /// It can hold, use and report nothing here: what it has may have been given to others since.
+    pub(super) fn refuse_forgotten(&mut self, link: LinkId, name: &ServerName) {
+        let why = "it came by a code that this primary does not know of: the primary was set back";
+        let hint = format!(
+            "at the primary: lictree recovery begin takes {name} in as it is; or have it join \
+             again in its folder: lictree server invite {name}"
+        );
+        let refusal = Refusal { hint, ..refused(name, why) };
+        if self.unattached.len() < self.tuning.servers_max
+            && self.unattached.insert(name.clone(), refusal.clone()).is_none()
+        {
+            let (kind, text) = ("server.unknown".to_string(), refusal.to_string());
+            self.propose(Command::Note { kind, text });
+        }
+        let body = Body::AttachRefused { nonce: FORGOTTEN, refusal };
+        let letter = Letter::new(Address::Below(name.clone()), Vec::new(), body);
+        self.deeds.push(Deed::Send { link, letter });
     }
 
     pub(super) fn recovery_meets(

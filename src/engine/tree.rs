@@ -5,6 +5,7 @@
 //! sideways.
 
 use super::belief::{impossible, is_possible_below};
+use super::restored::FORGOTTEN;
 use super::{Deed, Engine};
 use crate::model::command::Command;
 use crate::model::enrolment::ReplyTo;
@@ -312,6 +313,10 @@ impl Engine {
         if known || !self.state.is_primary() {
             return true;
         }
+        if self.has_forgotten(presence) {
+            self.refuse_forgotten(link, name);
+            return false;
+        }
         // Else the primary itself would be above both, and their figures in its range.
         if self.is_below(parent, name) {
             let what = format!("says that it is below {parent}, which was below it a moment ago");
@@ -501,7 +506,9 @@ impl Engine {
             {
                 self.propose(Command::Attached { nonce, attach, levels, generation });
             }
-            Body::AttachRefused { nonce, refusal } if self.state.server.fenced == Some(nonce) => {
+            Body::AttachRefused { nonce, refusal }
+                if nonce == FORGOTTEN || self.state.server.fenced == Some(nonce) =>
+            {
                 self.attach_refused(refusal);
             }
             Body::Level { attach, .. } if self.is_superseded(attach) => self.ask_attach(),

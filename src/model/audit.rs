@@ -47,8 +47,8 @@ pub struct AuditCounts {
     pub used: LicenseCount,
     /// Its own managed devices.
     pub managed: LicenseCount,
-    /// Granted to others from licenses that have ended since: a shortage there, until it comes
-    /// back.
+    /// Granted to others beyond what is registered: from licenses that have ended since, that a
+    /// primary which was set back does not know of, or that it gave a second time.
     pub overdrawn: LicenseCount,
 }
 

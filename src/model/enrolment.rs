@@ -122,7 +122,10 @@ pub struct JoinAsk {
     pub exporter: [u8; PROOF_LEN],
     /// PKCS#10, in DER.
     pub request: Vec<u8>,
-    /// HMAC-SHA-256 by the proof key over exporter and request.
+    /// The enrolment of the identity that is in the joiner's folder; 0 without one. A primary that
+    /// was set back may not know of it, and gives a higher one.
+    pub had: u64,
+    /// HMAC-SHA-256 by the proof key over exporter, request and what it had.
     pub proof: [u8; PROOF_LEN],
 }
 

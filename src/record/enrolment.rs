@@ -128,6 +128,8 @@ struct JoinAskForm {
     request: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     proof: Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    had: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -151,6 +153,7 @@ impl Form for CertificateAskForm {
                 exporter: ask.exporter.to_vec(),
                 request: ask.request.clone(),
                 proof: ask.proof.to_vec(),
+                had: ask.had,
             }),
             CertificateAsk::Renew(ask) => AskKind::Renew(RenewAskForm {
                 certificate: ask.certificate.clone(),
@@ -169,6 +172,7 @@ impl Form for CertificateAskForm {
                 exporter: fixed::<PROOF_LEN>("an exporter", &form.exporter)?,
                 request: blob("a request", form.request, room)?,
                 proof: fixed::<PROOF_LEN>("a proof", &form.proof)?,
+                had: form.had,
             }),
             AskKind::Renew(form) => CertificateAsk::Renew(RenewAsk {
                 certificate: blob("a certificate", form.certificate, room)?,

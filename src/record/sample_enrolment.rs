@@ -71,11 +71,12 @@ pub fn enrolment() -> Enrolment {
     }
 }
 
-pub fn join() -> CertificateAsk {
+pub fn join(had: u64) -> CertificateAsk {
     CertificateAsk::Join(JoinAsk {
         invite: INVITE,
         exporter: [1; 32],
         request: vec![0x30, 0x01, 0x02],
+        had,
         proof: [2; 32],
     })
 }

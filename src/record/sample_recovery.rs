@@ -98,7 +98,7 @@ pub fn twins() -> [(&'static str, Command); 5] {
         ("attach-started", attach(started)),
         ("attach-formers", attach(data_set())),
         ("attach-generation", attach(generation())),
-        ("attach-recovering", attach(going_on())),
+        ("attach-going-on", attach(going_on())),
     ]
 }
 

@@ -299,7 +299,8 @@ impl Joiners {
         let wrong = manner == Manner::Wrong && tries < 3;
         let proof = if wrong { [255; PROOF_LEN] } else { proof };
         let mut ask = |request: Vec<u8>| {
-            let ask = JoinAsk { invite: invitation.id, exporter: [0; PROOF_LEN], request, proof };
+            let (invite, exporter) = (invitation.id, [0; PROOF_LEN]);
+            let ask = JoinAsk { invite, exporter, request, had: 0, proof };
             let request = Request::Certificate(CertificateAsk::Join(ask));
             errands.push(Errand { place: parent, request });
         };

@@ -129,10 +129,14 @@ pub fn proof_key(secret: &[u8; SECRET_LEN]) -> [u8; PROOF_LEN] {
 }
 
 /// The proof for one call.
-pub fn proof(key: &[u8; PROOF_LEN], exporter: &[u8; PROOF_LEN], request: &[u8]) -> [u8; PROOF_LEN] {
+pub fn proof(
+    key: &[u8; PROOF_LEN],
+    exporter: &[u8; PROOF_LEN],
+    (request, had): (&[u8], u64),
+) -> [u8; PROOF_LEN] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     let mut proof = [0; PROOF_LEN];
-    proof.copy_from_slice(hmac::sign(&key, &[exporter, request].concat()).as_ref());
+    proof.copy_from_slice(hmac::sign(&key, &proven(exporter, request, had)).as_ref());
     proof
 }
 
@@ -140,11 +144,18 @@ pub fn proof(key: &[u8; PROOF_LEN], exporter: &[u8; PROOF_LEN], request: &[u8]) 
 pub fn is_proven(
     key: &[u8; PROOF_LEN],
     exporter: &[u8; PROOF_LEN],
-    request: &[u8],
+    (request, had): (&[u8], u64),
     proof: &[u8; PROOF_LEN],
 ) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    hmac::verify(&key, &[exporter, request].concat(), proof).is_ok()
+    hmac::verify(&key, &proven(exporter, request, had), proof).is_ok()
+}
+
+/// What a proof is over. An enrolment before is in it where there was one.
+fn proven(exporter: &[u8; PROOF_LEN], request: &[u8], had: u64) -> Vec<u8> {
+    let had = had.to_be_bytes();
+    let had: &[u8] = if had == [0; 8] { &[] } else { &had };
+    [exporter, request, had].concat()
 }
 
 /// What a joiner says.
@@ -153,6 +164,8 @@ pub struct JoinRequest {
     pub invite: InviteId,
     /// PKCS#10, in DER.
     pub request: Vec<u8>,
+    /// [`crate::model::enrolment::JoinAsk::had`].
+    pub had: u64,
     pub proof: [u8; PROOF_LEN],
 }
 
@@ -164,6 +177,8 @@ struct JoinRequestForm {
     request: Vec<u8>,
     #[prost(bytes = "vec", tag = "3")]
     proof: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    had: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -173,9 +188,9 @@ struct JoinReplyForm {
 }
 
 pub fn encode_join_request(request: &JoinRequest) -> Vec<u8> {
-    let JoinRequest { invite, request, proof } = request;
+    let JoinRequest { invite, request, had, proof } = request;
     let (request, proof) = (request.clone(), proof.to_vec());
-    JoinRequestForm { invite: invite.0, request, proof }.encode_to_vec()
+    JoinRequestForm { invite: invite.0, request, proof, had: *had }.encode_to_vec()
 }
 
 /// # Errors
@@ -187,7 +202,8 @@ pub fn decode_join_request(bytes: &[u8]) -> Result<JoinRequest, RecordError> {
     let (found, max) = (form.proof.len() as u64, PROOF_LEN as u64);
     let proof = form.proof.try_into();
     let proof = proof.map_err(|_| RecordError::TooLarge { what: "a proof", found, max })?;
-    Ok(JoinRequest { invite: InviteId(form.invite), request: form.request, proof })
+    let (invite, request, had) = (InviteId(form.invite), form.request, form.had);
+    Ok(JoinRequest { invite, request, had, proof })
 }
 
 pub fn encode_join_reply(answer: &CertificateAnswer) -> Vec<u8> {
@@ -250,21 +266,23 @@ mod tests {
     #[test]
     fn a_proof_is_of_its_secret_its_call_and_its_request() {
         let key = proof_key(&[7; SECRET_LEN]);
-        let good = proof(&key, &[1; 32], b"request");
-        assert!(is_proven(&key, &[1; 32], b"request", &good));
-        assert!(!is_proven(&proof_key(&[8; SECRET_LEN]), &[1; 32], b"request", &good));
-        assert!(!is_proven(&key, &[2; 32], b"request", &good));
-        assert!(!is_proven(&key, &[1; 32], b"requesT", &good));
+        let good = proof(&key, &[1; 32], (b"request", 0));
+        assert!(is_proven(&key, &[1; 32], (b"request", 0), &good));
+        assert!(!is_proven(&proof_key(&[8; SECRET_LEN]), &[1; 32], (b"request", 0), &good));
+        assert!(!is_proven(&key, &[2; 32], (b"request", 0), &good));
+        assert!(!is_proven(&key, &[1; 32], (b"requesT", 0), &good));
+        assert!(!is_proven(&key, &[1; 32], (b"request", 1), &good));
         for bit in 0..PROOF_LEN * 8 {
             let mut bad = good;
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(!is_proven(&key, &[1; 32], b"request", &bad));
+            assert!(!is_proven(&key, &[1; 32], (b"request", 0), &bad));
         }
     }
 
     #[test]
     fn messages_come_back() {
-        let request = JoinRequest { invite: InviteId(4), request: vec![1, 2], proof: [3; 32] };
+        let request =
+            JoinRequest { invite: InviteId(4), request: vec![1, 2], had: 5, proof: [3; 32] };
         assert_eq!(decode_join_request(&encode_join_request(&request)), Ok(request));
         let grant = Grant {
             tree: "acme".parse().unwrap(),
@@ -292,7 +310,8 @@ mod tests {
             gone in 0_usize..12,
             with in prop::collection::vec(any::<u8>(), 0..12),
         ) {
-            let request = JoinRequest { invite: InviteId(4), request: vec![7; 99], proof: [3; 32] };
+            let (invite, request) = (InviteId(4), vec![7; 99]);
+            let request = JoinRequest { invite, request, had: 0, proof: [3; 32] };
             let mut bytes = encode_join_request(&request);
             let from = at.index(bytes.len());
             let until = (from + gone).min(bytes.len());

@@ -123,11 +123,15 @@ fn rows_that_silently_differ_at_the_primary_are_put_right() {
     assert_eq!(nodes_of_c(&hq).len(), 599, "nothing is damaged");
     let asked = || Ok(nodes_of_c(&hq));
     eventually("hq shows c's nodes as they are", asked, |nodes| *nodes == right);
-    let events = run(c.client().events(0, 100)).unwrap();
-    let differed: Vec<_> = events.iter().filter(|event| event.kind == "rows.differed").collect();
+    // The line may be on disk a moment after the rows are on their way.
+    let told = || {
+        let events = run(c.client().events(0, 100)).unwrap().into_iter();
+        Ok(events.filter(|event| event.kind == "rows.differed").collect::<Vec<_>>())
+    };
+    let differed = eventually("c tells of it", told, |differed| !differed.is_empty());
     // Two rows of six hundred: no more than their two parts were told again.
     let parts = |text: &str| text.contains("in 1 of 256") || text.contains("in 2 of 256");
-    assert!(differed.len() == 1 && parts(&differed[0].text), "{events:?}");
+    assert!(differed.len() == 1 && parts(&differed[0].text), "{differed:?}");
 }
 
 /// What it mirrors is only in its memory.

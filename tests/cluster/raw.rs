@@ -90,9 +90,9 @@ pub async fn try_to_join(
     let (_endpoint, quic) = join_call(it.from, to).await?;
     let mut exporter = [0; 32];
     quic.export_keying_material(&mut exporter, b"EXPORTER lictree join", b"").unwrap();
-    let proof = proof(&proof_key(&it.code.secret), &exporter, &it.request);
+    let proof = proof(&proof_key(&it.code.secret), &exporter, (&it.request, 0));
     let (invite, request) = (it.code.invite, it.request.clone());
-    let bytes = encode_join_request(&JoinRequest { invite, request, proof });
+    let bytes = encode_join_request(&JoinRequest { invite, request, had: 0, proof });
     let answer = say(&quic, &bytes).await?;
     Ok((bytes, answer))
 }

@@ -266,6 +266,7 @@ impl Script {
             invite: InviteId(u64::from(self.invites)),
             exporter: [3; 32],
             request: authority::request(self.invites),
+            had: 0,
             proof: if right { authority::proof(&proof_key) } else { [0; 32] },
         }))
     }

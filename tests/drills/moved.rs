@@ -3,12 +3,15 @@
 use crate::lan::Host;
 use crate::patience::until;
 use crate::server::{Server, code_of};
-use crate::tree::{address, audit, config, enter, find, join, manage, managed, online, range, two};
+use crate::tree::{
+    address, audit, config, enter, find, free_address, join, manage, managed, online, range, two,
+};
 use std::fs;
 
 #[test]
 fn what_is_used_moves_with_a_count() {
-    let (_folder, hq, west) = two(Host::default());
+    let (_folder, hq, mut west) = two(Host::default());
+    listens(&hq, &mut west);
     let mut east = join(Host::default(), &hq, "east");
     find(&east, 9);
     let used = manage(&east, "east", 3);
@@ -26,6 +29,7 @@ fn what_is_used_moves_with_a_count() {
 #[test]
 fn what_a_forced_move_left_is_counted_until_the_server_was_there_again() {
     let (_folder, hq, mut west) = two(Host::default());
+    listens(&hq, &mut west);
     let mut east = join(Host::default(), &hq, "east");
     carried(&hq, &mut east, &west, "west", 0);
     find(&east, 9);
@@ -48,6 +52,17 @@ fn what_a_forced_move_left_is_counted_until_the_server_was_there_again() {
     range(&hq, "hq", 90, 3);
     assert_eq!(managed(&east).unwrap(), used);
     audit(&hq, used.len());
+}
+
+/// Lets servers below call west.
+#[track_caller]
+fn listens(hq: &Server, west: &mut Server) {
+    west.stop();
+    let text = fs::read_to_string(config(west)).unwrap();
+    let listen = format!("listen = \"{}\"\n\n[parent]", free_address());
+    fs::write(config(west), text.replacen("[parent]", &listen, 1)).unwrap();
+    west.start();
+    online(hq, "west", true);
 }
 
 /// With licenses of its own while it moves, as the page tells it.

@@ -1,28 +1,9 @@
 //! Servers that are started on an older copy of their folder (docs/operating/recovery.md).
 
 use crate::lan::Host;
-use crate::server::Server;
 use crate::tree::{
-    audit, copy, ends_recovery, find, manage, managed, move_away, online, range, recovered, two,
+    audit, copied, ends_recovery, find, manage, managed, online, put_back, range, recovered, two,
 };
-use std::path::PathBuf;
-
-/// A copy of the folder, made while the server is stopped, and the server again.
-fn copied(server: &mut Server) -> PathBuf {
-    server.end_in_order();
-    let older = server.folder.with_extension("older");
-    copy(&server.folder, &older);
-    server.start();
-    older
-}
-
-/// The machine is gone, and the older copy is put in its place.
-fn put_back(server: &mut Server, older: &PathBuf) {
-    server.stop();
-    move_away(&server.folder);
-    std::fs::rename(older, &server.folder).unwrap();
-    server.start();
-}
 
 /// The witness beside the folder knows better.
 #[test]
@@ -102,7 +83,7 @@ fn a_primary_on_an_older_copy_asks_everybody_and_an_operator_ends_it() {
     used.extend(manage(&west, "west", 1));
     let more = hq.ask("license distribute inventory 70 --to west --yes --json");
     assert_eq!(more.code(), "LT0241", "{more:?}");
-    ends_recovery(&hq);
+    ends_recovery(&hq, 1);
     assert_eq!(managed(&west).unwrap(), used);
     range(&hq, "west", 60, 6);
     range(&hq, "hq", 40, 0);

@@ -58,7 +58,7 @@ fn a_primary_whose_files_rot_comes_back_from_its_backup() {
         rot(&hq, file);
         refuses(&mut hq, file);
         restore(&mut hq, &backup);
-        ends_recovery(&hq);
+        ends_recovery(&hq, 1);
         assert_eq!(managed(&west).unwrap(), used);
         range(&hq, "west", 10, 4);
         used.extend(manage(&west, "west", 1));

@@ -40,7 +40,7 @@ pub fn address(server: &Server) -> String {
     line.trim_matches('"').to_string()
 }
 
-fn free_address() -> String {
+pub fn free_address() -> String {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
@@ -83,9 +83,10 @@ pub fn join_in(host: Host, hq: &Server, name: &str, folder: PathBuf) -> Server {
 pub fn enter(relay: &Server, parent: &Server, code: &str) {
     let at = relay.folder.display().to_string();
     let join = ["join", code, "--to", &address(parent), "--at", &at];
-    let listen = ["--listen", &free_address()];
-    let fresh = !config(relay).exists();
-    let joined = relay.run(&[&join[..], if fresh { &listen } else { &[] }].concat());
+    let key = parent.folder.with_file_name("vendor.key.pub").display().to_string();
+    let first = ["--vendor-key", &key];
+    let is_new = !config(relay).exists();
+    let joined = relay.run(&[&join[..], if is_new { &first } else { &[] }].concat());
     assert_eq!(joined.exit, 0, "{joined:?}");
     let found = fs::read_to_string(config(relay)).unwrap();
     if !found.contains("[times]") {
@@ -188,14 +189,14 @@ pub fn recovered(server: &Server, times: usize) {
 
 /// At the primary: all have said what they hold, so an operator ends it.
 #[track_caller]
-pub fn ends_recovery(hq: &Server) {
+pub fn ends_recovery(hq: &Server, times: usize) {
     until("all have said what they hold", || {
         let view = hq.json("recovery show")?;
         let awaits = view["recovery"]["awaits"].as_array();
         awaits.is_some_and(Vec::is_empty).then_some(()).ok_or(view.to_string())
     });
     hq.done("recovery end");
-    recovered(hq, 1);
+    recovered(hq, times);
 }
 
 impl Server {
@@ -234,6 +235,23 @@ impl Server {
         assert_eq!(self.ended().code(), Some(1));
         fs::read_to_string(said).unwrap()
     }
+}
+
+/// A copy of the folder, made while the server is stopped, and the server again.
+pub fn copied(server: &mut Server) -> PathBuf {
+    server.end_in_order();
+    let older = server.folder.with_extension("older");
+    copy(&server.folder, &older);
+    server.start();
+    older
+}
+
+/// The machine is gone, and the older copy is put in its place.
+pub fn put_back(server: &mut Server, older: &PathBuf) {
+    server.stop();
+    move_away(&server.folder);
+    fs::rename(older, &server.folder).unwrap();
+    server.start();
 }
 
 /// Copies a folder, as an operator does with `cp -a`.

@@ -83,7 +83,7 @@ impl Tree {
         let proof = if right { authority::proof(&proof_key) } else { [0; 32] };
         let request = authority::request(key.parse().unwrap());
         let invite = InviteId(u64::from(number));
-        let ask = JoinAsk { invite, exporter: [3; 32], request, proof };
+        let ask = JoinAsk { invite, exporter: [3; 32], request, had: 0, proof };
         self.certificate(at, CertificateAsk::Join(ask))
     }
 

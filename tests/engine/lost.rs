@@ -40,7 +40,8 @@ impl Tree {
         let invited = self.ask("a", Request::Invite(invitation));
         let Answer::Invited(_) = invited else { return refused(invited) };
         let (invite, proof) = (InviteId(u64::from(number)), authority::proof(&[number; 32]));
-        let ask = JoinAsk { invite, exporter: [3; 32], request: authority::request(number), proof };
+        let request = authority::request(number);
+        let ask = JoinAsk { invite, exporter: [3; 32], request, had: 0, proof };
         let joined = self.ask(parent.as_str(), Request::Certificate(CertificateAsk::Join(ask)));
         let Answer::Certificate(CertificateAnswer::Granted(grant)) = joined else {
             return refused(joined);

@@ -99,7 +99,7 @@ fn written() -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> {
     let pins = |count| vec![[9; 32]; count];
     let code = |count| JoinCode { invite: InviteId(7), secret: [7; 16], pins: pins(count) };
     let code = |count| code(count).to_string().into_bytes();
-    let request = JoinRequest { invite: InviteId(4), request: vec![7; 99], proof: [3; 32] };
+    let request = JoinRequest { invite: InviteId(4), request: vec![7; 99], had: 0, proof: [3; 32] };
     let grant = Grant {
         tree,
         name: "west".parse().unwrap(),

@@ -385,7 +385,7 @@ fn certificates(cast: &Cast) -> Vec<Row> {
     };
     let (exporter, proof) = ([1; 32], [1; 32]);
     let (invite, request) = (InviteId(u64::MAX), authority::request(7));
-    let join = CertificateAsk::Join(JoinAsk { invite, exporter, request, proof });
+    let join = CertificateAsk::Join(JoinAsk { invite, exporter, request, had: u64::MAX, proof });
     let join = Body::CertificateAsk { ticket: 0, ask: join };
     let refused = Named("certificate.refused");
     vec![

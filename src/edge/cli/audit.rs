@@ -60,18 +60,25 @@ fn product_text(audit: &ProductAudit, now: Timestamp, ink: Ink) -> String {
     table.row(row(Cell::new("in all", Tone::Strong), counts, Cell::empty()));
     let AuditCounts { registered, held, in_transit, overdrawn, .. } = counts;
     let sign = if counts.add_up() { "=" } else { "≠" };
-    let ended = match overdrawn.0 {
+    let beyond = match overdrawn.0 {
         0 => String::new(),
-        _ => format!(" + {overdrawn} granted of licenses that have ended"),
+        _ => format!(" + {overdrawn} granted beyond that"),
     };
     let sum =
-        format!("{registered} registered{ended} {sign} {held} held + {in_transit} in transit");
+        format!("{registered} registered{beyond} {sign} {held} held + {in_transit} in transit");
     let tone = if *adds_up { Tone::Good } else { Tone::Bad };
     let mut text = format!("{product}: {}\n{}", ink.paint(&sum, tone), table.text(ink));
     for ServerAudit { server, unlike, .. } in servers {
         for one in unlike {
             text.push_str(&format!("{}\n", ink.paint(&format!("{server}: {one}"), Tone::Bad)));
         }
+    }
+    if overdrawn.0 > 0 {
+        let why = format!(
+            "{overdrawn} are granted beyond what is registered: licenses have ended, are to be \
+             registered again, or were given twice"
+        );
+        text.push_str(&format!("{}\n", ink.paint(&why, Tone::Notable)));
     }
     text
 }

@@ -188,9 +188,10 @@ async fn ask(
         NotJoined::ForNow(refused(codes::NOT_FOUNDED, error.to_string(), &hint))
     })?;
     let wait = Duration::from_secs(to.wait.saturating_mul(60));
+    let had = to.at.as_deref().map_or(0, enrolment_in);
     let mut waited = Duration::ZERO;
     loop {
-        let (answer, authorities) = match once(code, &to.to, &made.request).await {
+        let (answer, authorities) = match once(code, &to.to, (&made.request, had)).await {
             // It waits already: a parent that is away, or is asked too often, is asked again.
             Err(NotJoined::ForNow(_)) if !waited.is_zero() && waited < wait => {
                 (CertificateAnswer::Waiting, Vec::new())
@@ -239,16 +240,16 @@ async fn ask(
 async fn once(
     code: &JoinCode,
     to: &str,
-    request: &[u8],
+    (request, had): (&[u8], u64),
 ) -> Result<(CertificateAnswer, Vec<Vec<u8>>), NotJoined> {
     let key = proof_key(&code.secret);
     let mut failed = None;
     // A name may have addresses by which the parent is not reached from here.
     for address in lookup(to).await.map_err(NotJoined::ForNow)? {
         let say = |exporter: [u8; 32]| {
-            let proof = proof(&key, &exporter, request);
+            let proof = proof(&key, &exporter, (request, had));
             let request = request.to_vec();
-            encode_join_request(&JoinRequest { invite: code.invite, request, proof })
+            encode_join_request(&JoinRequest { invite: code.invite, request, had, proof })
         };
         match call(address, &code.pins, &NetLimits::default(), say).await {
             Ok(reply) => {
@@ -316,6 +317,11 @@ async fn check_server(folder: &Path, code: &JoinCode, new_authority: bool) -> Re
     Err(refused(codes::OTHER_TREE, message, hint))
 }
 
+/// The enrolment of the identity in a folder; 0 without one.
+fn enrolment_in(folder: &Path) -> u64 {
+    Identity::read(&identity_dir(folder)).map_or(0, |identity| identity.peer().enrolment)
+}
+
 /// Whether the server of a folder believes an authority that is in the code. No server, and one
 /// whose identity cannot be read, is of any tree.
 fn is_of_tree(folder: &Path, code: &JoinCode) -> bool {
@@ -326,7 +332,14 @@ fn is_of_tree(folder: &Path, code: &JoinCode) -> bool {
 
 /// An empty place, or one of that server.
 fn check_place(folder: &Path, grant: &Grant, key: &JoiningKey) -> Result<(), Failure> {
-    let Grant { tree, name, .. } = grant;
+    let Grant { tree, name, enrolment, certificate, .. } = grant;
+    let known = Identity::read(&identity_dir(folder)).ok();
+    let other = known.filter(|known| known.certificate() != certificate.as_slice());
+    if other.is_some_and(|other| other.peer().enrolment >= *enrolment) {
+        let message = format!("the primary took {name} for new, and {} is not", folder.display());
+        let hint = format!("have a new code made, and name the folder: --at {}", folder.display());
+        return Err(refused(codes::JOIN_OTHER, message, &hint));
+    }
     let text = fs::read_to_string(folder.join(CONFIG_NAME)).unwrap_or_default();
     let says = |line: String| text.lines().any(|found| found.trim() == line);
     let own = says(format!("tree = \"{tree}\""))

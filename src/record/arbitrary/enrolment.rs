@@ -73,12 +73,12 @@ pub fn enrolment() -> BoxedStrategy<Enrolment> {
 }
 
 pub fn ask() -> BoxedStrategy<CertificateAsk> {
-    let join = (any::<u64>(), any::<[u8; 32]>(), bytes(), any::<[u8; 32]>());
+    let join = (any::<u64>(), any::<[u8; 32]>(), bytes(), any::<[u8; 32]>(), number());
     let renew = (bytes(), bytes(), bytes());
     prop_oneof![
-        join.prop_map(|(invite, exporter, request, proof)| {
+        join.prop_map(|(invite, exporter, request, proof, had)| {
             let invite = InviteId(invite);
-            CertificateAsk::Join(JoinAsk { invite, exporter, request, proof })
+            CertificateAsk::Join(JoinAsk { invite, exporter, request, had, proof })
         }),
         renew.prop_map(|(certificate, request, signature)| {
             CertificateAsk::Renew(RenewAsk { certificate, request, signature })

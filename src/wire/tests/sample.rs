@@ -168,7 +168,8 @@ fn trusting() -> Vec<(&'static str, Letter)> {
     let answer = |answer| down(below(), Body::CertificateAnswer { ticket: 44, answer });
     vec![
         ("presence-full", up(Address::Primary, Body::Presence(full_presence()))),
-        ("ask-join", ask(sample_enrolment::join())),
+        ("ask-join", ask(sample_enrolment::join(0))),
+        ("ask-join-again", ask(sample_enrolment::join(3))),
         ("ask-renewal", ask(sample_enrolment::renew())),
         ("answer-granted", answer(sample_enrolment::granted())),
         ("answer-waiting", answer(CertificateAnswer::Waiting)),
@@ -203,7 +204,7 @@ fn timing() -> [(&'static str, Letter); 2] {
 }
 
 /// What proves that nobody between wrote it.
-fn proving() -> [(&'static str, Letter); 7] {
+fn proving() -> [(&'static str, Letter); 8] {
     let head = |version, byte| Head { incarnation: 9, version, digest: RowsDigest([byte; 32]) };
     let heads = vec![(Table::Figures, head(7, 1)), (Table::Nodes, head(900, 2))];
     let signature = Signature { certificate: b"certificate".to_vec(), bytes: b"bytes".to_vec() };
@@ -223,6 +224,7 @@ fn proving() -> [(&'static str, Letter); 7] {
         ("rows-ask-data", up(Address::Primary, Body::Recovery(ask))),
         ("rows-data", down(Address::Below(named("site-e")), Body::Recovery(rows))),
         ("attach-formers", attach(sample_recovery::data_set())),
+        ("attach-going-on", attach(sample_recovery::going_on())),
         ("attach-generation", attach(sample_recovery::generation())),
     ]
 }
