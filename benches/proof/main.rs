@@ -23,7 +23,7 @@ use runs::Runs;
 const PAGE: &str = "docs/internals/proof.md";
 
 /// What it is, the file of its tests, and a text that the names of those that are meant hold.
-const PROOFS: [(&str, &str, &str); 24] = [
+const PROOFS: [(&str, &str, &str); 25] = [
     ("model check", "model", ""),
     ("simulator", "sim", "seeds::thousand_seeds"),
     ("simulator, the primary put back", "sim", "seeds::seeds_with_the_primary_put_back"),
