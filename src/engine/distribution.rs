@@ -280,15 +280,14 @@ impl Engine {
     }
 
     /// What a relay has to be granted so that it comes to hold this many. What it holds above what
-    /// it was last to hold may be on its way back, and as many are given at once where they are
-    /// free; where they are not, it gets them as they come back ([`Engine::top_up`]).
+    /// it was last to hold is on its way back, and is not given a second time.
     fn more_for(&self, relay: &ServerName, product: &ProductName, target: LicenseCount) -> u64 {
-        let outstanding = self.outstanding(relay, product);
         let edge = self.state.edges.get(&(product.clone(), relay.clone()));
-        let kept = edge.map_or(0, |edge| outstanding.min(edge.level.target.0));
-        let least = target.0.saturating_sub(outstanding);
-        let free = self.balance(product).own.saturating_sub(self.used(product));
-        target.0.saturating_sub(kept).min(free.max(least))
+        let kept = edge.map_or(0, |edge| {
+            let outstanding = edge.level.granted - edge.level.returned_seen;
+            outstanding.min(edge.level.target.0)
+        });
+        target.0.saturating_sub(kept)
     }
 
     /// The ranges of a product under these options, with the devices managed as last reported.

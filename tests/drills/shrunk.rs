@@ -28,26 +28,6 @@ fn what_is_in_use_stays_and_goes_back_as_it_comes_free() {
     audit(&hq, used.len());
 }
 
-/// What is still in use there is enough for it; the primary needs none for that.
-#[test]
-fn an_order_that_drains_is_taken_back_where_nothing_else_is_free() {
-    let (_folder, hq, west) = two(Host::default());
-    find(&west, 9);
-    find(&hq, 120);
-    let used = manage(&west, "west", 8);
-    hq.done("license distribute inventory 3 --to west --yes --drain");
-    holds(&hq, "west", 8, 8);
-    let all = manage(&hq, "hq", 92);
-    range(&hq, "hq", 92, 92);
-    hq.done("license distribute inventory 8 --to west --yes");
-    range(&hq, "west", 8, 8);
-    for id in used.iter().take(2) {
-        west.done(&format!("node ignore {id}"));
-    }
-    range(&hq, "west", 8, 6);
-    audit(&hq, used.len() - 2 + all.len());
-}
-
 /// Who held nothing has nothing to give back: it would use more than it is given, at once.
 #[test]
 fn a_range_that_begins_with_less_than_it_uses_does_not_drain() {
