@@ -172,6 +172,7 @@ impl Engine {
         self.note_start(relay, data);
         let Some(met) = self.state.met.get_mut(relay) else { return };
         met.attach = Some(attach);
+        // One with a data set before does, whether it says so or not.
         met.recovers = data.recovers || data.former != 0;
         met.generation = met.generation.max(data.generation.min(GENERATION_MAX));
         if data.stated_under >= met.enrolment.number {

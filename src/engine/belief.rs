@@ -137,9 +137,6 @@ impl Engine {
     /// Whether what a server below speaks of is known here, or may still become known: names that
     /// others make up must not fill this server.
     pub(super) fn has_room_for(&self, author: &ServerName, body: &Body) -> bool {
-        if self.is_forgotten(author) {
-            return false;
-        }
         let product = match body {
             Body::Wishes { product, wishes, .. } => {
                 let Some(ledger) = self.state.ledgers.get(product) else {

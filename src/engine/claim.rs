@@ -105,6 +105,23 @@ impl Engine {
         }
     }
 
+    /// A license that is registered here is another's, to which a primary that was set back gave it
+    /// meanwhile. It counts there, and no more here.
+    fn leave_license(&mut self, serial: &Serial, by: &ServerName) {
+        let Some(row) = self.state.licenses.remove(serial) else { return };
+        self.expiring.remove(serial);
+        let (product, count) = (row.license.product.clone(), row.license.count);
+        self.state.touch(RowKey::License(serial.clone()));
+        self.state.count_registered(&product);
+        let text =
+            format!("license {serial} for {count} {product} is {by}'s: it counts here no longer");
+        self.note("license.twice", text);
+        if row.license.confirm_within_days.is_some() {
+            self.tell_bound(&product);
+        }
+        self.note_shortage(&product);
+    }
+
     /// From now on it waits only for its refusal to be in the event log.
     pub(super) fn turn_down(&mut self, one: &mut Waiting, refusal: Refusal) {
         self.propose_refusal(&refusal);
@@ -168,23 +185,6 @@ impl Engine {
             (self.state.claims.len() + self.claims_ahead.len(), self.tuning.licenses_max);
         count < self.tuning.claims_max
             && (count < max || all().filter(|owner| *owner == by).count() < max)
-    }
-
-    /// Relay: a license that is registered here is another's, to which a primary that was set back
-    /// gave it meanwhile. It counts there, and no more here.
-    fn leave_license(&mut self, serial: &Serial, by: &ServerName) {
-        let Some(row) = self.state.licenses.remove(serial) else { return };
-        self.expiring.remove(serial);
-        let (product, count) = (row.license.product.clone(), row.license.count);
-        self.state.touch(RowKey::License(serial.clone()));
-        self.state.count_registered(&product);
-        let text =
-            format!("license {serial} for {count} {product} is {by}'s: it counts here no longer");
-        self.note("license.twice", text);
-        if row.license.confirm_within_days.is_some() {
-            self.tell_bound(&product);
-        }
-        self.note_shortage(&product);
     }
 
     pub(super) fn claim_serial(&mut self, serial: &Serial, by: &ServerName) {

@@ -127,11 +127,8 @@ impl Engine {
     fn show_turn(&mut self, product: &ProductName, relay: &ServerName, cycle: u64) {
         let giver = self.state.name().clone();
         let (accounts, below) = (Vec::new(), Vec::new());
-        let (product, name) = (product.clone(), relay.clone());
-        let pack = Pack { product, giver, relay: name, cycle, accounts, below };
-        for part in cut(pack, self.tuning.pack_entries_per_letter_max) {
-            self.send_below(relay, Body::Handover(part));
-        }
+        let (product, relay) = (product.clone(), relay.clone());
+        self.send_parts(Pack { product, giver, relay, cycle, accounts, below });
     }
 
     fn pack_for(
@@ -455,12 +452,17 @@ impl Engine {
     pub(super) fn send_pack(&mut self, product: &ProductName, relay: &ServerName) {
         let outbox = self.state.ledgers.get(product).and_then(|ledger| ledger.outbox.get(relay));
         let Some(pack) = outbox.cloned() else { return };
-        let up = pack.giver == pack.relay;
+        self.send_parts(pack);
+    }
+
+    fn send_parts(&mut self, pack: Pack) {
+        let (product, relay) = (pack.product.clone(), pack.relay.clone());
+        let up = pack.giver == relay;
         for part in cut(pack, self.tuning.pack_entries_per_letter_max) {
             if up {
                 self.send_above(Address::Holder(product.clone()), Body::Yield(part));
             } else {
-                self.send_below(relay, Body::Handover(part));
+                self.send_below(&relay, Body::Handover(part));
             }
         }
     }

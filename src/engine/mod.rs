@@ -164,7 +164,7 @@ pub struct Engine {
     challenges: BTreeMap<ServerName, attachment::Challenge>,
     /// Primary: when each relay may begin to attach as often as at first.
     attaches_full: BTreeMap<ServerName, Timestamp>,
-    /// Primary: whose attachment was refused last, and why.
+    /// Primary: whose attachment was refused last, and why; and who came that is not known.
     unattached: BTreeMap<ServerName, Refusal>,
     recovering: recovery::Recovering,
     /// Roll calls above, as the parent said, and as the children were told.

@@ -223,9 +223,12 @@ impl Engine {
              again in its folder: lictree server invite {name}"
         );
         let refusal = Refusal { hint, ..refused(name, why) };
-        if self.unattached.len() < self.tuning.servers_max
-            && self.unattached.insert(name.clone(), refusal.clone()).is_none()
-        {
+        if !self.is_forgotten(name) {
+            // Each is told apart from those that are known, so there is an end to how many come.
+            if self.unattached.len() >= self.tuning.servers_max {
+                return self.refuse_link(link, "more servers that are not known here than may be");
+            }
+            self.unattached.insert(name.clone(), refusal.clone());
             let (kind, text) = ("server.unknown".to_string(), refusal.to_string());
             self.propose(Command::Note { kind, text });
         }

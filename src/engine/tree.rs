@@ -542,7 +542,7 @@ impl Engine {
         if let Some(what) = impossible(&author, &body) {
             return self.refuse_word("word.refused", link, &author, &what, now);
         }
-        if !self.has_room_for(&author, &body) {
+        if self.is_forgotten(&author) || !self.has_room_for(&author, &body) {
             return;
         }
         match body {

@@ -156,7 +156,8 @@ pub enum Command {
         upto: u64,
     },
 
-    /// Primary: the serial is this server's from now on, unless it is somebody's already.
+    /// Primary: the serial is this server's from now on, unless it is somebody's already. Relay: it
+    /// is, and no license of this relay's any more.
     ClaimSerial {
         serial: Serial,
         by: ServerName,

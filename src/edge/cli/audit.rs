@@ -150,6 +150,17 @@ not confirmed: west (offline, last heard 60 s ago)
     }
 
     #[test]
+    fn what_is_granted_beyond_what_is_registered_is_said() {
+        let mut view = view(Vec::new());
+        view.products[0].counts.registered = LicenseCount(35);
+        view.products[0].counts.overdrawn = LicenseCount(5);
+        let text = text(&view, Ink::Plain);
+        let sum = "cad: 35 registered + 5 granted beyond that = 38 held + 2 in transit\n";
+        assert!(text.starts_with(sum), "{text}");
+        assert!(text.contains("\n5 are granted beyond what is registered: "), "{text}");
+    }
+
+    #[test]
     fn what_does_not_is_said_with_who_says_what() {
         let view = view(vec!["it says that it holds 9".to_string()]);
         let text = text(&view, Ink::Plain);

@@ -400,9 +400,35 @@ mod tests {
         checked.err().map_or(String::new(), |failure| failure.code)
     }
 
+    const NOW: Timestamp = Timestamp(1_800_014_400_000);
+
+    /// By a primary that forgot the server, where nobody named the folder that it has.
+    #[test]
+    fn a_number_that_the_folder_had_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (tree, name) = ("acme".parse().unwrap(), "west".parse().unwrap());
+        let authority = Authority::create(&tree, NOW).unwrap();
+        let week = Duration::from_secs(7 * 86_400);
+        let [had, other] = [0; 2].map(|_| authority.issue(Role::Relay, &name, NOW, week).unwrap());
+        had.save(&identity_dir(folder)).unwrap();
+        let config = "tree = \"acme\"\nname = \"west\"\nrole = \"relay\"\n";
+        fs::write(folder.join(CONFIG_NAME), config).unwrap();
+        let key = JoiningKey::of(InviteId(1), Some(folder)).unwrap();
+        let code = |identity: &Identity, enrolment| {
+            let certificate = identity.certificate().to_vec();
+            let (tree, name, parent) = (tree.clone(), name.clone(), "hq".parse().unwrap());
+            let grant = Grant { tree, name, parent, enrolment, certificate, former: 0 };
+            check_place(folder, &grant, &key).err().map_or(String::new(), |failure| failure.code)
+        };
+        assert_eq!(code(&other, had.peer().enrolment), codes::JOIN_OTHER);
+        assert_eq!(code(&other, had.peer().enrolment + 1), "");
+        // The same line again.
+        assert_eq!(code(&had, had.peer().enrolment), "");
+    }
+
     #[tokio::test]
     async fn a_server_of_another_tree_keeps_its_identity() {
-        const NOW: Timestamp = Timestamp(1_800_014_400_000);
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let tree = "acme".parse().unwrap();
